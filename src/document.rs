@@ -1,0 +1,285 @@
+//! What reading a file gives: text with pages, blocks and warnings, all addressed by byte spans; knows nothing of files, models or stores.
+
+use serde::{Deserialize, Serialize};
+
+/// A half-open byte range `start..end` on char boundaries of one document's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ByteSpan {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl ByteSpan {
+    /// The span `start..end`.
+    ///
+    /// # Panics
+    /// When `start > end`.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        assert!(start <= end, "a span runs forward: {start}..{end}");
+        Self { start, end }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether the span holds no byte.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether `other` lies wholly inside.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// The text under the span.
+    ///
+    /// # Panics
+    /// When the span lies outside `text` or cuts a character.
+    #[must_use]
+    pub fn of(self, text: &str) -> &str {
+        &text[self.start..self.end]
+    }
+
+    /// The span without leading and trailing white space of the text under it.
+    #[must_use]
+    pub fn trimmed(self, text: &str) -> Self {
+        let inner = self.of(text);
+        let start = self.start + (inner.len() - inner.trim_start().len());
+        let end = start + inner.trim().len();
+        Self { start, end }
+    }
+}
+
+/// The file format that the text was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Portable Document Format.
+    Pdf,
+    /// CommonMark with tables.
+    Markdown,
+    /// HTML of any age.
+    Html,
+    /// Plain text in any encoding.
+    Text,
+}
+
+impl Format {
+    /// The name used in JSON and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// A page of a paged format. Formats without pages have none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Counted from 1 in file order.
+    pub number: u32,
+    /// Where the page's text lies; pages are ordered and do not overlap.
+    pub span: ByteSpan,
+}
+
+/// What a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum BlockKind {
+    /// A heading; `level` runs from 1 (outermost) to 6.
+    Heading {
+        /// 1 to 6.
+        level: u8,
+    },
+    /// Running text.
+    Paragraph,
+    /// One item of a list.
+    ListItem,
+    /// Rows of a table, one a line.
+    Table,
+    /// Preformatted text or source code.
+    Code,
+}
+
+/// A run of text with one role. Blocks are ordered, do not overlap, and are never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Its role.
+    #[serde(flatten)]
+    pub kind: BlockKind,
+    /// Where it lies in the document's text.
+    pub span: ByteSpan,
+}
+
+/// Something that reading could not do, or did by a guess.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The page concerned, where the format has pages.
+    pub page: Option<u32>,
+    /// Whether text that a reader would see may be missing because of it: the file's status is then `partial`.
+    pub lossy: bool,
+    /// Lower case, no full stop: what happened and what it means.
+    pub message: String,
+}
+
+/// The text of one file, as the rest of the program and the user see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What it was read as.
+    pub format: Format,
+    /// The document's own title, from its metadata or first top heading.
+    pub title: Option<String>,
+    /// The extracted text. Every span of every chunk, hit and citation is a byte range of it.
+    pub text: String,
+    /// Pages in order; empty for formats without pages.
+    pub pages: Vec<Page>,
+    /// Blocks in order.
+    pub blocks: Vec<Block>,
+    /// What was lost or guessed.
+    pub warnings: Vec<Warning>,
+}
+
+impl Document {
+    /// The number of the page that holds byte `at`, where the format has pages.
+    #[must_use]
+    pub fn page_at(&self, at: usize) -> Option<u32> {
+        let after = self.pages.partition_point(|page| page.span.start <= at);
+        after.checked_sub(1).map(|index| self.pages[index].number)
+    }
+
+    /// Checks the promises that spans make; what is broken, in words.
+    ///
+    /// # Errors
+    /// The first page or block span that is out of order, out of range or off a char boundary.
+    pub fn check(&self) -> Result<(), String> {
+        let spans = |what: &str, list: &mut dyn Iterator<Item = ByteSpan>| {
+            let mut last = 0;
+            for (index, span) in list.enumerate() {
+                if span.start < last {
+                    return Err(format!("{what} {index} starts before the one ahead of it ends"));
+                }
+                if self.text.get(span.start..span.end).is_none() {
+                    return Err(format!("{what} {index} is outside the text or cuts a character"));
+                }
+                last = span.end;
+            }
+            Ok(())
+        };
+        spans("page", &mut self.pages.iter().map(|page| page.span))?;
+        spans("block", &mut self.blocks.iter().map(|block| block.span))?;
+        match self.blocks.iter().position(|block| block.span.is_empty()) {
+            Some(index) => Err(format!("block {index} is empty")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What became of one file. Every file found ends with exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileStatus {
+    /// Read in full and stored.
+    Indexed,
+    /// Stored, but some of its text could not be read.
+    Partial,
+    /// The same bytes and settings as at the last run: nothing to do.
+    Unchanged,
+    /// Gone from disk, so gone from the index.
+    Removed,
+    /// Readable but without text: an empty file, or pages that are only images.
+    NoText,
+    /// Protected by a password that is not known.
+    Encrypted,
+    /// Broken beyond reading.
+    Malformed,
+    /// Larger, deeper or longer than a named limit allows.
+    LimitExceeded,
+    /// A format that is not read.
+    Unsupported,
+    /// The system or the rules forbid reading it.
+    Denied,
+}
+
+impl FileStatus {
+    /// Every status, in the order of reports.
+    pub const ALL: [Self; 10] = [
+        Self::Indexed,
+        Self::Unchanged,
+        Self::Removed,
+        Self::Partial,
+        Self::NoText,
+        Self::Encrypted,
+        Self::Malformed,
+        Self::LimitExceeded,
+        Self::Unsupported,
+        Self::Denied,
+    ];
+
+    /// The name used in JSON and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Indexed => "indexed",
+            Self::Partial => "partial",
+            Self::Unchanged => "unchanged",
+            Self::Removed => "removed",
+            Self::NoText => "no_text",
+            Self::Encrypted => "encrypted",
+            Self::Malformed => "malformed",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::Unsupported => "unsupported",
+            Self::Denied => "denied",
+        }
+    }
+
+    /// Whether a person should look at the file.
+    #[must_use]
+    pub fn is_problem(self) -> bool {
+        !matches!(self, Self::Indexed | Self::Unchanged | Self::Removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str, pages: Vec<Page>, blocks: Vec<Block>) -> Document {
+        Document { format: Format::Text, title: None, text: text.into(), pages, blocks, warnings: vec![] }
+    }
+
+    #[test]
+    fn trimmed_spans_keep_to_the_text() {
+        let text = "  né \n";
+        let span = ByteSpan::new(0, text.len()).trimmed(text);
+        assert_eq!(span.of(text), "né");
+        assert!(ByteSpan::new(0, 2).trimmed(text).is_empty());
+    }
+
+    #[test]
+    fn page_at_names_the_page_that_started_last() {
+        let pages = vec![Page { number: 1, span: ByteSpan::new(0, 4) }, Page { number: 2, span: ByteSpan::new(5, 9) }];
+        let document = document("aaaa\nbbbb", pages, vec![]);
+        assert_eq!(document.page_at(3), Some(1));
+        assert_eq!(document.page_at(5), Some(2));
+        assert_eq!(self::document("x", vec![], vec![]).page_at(0), None);
+    }
+
+    #[test]
+    fn check_finds_a_span_that_cuts_a_character() {
+        let block = Block { kind: BlockKind::Paragraph, span: ByteSpan::new(0, 2) };
+        assert!(document("né", vec![], vec![block]).check().is_err());
+    }
+}

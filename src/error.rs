@@ -1,0 +1,293 @@
+//! Every way an operation can fail, by stage, with what a person can do about it; `main` turns one into an exit code.
+
+use std::path::{Path, PathBuf};
+
+use crate::document::FileStatus;
+
+/// The result of everything fallible in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A cause from a library whose own type stays inside the module that uses it.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong, on what, and what to do next where that is known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line asks for something that makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A setting has a value that cannot be used.
+    #[error("setting `{name}` cannot be `{value}`: {reason}")]
+    Setting {
+        /// The name as written in `ibid.toml`.
+        name: String,
+        /// The value as found.
+        value: String,
+        /// What would be valid.
+        reason: String,
+    },
+    /// A configuration file is not valid TOML or has unknown keys.
+    #[error("cannot use the configuration file {path}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// A verb: `read`, `create`, `lock` ….
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A document could not be read; the file's status says which kind of failure it was.
+    #[error("{reason}")]
+    Document {
+        /// The status that the file ends with.
+        status: FileStatus,
+        /// What is wrong with the file and what to do about it.
+        reason: String,
+        /// The parser's answer.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// No manifest has this model name.
+    #[error("no model is called `{name}`; known are {known}")]
+    ModelUnknown {
+        /// As asked for.
+        name: String,
+        /// The names there are, comma-separated.
+        known: String,
+    },
+    /// A model's manifest cannot be used.
+    #[error("the manifest of model `{name}` is wrong: {reason}")]
+    ModelManifest {
+        /// The model or the file.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A model's files are not on this machine.
+    #[error("model `{name}` is not on this machine; fetch it with: ibid model pull {name}")]
+    ModelMissing {
+        /// The model.
+        name: String,
+    },
+    /// A model's file has other bytes than its manifest says.
+    #[error("model `{name}`: {file} does not have the expected bytes; fetch it again with: ibid model pull {name}")]
+    ModelDamaged {
+        /// The model.
+        name: String,
+        /// The file inside the model.
+        file: String,
+    },
+    /// A model could not be fetched from any of its sources.
+    #[error("cannot fetch model `{name}`: {reason}")]
+    ModelFetch {
+        /// The model.
+        name: String,
+        /// What was tried, source by source.
+        reason: String,
+        /// The last source's answer.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// Something needed the network while `--offline` was set.
+    #[error("cannot {action} while offline; leave out --offline to allow it")]
+    Offline {
+        /// What was about to be done.
+        action: String,
+    },
+    /// A tensor operation failed.
+    #[error("cannot {operation}")]
+    Tensor {
+        /// What was computed.
+        operation: &'static str,
+        /// Candle's answer.
+        #[source]
+        source: candle_core::Error,
+    },
+    /// A tokenizer failed.
+    #[error("cannot {operation}")]
+    Tokenizer {
+        /// What was attempted.
+        operation: &'static str,
+        /// The tokenizer's answer.
+        #[source]
+        source: Cause,
+    },
+    /// A language model answered with something that is no answer.
+    #[error("the language model `{model}` failed: {reason}")]
+    Generation {
+        /// The model.
+        model: String,
+        /// Why.
+        reason: String,
+    },
+    /// A model server cannot be reached.
+    #[error("cannot reach the model server {url}; check that it runs and that llm.url is right")]
+    ServerUnreachable {
+        /// Its address.
+        url: String,
+        /// The connection's answer.
+        #[source]
+        source: Cause,
+    },
+    /// There is no index yet.
+    #[error("there is no index in {path}; make one with: ibid index PATH")]
+    IndexMissing {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// Another process uses the index.
+    #[error("the index in {path} is in use by process {holder}; wait for it to end, or give another --home")]
+    IndexLocked {
+        /// The data folder.
+        path: PathBuf,
+        /// Its process id, or `unknown`.
+        holder: String,
+    },
+    /// The index was made with other settings than those asked for.
+    #[error(
+        "the index in {path} was made with {made_with}, not {asked}; use the same, or rebuild it with: ibid index --rebuild PATH"
+    )]
+    IndexMismatch {
+        /// The data folder.
+        path: PathBuf,
+        /// The identity stored in the index.
+        made_with: String,
+        /// The identity asked for.
+        asked: String,
+    },
+    /// The index cannot be read.
+    #[error("the index in {path} is damaged ({reason}); rebuild it from the documents with: ibid index --rebuild PATH")]
+    IndexDamaged {
+        /// The data folder.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+        /// The engine's answer.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// The vector store failed.
+    #[error("cannot {operation} in the vector store")]
+    Store {
+        /// What was attempted.
+        operation: &'static str,
+        /// The engine's answer.
+        #[source]
+        source: Cause,
+    },
+    /// The database of manifest and runs failed.
+    #[error("cannot {operation} in the database {path}")]
+    Database {
+        /// What was attempted.
+        operation: &'static str,
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's answer.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A named limit ended the work.
+    #[error("{what} is over the limit {setting} = {limit}")]
+    Limit {
+        /// What grew too large.
+        what: String,
+        /// The setting's name.
+        setting: &'static str,
+        /// Its value.
+        limit: u64,
+    },
+    /// The user pressed Ctrl-C or the system asked to stop.
+    #[error("interrupted; what was finished is kept, and the next run goes on from there")]
+    Interrupted,
+}
+
+impl Error {
+    /// An [`Error::Io`] for `action` on `path`; for `map_err`.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// An [`Error::Usage`] with this message.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into() }
+    }
+
+    /// An [`Error::Document`] without a deeper cause.
+    pub fn document(status: FileStatus, reason: impl Into<String>) -> Self {
+        Self::Document { status, reason: reason.into(), source: None }
+    }
+
+    /// An [`Error::Tensor`] for `operation`; for `map_err`.
+    pub fn tensor(operation: &'static str) -> impl FnOnce(candle_core::Error) -> Self {
+        move |source| Self::Tensor { operation, source }
+    }
+
+    /// Whether the cause, at any depth, is a full disk.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>()
+                && matches!(io.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            {
+                return true;
+            }
+            if let Some(rusqlite::Error::SqliteFailure(code, _)) = error.downcast_ref::<rusqlite::Error>()
+                && code.code == rusqlite::ErrorCode::DiskFull
+            {
+                return true;
+            }
+            // The engine hands on the system's answer as text only.
+            if error.to_string().contains("No space left on device") {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
+    /// The process exit code of this error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.is_disk_full() {
+            return 5;
+        }
+        match self {
+            Self::ServerUnreachable { .. } => 4,
+            Self::Limit { .. } => 5,
+            Self::IndexDamaged { .. } => 6,
+            Self::Interrupted => 130,
+            _ => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_found_under_any_error() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = Error::Store { operation: "write points", source: Box::new(full) };
+        assert!(error.is_disk_full());
+        assert_eq!(error.exit_code(), 5);
+        assert_eq!(Error::Interrupted.exit_code(), 130);
+        assert_eq!(Error::usage("x").exit_code(), 2);
+    }
+}

@@ -1,0 +1,4 @@
+//! *ibid*: answers from your own documents, every sentence with a source that is checked.
+
+pub mod document;
+pub mod error;
