@@ -2,4 +2,5 @@
 
 pub mod document;
 pub mod error;
-pub mod inference;
+pub mod sentences;
+pub mod store;
