@@ -227,6 +227,19 @@ impl Database {
         })
     }
 
+    /// Forgets every document and setting; the runs stay.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn forget_documents(&mut self) -> Result<()> {
+        self.in_transaction("forget the documents", |transaction| {
+            transaction.execute_batch(
+                "DELETE FROM chunks; DELETE FROM files; DELETE FROM terms;
+                 DELETE FROM intents; DELETE FROM removals; DELETE FROM meta;",
+            )
+        })
+    }
+
     /// Forgets removals that the store has carried out, durably.
     ///
     /// # Errors
