@@ -3,5 +3,6 @@
 pub mod database;
 pub mod document;
 pub mod error;
+pub mod ingest;
 pub mod sentences;
 pub mod store;
