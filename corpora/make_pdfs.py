@@ -112,18 +112,25 @@ def styles(head):
     }
 
 
+def cell_width(text, style):
+    """The width in points of a cell that holds the text on one line."""
+    return pdfmetrics.stringWidth(text, style.fontName, style.fontSize) + 14
+
+
 def table(lines, style, head, width):
     """A ruled table from pipe-table lines; columns of figures are set right."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     rows = [row for row in rows if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
-    weights = []
-    for column in range(len(rows[0])):
-        longest = max(len(row[column]) for row in rows)
-        weights.append(min(max(longest, 7), 46))
-    widths = [width * weight / sum(weights) for weight in weights]
+    columns = list(zip(*rows))
+    least = [max(cell_width(word, style["head"]) for cell in column for word in cell.split() or [""]) for column in columns]
+    wanted = [max(cell_width(cell, style["head"]) for cell in column) for column in columns]
+    spare, wish = width - sum(least), sum(wanted) - sum(least)
+    widths = [low + spare * ((want - low) / wish if wish else 1 / len(rows[0])) for low, want in zip(least, wanted)]
+    figures = [all(NUMBER.match(cell) for cell in column[1:] if cell) for column in columns]
     cells = [[Paragraph(marked(cell, head), style["head"]) for cell in rows[0]]]
     for row in rows[1:]:
-        cells.append([Paragraph(marked(cell, head), style["number" if NUMBER.match(cell) else "cell"]) for cell in row])
+        cells.append([Paragraph(marked(cell, head), style["number" if right else "cell"])
+                      for cell, right in zip(row, figures)])
     rules = [
         ("GRID", (0, 0), (-1, -1), 0.4, colors.grey),
         ("BACKGROUND", (0, 0), (-1, 0), colors.whitesmoke),
