@@ -12,6 +12,19 @@ use crate::error::Result;
 /// In how many of a file's chunks each vocabulary token occurs.
 pub type Terms = BTreeMap<u32, u32>;
 
+/// Everything that makes a file part of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The file.
+    pub row: FileRow,
+    /// Its chunks.
+    pub chunks: Vec<ChunkRow>,
+    /// Their token counts.
+    pub terms: Terms,
+    /// What the document is known by: terms, each once.
+    pub label: Vec<u32>,
+}
+
 /// What the manifest knows of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRow {
@@ -146,6 +159,65 @@ impl Database {
         read().map_err(self.failed("read token counts"))
     }
 
+    /// Which file each chunk belongs to, as a number; points that are not part of the index are missing.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn files_of(&self, points: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
+        let read = || -> rusqlite::Result<HashMap<Uuid, i64>> {
+            let mut statement = self.connection.prepare_cached("SELECT file FROM chunks WHERE point = ?1")?;
+            let mut found = HashMap::with_capacity(points.len());
+            for point in points {
+                if let Some(file) = statement.query_row([point.as_bytes()], |row| row.get(0)).optional()? {
+                    found.insert(*point, file);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("look up the files of chunks"))
+    }
+
+    /// The labels of files by the numbers that [`Self::files_of`] gives, for files of more than one chunk.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn labels(&self, files: &HashSet<i64>) -> Result<HashMap<i64, Vec<u32>>> {
+        let read = || -> rusqlite::Result<HashMap<i64, Vec<u32>>> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT label FROM files WHERE id = ?1 AND (SELECT count(*) FROM chunks WHERE file = ?1) > 1",
+            )?;
+            let mut found = HashMap::with_capacity(files.len());
+            for file in files {
+                let label: Option<Vec<u8>> = statement.query_row([file], |row| row.get(0)).optional()?;
+                if let Some(label) = label {
+                    found.insert(*file, unpack_label(&label).collect());
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("read labels"))
+    }
+
+    /// In how many files' labels each of `terms` occurs, in their order, and the number of files with chunks.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn label_counts(&self, terms: &[u32]) -> Result<(Vec<u64>, u64)> {
+        let read = || -> rusqlite::Result<(Vec<u64>, u64)> {
+            let mut statement = self.connection.prepare_cached("SELECT files FROM label_terms WHERE term = ?1")?;
+            let counts = terms
+                .iter()
+                .map(|term| statement.query_row([term], |row| row.get(0)).optional().map(Option::unwrap_or_default))
+                .collect::<rusqlite::Result<_>>()?;
+            let files = self
+                .connection
+                .prepare_cached("SELECT count(*) FROM files WHERE status IN ('indexed', 'partial')")?
+                .query_row([], |row| row.get(0))?;
+            Ok((counts, files))
+        };
+        read().map_err(self.failed("read label counts"))
+    }
+
     /// Notes points that are about to be stored, so that a crash before [`Self::commit_file`] leaves nothing behind.
     ///
     /// # Errors
@@ -162,14 +234,14 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the write fails; then nothing has changed.
-    pub fn commit_files(&mut self, files: &[(FileRow, Vec<ChunkRow>, Terms)]) -> Result<Vec<Uuid>> {
+    pub fn commit_files(&mut self, files: &[FileEntry]) -> Result<Vec<Uuid>> {
         self.in_transaction("commit files", |transaction| {
             let mut removed = Vec::new();
-            for (file, chunks, terms) in files {
-                let kept: HashSet<Uuid> = chunks.iter().map(|chunk| chunk.point).collect();
-                let old = take_out(transaction, &file.path)?;
+            for entry in files {
+                let kept: HashSet<Uuid> = entry.chunks.iter().map(|chunk| chunk.point).collect();
+                let old = take_out(transaction, &entry.row.path)?;
                 removed.extend(old.into_iter().filter(|point| !kept.contains(point)));
-                put_in(transaction, file, chunks, terms)?;
+                put_in(transaction, entry)?;
             }
             note_removals(transaction, &removed)?;
             Ok(removed)
@@ -234,7 +306,7 @@ impl Database {
     pub fn forget_documents(&mut self) -> Result<()> {
         self.in_transaction("forget the documents", |transaction| {
             transaction.execute_batch(
-                "DELETE FROM chunks; DELETE FROM files; DELETE FROM terms;
+                "DELETE FROM chunks; DELETE FROM files; DELETE FROM terms; DELETE FROM label_terms;
                  DELETE FROM intents; DELETE FROM removals; DELETE FROM meta;",
             )
         })
@@ -266,11 +338,11 @@ impl Database {
 
 /// Removes a file's rows and its share of the token counts; its points.
 fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<Uuid>> {
-    let known: Option<(i64, Vec<u8>)> = transaction
-        .prepare_cached("SELECT id, terms FROM files WHERE path = ?1")?
-        .query_row([path], |row| Ok((row.get(0)?, row.get(1)?)))
+    let known: Option<(i64, Vec<u8>, Vec<u8>)> = transaction
+        .prepare_cached("SELECT id, terms, label FROM files WHERE path = ?1")?
+        .query_row([path], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((id, terms)) = known else { return Ok(Vec::new()) };
+    let Some((id, terms, label)) = known else { return Ok(Vec::new()) };
     let points = transaction
         .prepare_cached("SELECT point FROM chunks WHERE file = ?1")?
         .query_map([id], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?
@@ -279,14 +351,20 @@ fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<U
     for (token, count) in unpack_terms(&terms) {
         statement.execute([token, count])?;
     }
+    let mut statement = transaction.prepare_cached("UPDATE label_terms SET files = files - 1 WHERE term = ?1")?;
+    for term in unpack_label(&label) {
+        statement.execute([term])?;
+    }
     transaction.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([id])?;
     Ok(points)
 }
 
-fn put_in(transaction: &Transaction<'_>, file: &FileRow, chunks: &[ChunkRow], terms: &Terms) -> rusqlite::Result<()> {
+fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<()> {
+    let FileEntry { row: file, chunks, terms, label } = entry;
     let id: i64 = transaction
         .prepare_cached(&format!(
-            "INSERT INTO files ({FILE_COLUMNS}, terms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+            "INSERT INTO files ({FILE_COLUMNS}, terms, label)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              RETURNING id"
         ))?
         .query_row(
@@ -304,7 +382,8 @@ fn put_in(transaction: &Transaction<'_>, file: &FileRow, chunks: &[ChunkRow], te
                 file.tokens,
                 file.cut_tokens,
                 file.indexed_at,
-                pack_terms(terms)
+                pack_terms(terms),
+                pack_label(label)
             ],
             |row| row.get(0),
         )?;
@@ -320,7 +399,10 @@ fn put_in(transaction: &Transaction<'_>, file: &FileRow, chunks: &[ChunkRow], te
     for (token, chunks) in terms {
         count.execute([token, chunks])?;
     }
-    Ok(())
+    let mut count = transaction.prepare_cached(
+        "INSERT INTO label_terms (term, files) VALUES (?1, 1) ON CONFLICT (term) DO UPDATE SET files = files + 1",
+    )?;
+    label.iter().try_for_each(|term| count.execute([term]).map(drop))
 }
 
 fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Result<()> {
@@ -331,6 +413,14 @@ fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Re
 /// Pairs of little-endian numbers, token then count.
 fn pack_terms(terms: &Terms) -> Vec<u8> {
     terms.iter().flat_map(|(token, count)| [token.to_le_bytes(), count.to_le_bytes()]).flatten().collect()
+}
+
+fn pack_label(label: &[u32]) -> Vec<u8> {
+    label.iter().flat_map(|term| term.to_le_bytes()).collect()
+}
+
+fn unpack_label(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    bytes.chunks_exact(4).map(|term| u32::from_le_bytes([term[0], term[1], term[2], term[3]]))
 }
 
 fn unpack_terms(bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> + '_ {
@@ -366,6 +456,10 @@ mod tests {
         ChunkRow { point: Uuid::from_bytes([seed; 16]), codes: vec![seed] }
     }
 
+    fn entry(sha256: &str, chunks: Vec<ChunkRow>, terms: Terms) -> FileEntry {
+        FileEntry { row: file("/a", sha256), chunks, terms, label: vec![77] }
+    }
+
     fn database() -> (tempfile::TempDir, Database) {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("ibid.db")).unwrap();
@@ -376,11 +470,12 @@ mod tests {
     fn a_changed_file_replaces_its_chunks_and_its_token_counts() {
         let (_folder, mut database) = database();
         let first = Terms::from([(10, 2), (11, 1)]);
-        database.commit_files(&[(file("/a", "1"), vec![chunk(1), chunk(2)], first)]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1), chunk(2)], first)]).unwrap();
         assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [2, 1, 0]);
 
         let second = Terms::from([(11, 1)]);
-        let removed = database.commit_files(&[(file("/a", "2"), vec![chunk(2), chunk(3)], second)]).unwrap();
+        let removed = database.commit_files(&[entry("2", vec![chunk(2), chunk(3)], second)]).unwrap();
+        assert_eq!(database.label_counts(&[77, 78]).unwrap(), (vec![1, 0], 1));
         assert_eq!(removed, [Uuid::from_bytes([1; 16])], "a chunk that stays is no removal");
         assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [0, 1, 0]);
         assert_eq!(database.files().unwrap()["/a"].sha256, "2");
@@ -394,7 +489,7 @@ mod tests {
     fn what_was_only_intended_is_left_over() {
         let (_folder, mut database) = database();
         database.note_intents(&[Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16])]).unwrap();
-        database.commit_files(&[(file("/a", "1"), vec![chunk(1)], Terms::new())]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1)], Terms::new())]).unwrap();
         assert_eq!(database.leftovers().unwrap(), [Uuid::from_bytes([2; 16])]);
         database.clear_leftovers().unwrap();
         assert!(database.leftovers().unwrap().is_empty());
@@ -403,7 +498,7 @@ mod tests {
     #[test]
     fn removed_files_give_back_their_points() {
         let (_folder, mut database) = database();
-        database.commit_files(&[(file("/a", "1"), vec![chunk(1)], Terms::from([(5, 1)]))]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1)], Terms::from([(5, 1)]))]).unwrap();
         assert_eq!(database.remove_files(&["/a".into(), "/b".into()]).unwrap(), [Uuid::from_bytes([1; 16])]);
         assert!(database.files().unwrap().is_empty());
         assert_eq!(database.term_counts(&[5]).unwrap(), [0]);

@@ -3,7 +3,7 @@
 mod documents;
 pub mod runs;
 
-pub use documents::{ChunkRow, FileRow, Terms};
+pub use documents::{ChunkRow, FileEntry, FileRow, Terms};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,7 +34,8 @@ CREATE TABLE files (
     tokens INTEGER NOT NULL,
     cut_tokens INTEGER NOT NULL,
     indexed_at TEXT NOT NULL,
-    terms BLOB NOT NULL
+    terms BLOB NOT NULL,
+    label BLOB NOT NULL
 );
 
 -- The chunks that count: a point of the store that is not here is not part of the index.
@@ -48,6 +49,9 @@ CREATE INDEX chunks_by_file ON chunks (file);
 
 -- In how many chunks each token of the vocabulary occurs.
 CREATE TABLE terms (token INTEGER PRIMARY KEY, chunks INTEGER NOT NULL);
+
+-- In how many files' labels each term occurs.
+CREATE TABLE label_terms (term INTEGER PRIMARY KEY, files INTEGER NOT NULL);
 
 -- Points that are about to be stored, and points that are about to be deleted: what a crash leaves of them is undone.
 CREATE TABLE intents (point BLOB PRIMARY KEY) WITHOUT ROWID;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::chunk::Chunk;
 use crate::document::Document;
+use crate::label::file_words;
 
 /// The surroundings of a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Context {
 /// The context of `chunk`: the file's name, the document's title and the headings above the chunk.
 #[must_use]
 pub fn context(path: &Path, document: &Document, chunk: &Chunk) -> Context {
-    let mut parts: Vec<String> = vec![name_words(path)];
+    let mut parts: Vec<String> = vec![file_words(path)];
     if let Some(title) = &document.title {
         parts.push(title.clone());
     }
@@ -26,23 +27,4 @@ pub fn context(path: &Path, document: &Document, chunk: &Chunk) -> Context {
     parts.retain(|part| !part.is_empty());
     let text = parts.join(". ");
     Context { words: text.clone(), text }
-}
-
-/// The file's name without its extension, split into words at punctuation and where a digit meets a letter.
-#[must_use]
-pub fn name_words(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let words: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    words.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_becomes_words() {
-        assert_eq!(name_words(Path::new("/x/2023_Q2-loan.agreement.pdf")), "2023 Q2 loan agreement");
-        assert_eq!(name_words(Path::new("/x/.hidden")), "hidden");
-    }
 }

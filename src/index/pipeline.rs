@@ -229,7 +229,9 @@ fn encode(worker: usize, embedder: &Embedder, batch: Vec<Job>) -> Result<Vec<(us
     let chunks = batch.into_iter().zip(encoded).map(|((document, prepared), encoded)| {
         // The text's own tokens: neither the context before them nor the end token.
         let own = prepared.lead * width..encoded.tokens.len() - width;
-        let codes = pack(&encoded.tokens[own], width);
+        let kept = embedder.content_tokens();
+        let ids = &prepared.input.ids[prepared.lead..prepared.input.ids.len() - 1];
+        let codes = pack(&encoded.tokens[own], width, |index| kept.contains(ids[index]));
         (document, EncodedChunk { prepared, vector: encoded.vector, codes })
     });
     Ok(chunks.collect())

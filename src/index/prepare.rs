@@ -11,6 +11,7 @@ use crate::database::Terms;
 use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
 use crate::ingest::{self, ReadSettings, Source};
+use crate::label::label;
 use crate::inference::embedder::{Embedder, Input, Role};
 
 /// A chunk with the model's input for it.
@@ -41,6 +42,8 @@ pub struct Prepared {
     pub chunks: Vec<PreparedChunk>,
     /// In how many chunks each token occurs.
     pub terms: Terms,
+    /// What the document is known by.
+    pub label: Vec<u32>,
     /// What the file ends as once its chunks are stored.
     pub status: FileStatus,
     /// Why, where that is a problem.
@@ -85,9 +88,10 @@ pub fn prepare(source: &Source, embedder: &Embedder, settings: PrepareSettings<'
         Some(warning) => (FileStatus::Partial, lossy_reason(&document), warning.page),
         None => (FileStatus::Indexed, String::new(), None),
     };
+    let label = label(&source.path, &document);
     document.text = String::new();
     document.blocks = Vec::new();
-    Ok(Prepared { sha256: source.sha256.clone(), document, chunks: prepared, terms, status, reason, page })
+    Ok(Prepared { sha256: source.sha256.clone(), document, chunks: prepared, terms, label, status, reason, page })
 }
 
 fn prepare_chunk(

@@ -8,7 +8,7 @@ use super::pipeline::{EncodedChunk, Event, Pending};
 use super::prepare::Prepared;
 use super::report::IndexReport;
 use super::{IndexSettings, Progress};
-use crate::database::{ChunkRow, Database, FileRow, Terms};
+use crate::database::{ChunkRow, Database, FileEntry, FileRow, Terms};
 use crate::document::FileStatus;
 use crate::error::Result;
 use crate::store::{EdgeStore, NewPoint, Payload};
@@ -24,9 +24,6 @@ struct Open {
     cut_tokens: u64,
 }
 
-/// A file ready for the manifest.
-type Finished = (FileRow, Vec<ChunkRow>, Terms);
-
 pub(super) struct Writer<'a> {
     store: &'a EdgeStore,
     database: &'a mut Database,
@@ -35,7 +32,7 @@ pub(super) struct Writer<'a> {
     now: String,
     open: HashMap<usize, Open>,
     points: Vec<NewPoint>,
-    finished: Vec<Finished>,
+    finished: Vec<FileEntry>,
     /// Points removed since the engine was last flushed.
     removed: Vec<Uuid>,
     pub(super) report: IndexReport,
@@ -121,7 +118,7 @@ impl<'a> Writer<'a> {
             cut_tokens: 0,
             indexed_at: self.now.clone(),
         };
-        self.finished.push((row, Vec::new(), Terms::new()));
+        self.finished.push(FileEntry { row, chunks: Vec::new(), terms: Terms::new(), label: Vec::new() });
     }
 
     fn take_chunk(&mut self, document: usize, encoded: EncodedChunk) {
@@ -158,7 +155,7 @@ impl<'a> Writer<'a> {
 
     fn close(&mut self, open: Open) {
         let Open { pending, prepared, rows, tokens, cut_tokens, .. } = open;
-        let Prepared { sha256, document, terms, status, reason, page, .. } = *prepared;
+        let Prepared { sha256, document, terms, label, status, reason, page, .. } = *prepared;
         self.report.note(&pending.key, status, &reason, page);
         (self.progress)(Progress::Closed { path: &pending.key });
         let row = FileRow {
@@ -176,7 +173,7 @@ impl<'a> Writer<'a> {
             cut_tokens,
             indexed_at: self.now.clone(),
         };
-        self.finished.push((row, rows, terms));
+        self.finished.push(FileEntry { row, chunks: rows, terms, label });
     }
 
     /// The durable order. A crash between any two lines leaves notes from which [`recover`] makes the index whole.

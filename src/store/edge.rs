@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 use qdrant_edge::external::ordered_float::NotNan;
 use qdrant_edge::{
-    Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, Memory,
-    Modifier, NamedQuery, OperationError, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum,
+    Condition, Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams,
+    Filter, HasIdCondition, Memory, Modifier, NamedQuery, OperationError, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum,
     QueryRequestBuilder, RetrieveRequestBuilder, ScoringQuery, ScrollRequest, SearchParams, SparseVector,
     UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors, WithPayloadInterface, WithVector,
 };
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{NewPoint, Payload, Scored, StoreInfo};
 use crate::error::{Cause, Error, Result};
+use crate::inference::embedder::dot;
 
 const DENSE: &str = "dense";
 const BM25: &str = "bm25";
@@ -163,7 +164,32 @@ impl EdgeStore {
         assert_eq!(query.len(), self.dimensions, "a query has the store's width");
         let query = QueryEnum::Nearest(NamedQuery::new(VectorInternal::Dense(query.to_vec()), DENSE));
         let params = SearchParams { hnsw_ef: Some(self.settings.search_effort.max(limit)), ..SearchParams::default() };
-        self.run(query, limit, Some(params))
+        self.run(query, limit, Some(params), None)
+    }
+
+    /// The cosines of the chunks `ids` to `query`, exact, best first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn score_dense(&self, query: &[f32], ids: &[Uuid]) -> Result<Vec<Scored>> {
+        let vectors = self.vectors(ids)?;
+        let scored = ids.iter().zip(vectors).filter_map(|(&id, vector)| Some(Scored { id, score: dot(query, &vector?) }));
+        Ok(scored.collect())
+    }
+
+    /// The BM25 scores of those of the chunks `ids` that share a word with `query`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn score_words(&self, query: &str, ids: &[Uuid]) -> Result<Vec<Scored>> {
+        let query: SparseVector = self.words.0.embed_query(query);
+        if query.indices.is_empty() || ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let only = HasIdCondition::from(ids.iter().copied().map(PointId::Uuid).collect::<AHashSet<_>>());
+        let filter = Filter::new_must(Condition::HasId(only));
+        let query = QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25));
+        self.run(query, ids.len(), None, Some(filter))
     }
 
     /// The `limit` chunks that share the rarest words with `query` by BM25, best first; none when it has no such word.
@@ -175,13 +201,22 @@ impl EdgeStore {
         if query.indices.is_empty() {
             return Ok(Vec::new());
         }
-        self.run(QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25)), limit, None)
+        self.run(QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25)), limit, None, None)
     }
 
-    fn run(&self, query: QueryEnum, limit: usize, params: Option<SearchParams>) -> Result<Vec<Scored>> {
+    fn run(
+        &self,
+        query: QueryEnum,
+        limit: usize,
+        params: Option<SearchParams>,
+        filter: Option<Filter>,
+    ) -> Result<Vec<Scored>> {
         let mut request = QueryRequestBuilder::new(limit).query(ScoringQuery::Vector(query));
         if let Some(params) = params {
             request = request.params(params);
+        }
+        if let Some(filter) = filter {
+            request = request.filter(filter);
         }
         let found = self.shard.query(request.build()).map_err(failed("search"))?;
         Ok(found.into_iter().filter_map(|point| Some(Scored { id: uuid(point.id)?, score: point.score })).collect())
