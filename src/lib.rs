@@ -3,6 +3,7 @@
 pub mod database;
 pub mod document;
 pub mod error;
+pub mod inference;
 pub mod ingest;
 pub mod sentences;
 pub mod store;
