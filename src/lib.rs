@@ -1,9 +1,17 @@
 //! *ibid*: answers from your own documents, every sentence with a source that is checked.
 
+pub mod bench;
+pub mod chunk;
 pub mod database;
 pub mod document;
 pub mod error;
+pub mod index;
 pub mod inference;
 pub mod ingest;
+pub mod label;
+pub mod late_interaction;
+pub mod random;
 pub mod sentences;
+pub mod stop_words;
 pub mod store;
+pub mod vector;

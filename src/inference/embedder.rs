@@ -4,7 +4,7 @@
 //! a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use candle_core::Tensor;
@@ -134,15 +134,15 @@ impl Embedder {
             let reason = "only mean pooling runs here".to_string();
             return Err(Error::ModelManifest { name: manifest.name, reason });
         }
-        let file = |name: &str| -> Result<&Path> { files.path(name) };
-        let config = BertConfig::open(file("config.json")?)?;
+        let file = |name: &str| -> Result<PathBuf> { files.path(name) };
+        let config = BertConfig::open(&file("config.json")?)?;
         if manifest.tokens_max > config.max_position_embeddings || manifest.dimensions != Some(config.hidden_size) {
             let reason = "tokens_max or dimensions contradict its config.json".to_string();
             return Err(Error::ModelManifest { name: manifest.name, reason });
         }
         let device = device::open(settings.device)?;
-        let tokenizer = Tokenizer::open(file("tokenizer.json")?)?;
-        let bert = Bert::open(config, file("model.safetensors")?, &device.device)?;
+        let tokenizer = Tokenizer::open(&file("tokenizer.json")?)?;
+        let bert = Bert::open(config, &file("model.safetensors")?, &device.device)?;
         let threads = thread_count(settings.threads);
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
@@ -343,29 +343,6 @@ pub fn plan_batches(lengths: &[usize], tokens_max: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-/// Scales `vector` to length 1; a zero vector stays zero.
-pub fn normalize(vector: &mut [f32]) {
-    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    if length > 0.0 {
-        vector.iter_mut().for_each(|value| *value /= length);
-    }
-}
-
-/// The dot product of two vectors of one width.
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    // Eight sums side by side, so that the compiler can use vector registers without reordering a single sum.
-    let mut sums = [0.0_f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a8.zip(b8) {
-        for lane in 0..8 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
 fn host_rows(hidden: &Tensor) -> Result<Vec<f32>> {
     hidden.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(Error::tensor("fetch the hidden states"))
 }
@@ -402,21 +379,5 @@ mod tests {
         assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
         assert_eq!(batches[0], [1], "the longest text comes first");
         assert!(plan_batches(&[], 10).is_empty());
-    }
-
-    #[test]
-    fn normalize_leaves_zero_alone() {
-        let mut vector = [3.0, 4.0];
-        normalize(&mut vector);
-        assert!((vector[0] - 0.6).abs() < 1e-6);
-        let mut zero = [0.0, 0.0];
-        normalize(&mut zero);
-        assert_eq!(zero, [0.0, 0.0]);
-    }
-
-    #[test]
-    fn dot_takes_the_rest_along() {
-        let a: Vec<f32> = (0..11).map(|x| x as f32).collect();
-        assert!((dot(&a, &a) - 385.0).abs() < 1e-3);
     }
 }

@@ -5,6 +5,7 @@ pub mod detect;
 pub mod encoding;
 pub mod html;
 pub mod markdown;
+pub mod pdf;
 pub mod text;
 pub mod walk;
 
