@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use super::cache::ModelFiles;
 use super::tokenizer::{Tokenizer, Tokens};
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
+use crate::stop_words::is_stop_word;
+use crate::vector::normalize;
 
 /// How embedding runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -116,6 +118,28 @@ pub struct Embedder {
     /// One pool a worker, of one thread each; a single one of all threads serves lone queries.
     workers: Vec<rayon::ThreadPool>,
     together: rayon::ThreadPool,
+    content: OnceLock<ContentTokens>,
+}
+
+/// Which entries of a vocabulary carry meaning: neither punctuation nor stop words nor special tokens.
+#[derive(Debug)]
+pub struct ContentTokens(Vec<bool>);
+
+impl ContentTokens {
+    fn of(tokenizer: &Tokenizer) -> Self {
+        let carries = |id: u32| {
+            let token = tokenizer.token(id).unwrap_or_default();
+            let is_special = token.starts_with('[') && token.ends_with(']') && token.len() > 2;
+            !is_special && token.chars().any(char::is_alphanumeric) && !is_stop_word(&token)
+        };
+        Self((0..tokenizer.vocabulary_size() as u32).map(carries).collect())
+    }
+
+    /// Whether token `id` carries meaning.
+    #[must_use]
+    pub fn contains(&self, id: u32) -> bool {
+        self.0.get(id as usize).copied().unwrap_or(false)
+    }
 }
 
 impl std::fmt::Debug for Embedder {
@@ -147,7 +171,7 @@ impl Embedder {
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
         let workers = (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?;
-        Ok(Self { manifest, tokenizer, bert, device, settings, workers, together: pool(threads)? })
+        Ok(Self { manifest, tokenizer, bert, device, settings, workers, together: pool(threads)?, content: OnceLock::new() })
     }
 
     /// The model's manifest.
@@ -168,6 +192,11 @@ impl Embedder {
     /// Width of the vectors.
     pub fn dimensions(&self) -> usize {
         self.bert.config().hidden_size
+    }
+
+    /// Which vocabulary entries carry meaning.
+    pub fn content_tokens(&self) -> &ContentTokens {
+        self.content.get_or_init(|| ContentTokens::of(&self.tokenizer))
     }
 
     /// Batches that can run at once.
