@@ -5,5 +5,6 @@ pub mod cache;
 pub mod device;
 pub mod embedder;
 pub mod fetch;
+pub mod llm;
 pub mod manifest;
 pub mod tokenizer;

@@ -1,0 +1,2 @@
+//! provisional
+pub mod verdict;
