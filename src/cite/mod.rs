@@ -1,2 +1,0 @@
-//! provisional
-pub mod verdict;
