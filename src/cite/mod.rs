@@ -1,0 +1,4 @@
+//! Answers to claims, claims and evidence to verdicts, evidence to an extractive draft; knows no model files and no store.
+
+pub mod claims;
+pub mod sentences;
