@@ -2,8 +2,7 @@
 
 use crate::document::ByteSpan;
 
-pub use super::sentences::sentences;
-use super::sentences::{citation_marker, item_marker};
+use crate::sentences::{citation_marker, item_marker, sentences};
 
 /// One statement of an answer that can be checked alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +42,7 @@ fn is_bare(text: &str) -> bool {
 }
 
 /// The sentence without what is no part of the statement, its white space folded.
-fn plain(sentence: &str) -> String {
+pub(super) fn plain(sentence: &str) -> String {
     let body = sentence[item_marker(sentence)..].trim_start_matches(['#', '>', ' ']);
     let mut text = String::with_capacity(body.len());
     let mut rest = body;

@@ -33,7 +33,7 @@ pub struct Quantity {
 
 const CURRENCIES: &[(&str, &str)] = &[
     ("$", "$"), ("€", "€"), ("£", "£"), ("¥", "¥"), ("dollars", "$"), ("dollar", "$"), ("usd", "$"), ("euros", "€"), ("euro", "€"),
-    ("eur", "€"), ("pounds", "£"), ("gbp", "£"), ("yen", "¥"),
+    ("eur", "€"), ("pounds", "£"), ("gbp", "£"), ("yen", "¥"), ("pence", "p"), ("cents", "c"),
 ];
 const UNITS: &[(&str, &str)] = &[
     ("%", "%"), ("percent", "%"), ("pct", "%"), ("percentage", "%"), ("km", "km"), ("kilometres", "km"), ("kilometers", "km"),

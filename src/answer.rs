@@ -1,0 +1,191 @@
+//! What comes back: hits, claims with their verdicts and citations, and the answer, in the form that scripts read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cite::verdict::Verdict;
+use crate::document::ByteSpan;
+
+/// A passage found for a query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hit {
+    /// 1 for the best.
+    pub rank: usize,
+    /// Fused relevance, 0 to 1; higher is better, comparable within one query only.
+    pub score: f32,
+    /// Absolute path of the file.
+    pub path: String,
+    /// SHA-256 of the file's bytes, lower-case hex.
+    pub document: String,
+    /// Page of the first byte, where the format has pages.
+    pub page: Option<u32>,
+    /// First byte in the document's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// Headings above the passage, outermost first.
+    pub heading: Vec<String>,
+    /// The passage, byte for byte as in the document's text.
+    pub text: String,
+    /// The document's own title.
+    pub title: Option<String>,
+    /// What the score was made of.
+    pub scores: Scores,
+}
+
+/// The parts of a hit's score, as the stages gave them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Cosine of query and passage, -1 to 1.
+    pub dense: Option<f32>,
+    /// BM25, 0 and up.
+    pub bm25: Option<f32>,
+    /// Fused dense and lexical score, 0 to 1.
+    pub fused: f32,
+    /// Idf-weighted mean over the query's tokens of the best cosine among the passage's tokens.
+    pub maxsim: Option<f32>,
+}
+
+/// The place that a claim rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Citation {
+    /// The number printed in brackets; the same place has the same number throughout an answer.
+    pub n: usize,
+    /// Absolute path of the file.
+    pub path: String,
+    /// SHA-256 of the file's bytes, lower-case hex.
+    pub document: String,
+    /// Page of the quote, where the format has pages.
+    pub page: Option<u32>,
+    /// First byte of the quote in the document's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The quote, byte for byte as in the document's text.
+    pub quote: String,
+}
+
+/// A sentence of the answer and what became of checking it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerClaim {
+    /// The sentence.
+    pub text: String,
+    /// First byte in the answer's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// Whether its evidence supports it.
+    pub verdict: Verdict,
+    /// How that was decided.
+    pub method: String,
+    /// Calibrated probability of support, 0 to 1.
+    pub score: f32,
+    /// Where it comes from.
+    pub citations: Vec<Citation>,
+}
+
+impl AnswerClaim {
+    /// Where it stands in the answer's text.
+    #[must_use]
+    pub fn span(&self) -> ByteSpan {
+        ByteSpan::new(self.start, self.end)
+    }
+}
+
+/// What the answer as a whole is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerStatus {
+    /// Every sentence is supported.
+    Grounded,
+    /// Some sentences are not, or not wholly.
+    Partial,
+    /// The documents do not hold the answer.
+    NotInDocuments,
+    /// A limit ended the run early.
+    BudgetExceeded,
+    /// The question is not answered on principle.
+    Refused,
+}
+
+impl AnswerStatus {
+    /// The name used in JSON and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grounded => "grounded",
+            Self::Partial => "partial",
+            Self::NotInDocuments => "not_in_documents",
+            Self::BudgetExceeded => "budget_exceeded",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What the language model took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// Price by the settings, US dollars.
+    pub usd: f64,
+}
+
+/// The models that took part, by role.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Models {
+    /// Who found the passages.
+    pub embedder: String,
+    /// Who wrote the draft: a model, or `extractive`.
+    pub draft: String,
+    /// Who checked the claims.
+    pub verifier: String,
+}
+
+/// A checked answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// `ibid.answer/1`.
+    pub schema: String,
+    /// As asked.
+    pub question: String,
+    /// What it is worth.
+    pub status: AnswerStatus,
+    /// The sentences that stand, without markers; empty when nothing does.
+    pub text: String,
+    /// The sentences of `text` in order; with unsupported ones only when they were asked for.
+    pub claims: Vec<AnswerClaim>,
+    /// Sentences of the draft that were left out because nothing supports them.
+    pub left_out: Vec<LeftOut>,
+    /// Id of the run's record.
+    pub run: String,
+    /// Who took part.
+    pub models: Models,
+    /// What the language model took.
+    pub usage: Usage,
+    /// Milliseconds from question to answer.
+    pub took_ms: f64,
+}
+
+/// A sentence of the draft that did not pass the check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The sentence.
+    pub text: String,
+    /// What the check found.
+    pub verdict: Verdict,
+    /// How that was decided.
+    pub method: String,
+    /// Calibrated probability of support, 0 to 1.
+    pub score: f32,
+}
+
+/// The schema of [`Answer`].
+pub const ANSWER_SCHEMA: &str = "ibid.answer/1";
+
+/// Hits in the form `ibid.hits/1`.
+#[must_use]
+pub fn hits_json(query: &str, hits: &[Hit], took_ms: f64) -> serde_json::Value {
+    serde_json::json!({ "schema": "ibid.hits/1", "query": query, "hits": hits, "took_ms": took_ms })
+}

@@ -1,0 +1,173 @@
+//! `ibid bench`: how fast this machine embeds and searches.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+
+use super::Exit;
+use super::context::Context;
+use super::terminal::{out, out_json, thousands};
+use crate::bench::{EmbedBench, EmbedRun, embed, made_texts, quantile};
+use crate::error::{Error, Result};
+use crate::retrieve::Searcher;
+use crate::services::open_embedder;
+
+/// What to measure.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Tokens a second of the embedding stage, tokenization included
+    Embed(EmbedOptions),
+    /// Milliseconds for a search in a running process, over the index as it is
+    Search(SearchOptions),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EmbedOptions {
+    /// Texts from this file, one {"text": …} a line, instead of made ones
+    #[arg(long, value_name = "FILE")]
+    texts: Option<PathBuf>,
+    /// Tokens of each made text; several lengths are measured one after the other
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [16, 128, 256])]
+    length: Vec<usize>,
+    /// Made texts of each length
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    count: usize,
+    /// Rounds; the fastest counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: usize,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SearchOptions {
+    /// Queries from this file, one {"text": …} a line
+    #[arg(long, value_name = "FILE")]
+    queries: PathBuf,
+    /// Hits for each query
+    #[arg(long, short = 'k', value_name = "N", default_value_t = 10)]
+    top_k: usize,
+}
+
+pub(crate) fn run(command: &BenchCommand, context: &Context) -> Result<Exit> {
+    match command {
+        BenchCommand::Embed(options) => bench_embed(options, context),
+        BenchCommand::Search(options) => bench_search(options, context),
+    }
+}
+
+/// Texts embedded alone for the median.
+const SINGLES: usize = 32;
+
+fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
+    let embedder = open_embedder(&context.settings)?;
+    let sets = match &options.texts {
+        Some(path) => vec![(0, read_texts(path)?)],
+        None => options
+            .length
+            .iter()
+            .map(|&length| Ok((length, made_texts(&embedder, length, options.count)?)))
+            .collect::<Result<_>>()?,
+    };
+    let bench = EmbedBench { rounds: options.rounds, singles: SINGLES };
+    let runs = sets.iter().map(|(length, texts)| embed(&embedder, texts, *length, bench)).collect::<Result<Vec<_>>>()?;
+    if context.json {
+        let texts: usize = runs.iter().map(|run| run.texts).sum();
+        let tokens: u64 = runs.iter().map(|run| run.tokens).sum();
+        let seconds: f64 = runs.iter().map(|run| run.seconds).sum();
+        let p50 = runs.iter().map(|run| run.p50_ms).fold(f64::INFINITY, f64::min);
+        out_json(&serde_json::json!({
+            "schema": "ibid.bench/1",
+            "task": "embed",
+            "device": embedder.device().name,
+            "model": embedder.manifest().name,
+            "threads": embedder.worker_count(),
+            "texts": texts,
+            "tokens": tokens,
+            "seconds": seconds,
+            "tokens_per_second": tokens as f64 / seconds,
+            "texts_per_second": texts as f64 / seconds,
+            "p50_ms": p50,
+            "runs": runs,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    out(&format!(
+        "{} on {} ({} workers)\n{:>8} {:>8} {:>12} {:>10} {:>10}\n",
+        embedder.manifest().name,
+        embedder.device().name,
+        embedder.worker_count(),
+        "tokens",
+        "texts",
+        "tokens/s",
+        "texts/s",
+        "p50 alone"
+    ))?;
+    for EmbedRun { length, texts, tokens_per_second, texts_per_second, p50_ms, .. } in &runs {
+        let length = if *length == 0 { "file".into() } else { length.to_string() };
+        let rate = thousands(*tokens_per_second as u64);
+        out(&format!("{length:>8} {texts:>8} {rate:>12} {texts_per_second:>10.1} {p50_ms:>7.2} ms\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn bench_search(options: &SearchOptions, context: &Context) -> Result<Exit> {
+    let queries = read_texts(&options.queries)?;
+    let searcher = Searcher::open(&context.settings)?;
+    for query in queries.iter().take(8) {
+        searcher.search(query, options.top_k)?;
+    }
+    let mut took = Vec::with_capacity(queries.len());
+    for query in &queries {
+        let started = Instant::now();
+        searcher.search(query, options.top_k)?;
+        took.push(started.elapsed().as_secs_f64() * 1000.0);
+    }
+    let seconds = took.iter().sum::<f64>() / 1000.0;
+    let (p50, p95) = (quantile(&mut took, 0.5), quantile(&mut took, 0.95));
+    let chunks = searcher.chunk_count()?;
+    if context.json {
+        out_json(&serde_json::json!({
+            "schema": "ibid.bench/1",
+            "task": "search",
+            "device": searcher.embedder().device().name,
+            "model": searcher.embedder().manifest().name,
+            "threads": searcher.embedder().worker_count(),
+            "texts": queries.len(),
+            "tokens": 0,
+            "seconds": seconds,
+            "tokens_per_second": 0.0,
+            "texts_per_second": queries.len() as f64 / seconds,
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "chunks": chunks,
+        }))?;
+    } else {
+        out(&format!(
+            "{} queries over {} chunks: p50 {p50:.2} ms, p95 {p95:.2} ms, {:.1} queries/s\n",
+            queries.len(),
+            thousands(chunks),
+            queries.len() as f64 / seconds
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The `text` of each line of a JSON Lines file.
+fn read_texts(path: &PathBuf) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let texts = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| {
+            let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
+            value.and_then(|value| value["text"].as_str().map(str::to_string)).ok_or_else(|| {
+                Error::usage(format!("{} line {}: expected {{\"text\": …}}", path.display(), index + 1))
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    if texts.is_empty() {
+        return Err(Error::usage(format!("{} holds no texts", path.display())));
+    }
+    Ok(texts)
+}

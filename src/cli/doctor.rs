@@ -1,0 +1,181 @@
+//! `ibid doctor`: what works on this machine, what does not, and what to do about it.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Exit;
+use super::context::Context;
+use super::status::folder_bytes;
+use super::terminal::{Look, Stream, bytes, counted, one_line, out, out_json, shown_path, styled};
+use crate::error::Error;
+use crate::inference::embedder::thread_count;
+use crate::inference::manifest::ModelKind;
+use crate::inference::{cache, device, manifest};
+use crate::services::{Index, Opening, database_path};
+
+/// Free bytes under which a full disk is near.
+const DISK_FREE_WANTED: u64 = 1_000_000_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Ok,
+    Note,
+    Problem,
+}
+
+/// One thing looked at.
+#[derive(Debug, Clone, Serialize)]
+struct Finding {
+    about: &'static str,
+    state: State,
+    found: String,
+    /// What to do, where something is to be done.
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(about: &'static str, found: impl Into<String>) -> Self {
+        Self { about, state: State::Ok, found: found.into(), advice: None }
+    }
+
+    fn note(about: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { about, state: State::Note, found: found.into(), advice: Some(advice.into()) }
+    }
+
+    fn problem(about: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { about, state: State::Problem, found: found.into(), advice: Some(advice.into()) }
+    }
+}
+
+pub(crate) fn run(context: &Context) -> crate::error::Result<Exit> {
+    let mut damaged = false;
+    let mut findings = vec![
+        Finding::ok("version", env!("CARGO_PKG_VERSION")),
+        device(context),
+        Finding::ok("threads", thread_count(context.settings.embed.threads).to_string()),
+    ];
+    findings.extend(models(context));
+    findings.push(index(context, &mut damaged));
+    findings.push(disk(context));
+    findings.push(match context.settings.offline {
+        true => Finding::ok("network", "offline: no connection is opened"),
+        false => Finding::ok("network", "used only to fetch models and for an LLM server that is named in the settings"),
+    });
+    let has_problem = findings.iter().any(|finding| finding.state == State::Problem);
+    if context.json {
+        out_json(&serde_json::json!({ "schema": "ibid.doctor/1", "ok": !has_problem, "findings": findings }))?;
+    } else {
+        for finding in &findings {
+            let (mark, look) = match finding.state {
+                State::Ok => ("✓", Look::Good),
+                State::Note => ("•", Look::Warn),
+                State::Problem => ("✗", Look::Bad),
+            };
+            let advice = match &finding.advice {
+                Some(advice) => format!("\n             → {}", one_line(advice)),
+                None => String::new(),
+            };
+            let mark = styled(Stream::Out, look, mark);
+            out(&format!("{mark} {:<9}  {}{advice}\n", finding.about, one_line(&finding.found)))?;
+        }
+    }
+    Ok(match (damaged, has_problem) {
+        (true, _) => Exit::Damaged,
+        (false, true) => Exit::Problems,
+        (false, false) => Exit::Done,
+    })
+}
+
+fn device(context: &Context) -> Finding {
+    match device::open(context.settings.embed.device) {
+        Ok(opened) => Finding::ok("device", format!("{} ({})", opened.name, opened.reason)),
+        Err(error) => Finding::problem("device", error.to_string(), "use --device cpu or auto"),
+    }
+}
+
+fn models(context: &Context) -> Vec<Finding> {
+    let manifests = match manifest::builtin() {
+        Ok(manifests) => manifests,
+        Err(error) => return vec![Finding::problem("models", error.to_string(), "reinstall ibid")],
+    };
+    manifests
+        .iter()
+        .map(|manifest| {
+            let name = &manifest.name;
+            let pull = format!("ibid model pull {name}");
+            let needed = *name == context.settings.embed.model;
+            let checks = cache::verify(manifest);
+            let wrong = checks.iter().find(|check| !matches!(check.state, cache::FileState::Ok | cache::FileState::Missing));
+            let missing = checks.iter().any(|check| check.state == cache::FileState::Missing);
+            match (wrong, missing, needed) {
+                (Some(check), ..) => {
+                    Finding::problem("model", format!("{name}: {} has wrong bytes", check.path), format!("run: {pull}"))
+                }
+                (None, true, true) => Finding::problem("model", format!("{name} is missing"), format!("run: {pull}")),
+                (None, true, false) => {
+                    let use_for = if manifest.kind == ModelKind::Llm { "a local language model" } else { "an embedder" };
+                    Finding::note("model", format!("{name} is not fetched ({use_for}, optional)"), format!("run: {pull}"))
+                }
+                (None, false, _) => Finding::ok("model", format!("{name} is here and its bytes are right")),
+            }
+        })
+        .collect()
+}
+
+fn index(context: &Context, damaged: &mut bool) -> Finding {
+    let opened = manifest::find(&context.settings.embed.model, None)
+        .and_then(|manifest| Index::open(&context.settings, &manifest, Opening::Existing))
+        .and_then(|index| {
+            let (points, chunks, wrong) = (index.store.info()?.points as u64, index.database.chunk_count()?, index.database.check()?);
+            Ok((index, points, chunks, wrong))
+        });
+    match opened {
+        Ok((index, _, _, Some(wrong))) => {
+            *damaged = true;
+            let advice = "rebuild it from the documents: ibid index --rebuild PATH";
+            Finding::problem("index", format!("{}: {wrong}", index.home.display()), advice)
+        }
+        Ok((_, points, chunks, None)) if points < chunks => {
+            *damaged = true;
+            let found = format!("the manifest names {}, the vector store holds {points}", counted(chunks, "chunk"));
+            Finding::problem("index", found, "rebuild it from the documents: ibid index --rebuild PATH")
+        }
+        Ok((_, points, chunks, None)) if points > chunks => {
+            let found = format!("{} are left over from an interrupted run", counted(points - chunks, "chunk"));
+            Finding::note("index", found, "the next ibid index removes them; answers do not use them")
+        }
+        Ok((index, _, chunks, None)) => Finding::ok(
+            "index",
+            format!(
+                "{}, {} dimensions as the model, in {}",
+                counted(chunks, "chunk"),
+                index.identity.dimensions,
+                shown_path(&index.home.display().to_string())
+            ),
+        ),
+        Err(error @ Error::IndexMissing { .. }) => Finding::note("index", error.to_string(), "run: ibid index PATH"),
+        Err(error @ Error::IndexDamaged { .. }) => {
+            *damaged = true;
+            Finding::problem("index", error.to_string(), "rebuild it from the documents: ibid index --rebuild PATH")
+        }
+        Err(error) => Finding::problem("index", error.to_string(), "see the message"),
+    }
+}
+
+fn disk(context: &Context) -> Finding {
+    let Ok(home) = context.settings.home() else {
+        return Finding::problem("disk", "no data folder", "name one with --home");
+    };
+    let used = if database_path(&home).exists() { folder_bytes(&home) } else { 0 };
+    let existing = home.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match fs4::available_space(existing) {
+        Ok(free) if free < DISK_FREE_WANTED => {
+            let found = format!("{} free where the index lives", bytes(free));
+            Finding::problem("disk", found, "free some space, or keep the index elsewhere with --home")
+        }
+        Ok(free) => Finding::ok("disk", format!("{} used by the index, {} free", bytes(used), bytes(free))),
+        Err(error) => Finding::note("disk", format!("free space is unknown: {error}"), "none"),
+    }
+}

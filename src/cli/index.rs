@@ -1,0 +1,224 @@
+//! `ibid index`: brings the index up to date with files and folders and tells what became of each.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Exit;
+use super::context::{Context, now};
+use super::terminal::{Look, Stream, counted, note, one_line, out, out_json, seconds, shown_path, styled, thousands};
+use crate::document::FileStatus;
+use crate::error::{Error, Result};
+use crate::index::{IndexReport, Mode, Progress, Services, sync};
+use crate::services::{Index, Opening, open_embedder};
+
+/// Options of `ibid index`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct IndexOptions {
+    /// Files and folders to add or bring up to date
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Throw the index away first and make it anew from PATH
+    #[arg(long, conflicts_with = "dry_run")]
+    rebuild: bool,
+    /// End with exit code 3 when a file was read only in part or a text was cut
+    #[arg(long)]
+    strict: bool,
+    /// Take ignored and hidden files too
+    #[arg(long)]
+    no_ignore: bool,
+}
+
+pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
+    let mut settings = context.settings.clone();
+    if options.no_ignore {
+        settings.index.walk.ignore_rules = false;
+        settings.index.walk.hidden = true;
+    }
+    context.catch_interrupts()?;
+    let embedder = open_embedder(&settings)?;
+    let opening = if options.rebuild { Opening::Rebuild } else { Opening::OrCreate };
+    let mut index = Index::open(&settings, embedder.manifest(), opening)?;
+    let mode = if options.dry_run { Mode::DryRun } else { Mode::Sync };
+    let bar = Bar::new(context);
+    let identity = index.identity.line();
+    let services = Services {
+        store: &index.store,
+        database: &mut index.database,
+        embedder: &embedder,
+        identity: &identity,
+        now: now(),
+    };
+    let outcome = sync(&options.paths, mode, services, &settings.index, &context.stop, &|progress| bar.show(progress));
+    bar.clear();
+    let report = outcome?;
+    if context.json {
+        out_json(&report.to_json())?;
+    } else {
+        out(&told(&report, embedder.device().reason.as_str(), context.quiet))?;
+    }
+    Ok(exit(&report, options.strict))
+}
+
+fn exit(report: &IndexReport, strict: bool) -> Exit {
+    let incomplete = report.cut_tokens > 0;
+    if report.problems.is_empty() && !(strict && incomplete) { Exit::Done } else { Exit::Problems }
+}
+
+/// The report as a person reads it.
+fn told(report: &IndexReport, device_reason: &str, quiet: bool) -> String {
+    let out = |look, text: &str| styled(Stream::Out, look, text);
+    let mut lines = Vec::new();
+    let counts: Vec<String> = FileStatus::ALL
+        .into_iter()
+        .filter(|status| report.of(*status) > 0)
+        .map(|status| {
+            let text = format!("{} {}", thousands(report.of(status)), spoken(status, report.dry_run));
+            if status.is_problem() { out(Look::Warn, &text) } else { text }
+        })
+        .collect();
+    let found = counted(report.found(), "file");
+    lines.push(match counts.is_empty() {
+        true => format!("{found} found: nothing to index here"),
+        false => format!("{} found: {}", out(Look::Strong, &found), counts.join(", ")),
+    });
+    if report.tokens > 0 {
+        let rate = report.tokens as f64 / report.seconds.max(1e-9);
+        lines.push(format!(
+            "embedded {} in {} ({} tokens/s on {})",
+            counted(report.tokens, "token"),
+            seconds(report.seconds),
+            thousands(rate as u64),
+            report.device
+        ));
+    }
+    if report.cut_tokens > 0 {
+        let cut = format!("{} did not fit the model's input and cannot be found", counted(report.cut_tokens, "token"));
+        lines.push(out(Look::Warn, &cut));
+    }
+    lines.push(format!(
+        "the index holds {} in {}",
+        counted(report.documents, "document"),
+        counted(report.chunks, "chunk")
+    ));
+    let shown = if quiet { 5 } else { 20 };
+    for problem in report.problems.iter().take(shown) {
+        let page = problem.page.map(|page| format!(", page {page}")).unwrap_or_default();
+        lines.push(format!(
+            "  {} {}{page}: {}",
+            out(Look::Warn, spoken(problem.status, false)),
+            shown_path(&problem.path),
+            one_line(&problem.reason)
+        ));
+    }
+    if report.problems.len() > shown {
+        lines.push(format!("  and {} more; see all with --json", report.problems.len() - shown));
+    }
+    if !quiet && report.device == "cpu" && device_reason.contains("CUDA device could") {
+        lines.push(out(Look::Faint, &format!("on the CPU, because {device_reason}")));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn spoken(status: FileStatus, dry_run: bool) -> &'static str {
+    match status {
+        FileStatus::Indexed if dry_run => "to be read",
+        FileStatus::Removed if dry_run => "to be removed",
+        FileStatus::NoText => "without text",
+        FileStatus::LimitExceeded => "over a limit",
+        FileStatus::Partial => "read in part",
+        status => status.name(),
+    }
+}
+
+/// The progress bar on stderr; silent where there is no terminal.
+struct Bar {
+    bar: ProgressBar,
+    state: Mutex<(f64, u64)>,
+}
+
+impl Bar {
+    fn new(context: &Context) -> Self {
+        let shown = !context.quiet && std::io::stderr().is_terminal();
+        let bar = if shown { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        if shown {
+            bar.set_style(style("{spinner} looking for files"));
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self { bar, state: Mutex::new((0.0, 0)) }
+    }
+
+    fn show(&self, progress: Progress<'_>) {
+        let mut state = self.state.lock().expect("drawing does not panic");
+        match progress {
+            Progress::Planned { bytes, .. } => {
+                self.bar.set_length(bytes);
+                self.bar.reset_eta();
+                self.bar.set_style(style("{bar:24} {percent:>3}%  {prefix}  {eta} left  {wide_msg}"));
+            }
+            Progress::Opened { path } => self.bar.set_message(shown_path(path)),
+            Progress::Chunk { bytes, tokens } => {
+                state.0 += bytes;
+                state.1 += tokens;
+                self.bar.set_position(state.0 as u64);
+                let rate = state.1 as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
+                self.bar.set_prefix(format!("{} tokens/s", thousands(rate as u64)));
+            }
+            Progress::File { bytes, .. } => {
+                state.0 += bytes as f64;
+                self.bar.set_position(state.0 as u64);
+            }
+            Progress::Closed { .. } => {}
+            Progress::Optimizing => {
+                self.bar.set_style(style("{spinner} arranging the index for fast search"));
+            }
+        }
+    }
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
+}
+
+/// Options of `ibid remove`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoveOptions {
+    /// Files and folders to take out of the index; they need not exist any more
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+pub(crate) fn remove(options: &RemoveOptions, context: &Context) -> Result<Exit> {
+    let embedder = open_embedder(&context.settings)?;
+    let mut index = Index::open(&context.settings, embedder.manifest(), Opening::Existing)?;
+    let identity = index.identity.line();
+    let mut services = Services {
+        store: &index.store,
+        database: &mut index.database,
+        embedder: &embedder,
+        identity: &identity,
+        now: now(),
+    };
+    let removed = crate::index::remove(&options.paths, &mut services, &context.settings.index)?;
+    if context.json {
+        out_json(&serde_json::json!({ "schema": "ibid.remove/1", "removed": removed }))?;
+    } else {
+        out(&format!("removed {} from the index; the files themselves were not touched\n", counted(removed, "file")))?;
+    }
+    if context.is_stopped() {
+        note("interrupted");
+        return Err(Error::Interrupted);
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,507 @@
+//! The manifest: which files are in the index, with which bytes, and which points of the store are theirs.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use uuid::Uuid;
+
+use super::Database;
+use crate::document::FileStatus;
+use crate::error::Result;
+
+/// In how many of a file's chunks each vocabulary token occurs.
+pub type Terms = BTreeMap<u32, u32>;
+
+/// Everything that makes a file part of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The file.
+    pub row: FileRow,
+    /// Its chunks.
+    pub chunks: Vec<ChunkRow>,
+    /// Their token counts.
+    pub terms: Terms,
+    /// What the document is known by: terms, each once.
+    pub label: Vec<u32>,
+}
+
+/// What the manifest knows of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// Absolute path; bytes that are no UTF-8 are escaped.
+    pub path: String,
+    /// Size in bytes when it was read.
+    pub bytes: u64,
+    /// Time of its last change, nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// SHA-256 of its bytes, lower-case hex; empty when it could not be read.
+    pub sha256: String,
+    /// What became of it.
+    pub status: FileStatus,
+    /// Why, where it is a problem.
+    pub reason: String,
+    /// The first page with a problem.
+    pub page: Option<u32>,
+    /// What it was read as.
+    pub format: Option<String>,
+    /// Its own title.
+    pub title: Option<String>,
+    /// Number of pages; 0 for formats without.
+    pub pages: u64,
+    /// Tokens embedded.
+    pub tokens: u64,
+    /// Tokens that did not fit the model's input.
+    pub cut_tokens: u64,
+    /// When it was read, RFC 3339.
+    pub indexed_at: String,
+}
+
+/// A stored chunk as the manifest knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkRow {
+    /// Its point in the store.
+    pub point: Uuid,
+    /// Its token vectors, packed for the rerank.
+    pub codes: Vec<u8>,
+}
+
+const FILE_COLUMNS: &str =
+    "path, bytes, modified_ns, sha256, status, reason, page, format, title, pages, tokens, cut_tokens, indexed_at";
+
+fn file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
+    let status: String = row.get(4)?;
+    let status = FileStatus::ALL.into_iter().find(|known| known.name() == status).unwrap_or(FileStatus::Malformed);
+    Ok(FileRow {
+        path: row.get(0)?,
+        bytes: row.get(1)?,
+        modified_ns: row.get(2)?,
+        sha256: row.get(3)?,
+        status,
+        reason: row.get(5)?,
+        page: row.get(6)?,
+        format: row.get(7)?,
+        title: row.get(8)?,
+        pages: row.get(9)?,
+        tokens: row.get(10)?,
+        cut_tokens: row.get(11)?,
+        indexed_at: row.get(12)?,
+    })
+}
+
+impl Database {
+    /// Every known file, by path.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn files(&self) -> Result<BTreeMap<String, FileRow>> {
+        let read = || -> rusqlite::Result<BTreeMap<String, FileRow>> {
+            let mut statement = self.connection.prepare(&format!("SELECT {FILE_COLUMNS} FROM files"))?;
+            let rows = statement.query_map([], file_row)?;
+            rows.map(|row| row.map(|row| (row.path.clone(), row))).collect()
+        };
+        read().map_err(self.failed("list the files"))
+    }
+
+    /// The number of stored chunks.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn chunk_count(&self) -> Result<u64> {
+        self.connection
+            .query_row("SELECT count(*) FROM chunks", [], |row| row.get(0))
+            .map_err(self.failed("count the chunks"))
+    }
+
+    /// The points of one file.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn points_of(&self, path: &str) -> Result<Vec<Uuid>> {
+        let read = || -> rusqlite::Result<Vec<Uuid>> {
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT point FROM chunks JOIN files ON files.id = chunks.file WHERE path = ?1")?;
+            statement.query_map([path], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?.collect()
+        };
+        read().map_err(self.failed("list the chunks of a file"))
+    }
+
+    /// The packed token vectors of chunks; points that are not part of the index are missing from the map.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn codes(&self, points: &[Uuid]) -> Result<HashMap<Uuid, Vec<u8>>> {
+        let read = || -> rusqlite::Result<HashMap<Uuid, Vec<u8>>> {
+            let mut statement = self.connection.prepare_cached("SELECT codes FROM chunks WHERE point = ?1")?;
+            let mut found = HashMap::with_capacity(points.len());
+            for point in points {
+                if let Some(codes) = statement.query_row([point.as_bytes()], |row| row.get(0)).optional()? {
+                    found.insert(*point, codes);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("read token vectors"))
+    }
+
+    /// In how many chunks each of `tokens` occurs, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn term_counts(&self, tokens: &[u32]) -> Result<Vec<u64>> {
+        let read = || -> rusqlite::Result<Vec<u64>> {
+            let mut statement = self.connection.prepare_cached("SELECT chunks FROM terms WHERE token = ?1")?;
+            tokens
+                .iter()
+                .map(|token| statement.query_row([token], |row| row.get(0)).optional().map(Option::unwrap_or_default))
+                .collect()
+        };
+        read().map_err(self.failed("read token counts"))
+    }
+
+    /// Which file each chunk belongs to, as a number; points that are not part of the index are missing.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn files_of(&self, points: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
+        let read = || -> rusqlite::Result<HashMap<Uuid, i64>> {
+            let mut statement = self.connection.prepare_cached("SELECT file FROM chunks WHERE point = ?1")?;
+            let mut found = HashMap::with_capacity(points.len());
+            for point in points {
+                if let Some(file) = statement.query_row([point.as_bytes()], |row| row.get(0)).optional()? {
+                    found.insert(*point, file);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("look up the files of chunks"))
+    }
+
+    /// The labels of files by the numbers that [`Self::files_of`] gives, for files of more than one chunk.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn labels(&self, files: &HashSet<i64>) -> Result<HashMap<i64, Vec<u32>>> {
+        let read = || -> rusqlite::Result<HashMap<i64, Vec<u32>>> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT label FROM files WHERE id = ?1 AND (SELECT count(*) FROM chunks WHERE file = ?1) > 1",
+            )?;
+            let mut found = HashMap::with_capacity(files.len());
+            for file in files {
+                let label: Option<Vec<u8>> = statement.query_row([file], |row| row.get(0)).optional()?;
+                if let Some(label) = label {
+                    found.insert(*file, unpack_label(&label).collect());
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("read labels"))
+    }
+
+    /// In how many files' labels each of `terms` occurs, in their order, and the number of files with chunks.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn label_counts(&self, terms: &[u32]) -> Result<(Vec<u64>, u64)> {
+        let read = || -> rusqlite::Result<(Vec<u64>, u64)> {
+            let mut statement = self.connection.prepare_cached("SELECT files FROM label_terms WHERE term = ?1")?;
+            let counts = terms
+                .iter()
+                .map(|term| statement.query_row([term], |row| row.get(0)).optional().map(Option::unwrap_or_default))
+                .collect::<rusqlite::Result<_>>()?;
+            let files = self
+                .connection
+                .prepare_cached("SELECT count(*) FROM files WHERE status IN ('indexed', 'partial')")?
+                .query_row([], |row| row.get(0))?;
+            Ok((counts, files))
+        };
+        read().map_err(self.failed("read label counts"))
+    }
+
+    /// Notes points that are about to be stored, so that a crash before [`Self::commit_file`] leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn note_intents(&mut self, points: &[Uuid]) -> Result<()> {
+        self.in_transaction("note what is about to be stored", |transaction| {
+            let mut statement = transaction.prepare_cached("INSERT OR IGNORE INTO intents (point) VALUES (?1)")?;
+            points.iter().try_for_each(|point| statement.execute([point.as_bytes()]).map(drop))
+        })
+    }
+
+    /// Makes files with their chunks part of the index in place of what was known of their paths, in one transaction. The
+    /// points that are no longer part of it are noted as removals and returned. The chunks must be durable in the store.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails; then nothing has changed.
+    pub fn commit_files(&mut self, files: &[FileEntry]) -> Result<Vec<Uuid>> {
+        self.in_transaction("commit files", |transaction| {
+            let mut removed = Vec::new();
+            for entry in files {
+                let kept: HashSet<Uuid> = entry.chunks.iter().map(|chunk| chunk.point).collect();
+                let old = take_out(transaction, &entry.row.path)?;
+                removed.extend(old.into_iter().filter(|point| !kept.contains(point)));
+                put_in(transaction, entry)?;
+            }
+            note_removals(transaction, &removed)?;
+            Ok(removed)
+        })
+    }
+
+    /// Takes files out of the index in one transaction; their points are noted as removals and returned.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails; then nothing has changed.
+    pub fn remove_files(&mut self, paths: &[String]) -> Result<Vec<Uuid>> {
+        self.in_transaction("remove files", |transaction| {
+            let mut removed = Vec::new();
+            for path in paths {
+                removed.extend(take_out(transaction, path)?);
+            }
+            note_removals(transaction, &removed)?;
+            Ok(removed)
+        })
+    }
+
+    /// Notes that a file was touched without its bytes changing.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn touch_file(&mut self, path: &str, bytes: u64, modified_ns: i64) -> Result<()> {
+        self.connection
+            .execute("UPDATE files SET bytes = ?2, modified_ns = ?3 WHERE path = ?1", params![path, bytes, modified_ns])
+            .map(drop)
+            .map_err(self.failed("note a file's new time"))
+    }
+
+    /// Points that a crash may have left in the store although they are no part of the index.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn leftovers(&self) -> Result<Vec<Uuid>> {
+        let read = || -> rusqlite::Result<Vec<Uuid>> {
+            let mut statement = self.connection.prepare(
+                "SELECT point FROM (SELECT point FROM intents UNION SELECT point FROM removals)
+                 WHERE point NOT IN (SELECT point FROM chunks)",
+            )?;
+            statement.query_map([], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?.collect()
+        };
+        read().map_err(self.failed("look for leftovers"))
+    }
+
+    /// Forgets intents and removals: the store has been put right, durably.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn clear_leftovers(&mut self) -> Result<()> {
+        self.in_transaction("clear leftovers", |transaction| {
+            transaction.execute_batch("DELETE FROM intents; DELETE FROM removals;")
+        })
+    }
+
+    /// Forgets every document and setting; the runs stay.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn forget_documents(&mut self) -> Result<()> {
+        self.in_transaction("forget the documents", |transaction| {
+            transaction.execute_batch(
+                "DELETE FROM chunks; DELETE FROM files; DELETE FROM terms; DELETE FROM label_terms;
+                 DELETE FROM intents; DELETE FROM removals; DELETE FROM meta;",
+            )
+        })
+    }
+
+    /// Forgets removals that the store has carried out, durably.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn clear_removals(&mut self) -> Result<()> {
+        self.connection.execute("DELETE FROM removals", []).map(drop).map_err(self.failed("clear removals"))
+    }
+
+    fn in_transaction<T>(
+        &mut self,
+        operation: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let failed = self.failed(operation);
+        let run = || {
+            let transaction = self.connection.transaction()?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        run().map_err(failed)
+    }
+}
+
+/// Removes a file's rows and its share of the token counts; its points.
+fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<Uuid>> {
+    let known: Option<(i64, Vec<u8>, Vec<u8>)> = transaction
+        .prepare_cached("SELECT id, terms, label FROM files WHERE path = ?1")?
+        .query_row([path], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((id, terms, label)) = known else { return Ok(Vec::new()) };
+    let points = transaction
+        .prepare_cached("SELECT point FROM chunks WHERE file = ?1")?
+        .query_map([id], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = transaction.prepare_cached("UPDATE terms SET chunks = chunks - ?2 WHERE token = ?1")?;
+    for (token, count) in unpack_terms(&terms) {
+        statement.execute([token, count])?;
+    }
+    let mut statement = transaction.prepare_cached("UPDATE label_terms SET files = files - 1 WHERE term = ?1")?;
+    for term in unpack_label(&label) {
+        statement.execute([term])?;
+    }
+    transaction.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([id])?;
+    Ok(points)
+}
+
+fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<()> {
+    let FileEntry { row: file, chunks, terms, label } = entry;
+    let id: i64 = transaction
+        .prepare_cached(&format!(
+            "INSERT INTO files ({FILE_COLUMNS}, terms, label)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             RETURNING id"
+        ))?
+        .query_row(
+            params![
+                file.path,
+                file.bytes,
+                file.modified_ns,
+                file.sha256,
+                file.status.name(),
+                file.reason,
+                file.page,
+                file.format,
+                file.title,
+                file.pages,
+                file.tokens,
+                file.cut_tokens,
+                file.indexed_at,
+                pack_terms(terms),
+                pack_label(label)
+            ],
+            |row| row.get(0),
+        )?;
+    let mut insert = transaction.prepare_cached("INSERT INTO chunks (point, file, codes) VALUES (?1, ?2, ?3)")?;
+    let mut settle = transaction.prepare_cached("DELETE FROM intents WHERE point = ?1")?;
+    for chunk in chunks {
+        insert.execute(params![chunk.point.as_bytes(), id, chunk.codes])?;
+        settle.execute([chunk.point.as_bytes()])?;
+    }
+    let mut count = transaction.prepare_cached(
+        "INSERT INTO terms (token, chunks) VALUES (?1, ?2) ON CONFLICT (token) DO UPDATE SET chunks = chunks + ?2",
+    )?;
+    for (token, chunks) in terms {
+        count.execute([token, chunks])?;
+    }
+    let mut count = transaction.prepare_cached(
+        "INSERT INTO label_terms (term, files) VALUES (?1, 1) ON CONFLICT (term) DO UPDATE SET files = files + 1",
+    )?;
+    label.iter().try_for_each(|term| count.execute([term]).map(drop))
+}
+
+fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached("INSERT OR IGNORE INTO removals (point) VALUES (?1)")?;
+    points.iter().try_for_each(|point| statement.execute([point.as_bytes()]).map(drop))
+}
+
+/// Pairs of little-endian numbers, token then count.
+fn pack_terms(terms: &Terms) -> Vec<u8> {
+    terms.iter().flat_map(|(token, count)| [token.to_le_bytes(), count.to_le_bytes()]).flatten().collect()
+}
+
+fn pack_label(label: &[u32]) -> Vec<u8> {
+    label.iter().flat_map(|term| term.to_le_bytes()).collect()
+}
+
+fn unpack_label(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    bytes.chunks_exact(4).map(|term| u32::from_le_bytes([term[0], term[1], term[2], term[3]]))
+}
+
+fn unpack_terms(bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> + '_ {
+    bytes.chunks_exact(8).map(|pair| {
+        let number = |at: usize| u32::from_le_bytes([pair[at], pair[at + 1], pair[at + 2], pair[at + 3]]);
+        (number(0), number(4))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, sha256: &str) -> FileRow {
+        FileRow {
+            path: path.into(),
+            bytes: 3,
+            modified_ns: 7,
+            sha256: sha256.into(),
+            status: FileStatus::Indexed,
+            reason: String::new(),
+            page: None,
+            format: Some("text".into()),
+            title: None,
+            pages: 0,
+            tokens: 5,
+            cut_tokens: 0,
+            indexed_at: "2026-01-01T00:00:00Z".into(),
+        }
+    }
+
+    fn chunk(seed: u8) -> ChunkRow {
+        ChunkRow { point: Uuid::from_bytes([seed; 16]), codes: vec![seed] }
+    }
+
+    fn entry(sha256: &str, chunks: Vec<ChunkRow>, terms: Terms) -> FileEntry {
+        FileEntry { row: file("/a", sha256), chunks, terms, label: vec![77] }
+    }
+
+    fn database() -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("ibid.db")).unwrap();
+        (folder, database)
+    }
+
+    #[test]
+    fn a_changed_file_replaces_its_chunks_and_its_token_counts() {
+        let (_folder, mut database) = database();
+        let first = Terms::from([(10, 2), (11, 1)]);
+        database.commit_files(&[entry("1", vec![chunk(1), chunk(2)], first)]).unwrap();
+        assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [2, 1, 0]);
+
+        let second = Terms::from([(11, 1)]);
+        let removed = database.commit_files(&[entry("2", vec![chunk(2), chunk(3)], second)]).unwrap();
+        assert_eq!(database.label_counts(&[77, 78]).unwrap(), (vec![1, 0], 1));
+        assert_eq!(removed, [Uuid::from_bytes([1; 16])], "a chunk that stays is no removal");
+        assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [0, 1, 0]);
+        assert_eq!(database.files().unwrap()["/a"].sha256, "2");
+        assert_eq!(database.chunk_count().unwrap(), 2);
+        assert_eq!(database.leftovers().unwrap(), removed);
+        database.clear_removals().unwrap();
+        assert!(database.leftovers().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_only_intended_is_left_over() {
+        let (_folder, mut database) = database();
+        database.note_intents(&[Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16])]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1)], Terms::new())]).unwrap();
+        assert_eq!(database.leftovers().unwrap(), [Uuid::from_bytes([2; 16])]);
+        database.clear_leftovers().unwrap();
+        assert!(database.leftovers().unwrap().is_empty());
+    }
+
+    #[test]
+    fn removed_files_give_back_their_points() {
+        let (_folder, mut database) = database();
+        database.commit_files(&[entry("1", vec![chunk(1)], Terms::from([(5, 1)]))]).unwrap();
+        assert_eq!(database.remove_files(&["/a".into(), "/b".into()]).unwrap(), [Uuid::from_bytes([1; 16])]);
+        assert!(database.files().unwrap().is_empty());
+        assert_eq!(database.term_counts(&[5]).unwrap(), [0]);
+        assert!(database.codes(&[Uuid::from_bytes([1; 16])]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,189 @@
+//! The one SQLite file beside the vector store: the manifest of documents and the record of runs.
+
+mod documents;
+pub mod runs;
+
+pub use documents::{ChunkRow, FileEntry, FileRow, Terms};
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+
+/// Version of the tables below; a file of a later one is refused rather than misread.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- Every file ever found and not gone since, with what became of it.
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    page INTEGER,
+    format TEXT,
+    title TEXT,
+    pages INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    cut_tokens INTEGER NOT NULL,
+    indexed_at TEXT NOT NULL,
+    terms BLOB NOT NULL,
+    label BLOB NOT NULL
+);
+
+-- The chunks that count: a point of the store that is not here is not part of the index.
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,
+    point BLOB NOT NULL UNIQUE,
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    codes BLOB NOT NULL
+);
+CREATE INDEX chunks_by_file ON chunks (file);
+
+-- In how many chunks each token of the vocabulary occurs.
+CREATE TABLE terms (token INTEGER PRIMARY KEY, chunks INTEGER NOT NULL);
+
+-- In how many files' labels each term occurs.
+CREATE TABLE label_terms (term INTEGER PRIMARY KEY, files INTEGER NOT NULL);
+
+-- Points that are about to be stored, and points that are about to be deleted: what a crash leaves of them is undone.
+CREATE TABLE intents (point BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE removals (point BLOB PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    question TEXT NOT NULL,
+    status TEXT NOT NULL,
+    took_ms REAL NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX runs_by_time ON runs (started_at);
+";
+
+/// An open database. One writer at a time; the index lock makes sure of it.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens the database at `path`, making it where there is none.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] when the file is no database of ours; [`Error::Database`] when it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        let failed = |operation| move |source| Error::Database { operation, path: path.to_path_buf(), source };
+        let connection = Connection::open(path).map_err(failed("open"))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(failed("set up"))?;
+        let version: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|source| damage_or(path, "read the version", source))?;
+        // FULL: a commit is on disk before the next step of the durable order begins.
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .map_err(|source| damage_or(path, "set up", source))?;
+        match version {
+            SCHEMA_VERSION => {}
+            0 => connection
+                .execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+                .map_err(|source| damage_or(path, "make the tables", source))?,
+            other => {
+                return Err(Error::IndexDamaged {
+                    path: path.to_path_buf(),
+                    reason: format!("its database has version {other}, this program knows {SCHEMA_VERSION}"),
+                    source: None,
+                });
+            }
+        }
+        Ok(Self { connection, path: path.to_path_buf() })
+    }
+
+    /// The value stored under `key`.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the query fails.
+    pub fn meta(&self, key: &str) -> Result<Option<String>> {
+        use rusqlite::OptionalExtension;
+        self.connection
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+            .map_err(self.failed("read a setting"))
+    }
+
+    /// Stores `value` under `key`.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the write fails.
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+        self.connection
+            .execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])
+            .map(drop)
+            .map_err(self.failed("store a setting"))
+    }
+
+    /// Reads the whole file and checks its structure; what is wrong, in SQLite's words.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the check cannot run.
+    pub fn check(&self) -> Result<Option<String>> {
+        let verdict: String =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(self.failed("check"))?;
+        Ok((verdict != "ok").then_some(verdict))
+    }
+
+    fn failed(&self, operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Error + use<> {
+        let path = self.path.clone();
+        move |source| damage_or(&path, operation, source)
+    }
+}
+
+/// SQLite tells a damaged file from a failed operation; so do we.
+fn damage_or(path: &Path, operation: &'static str, source: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match source.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => Error::IndexDamaged {
+            path: path.to_path_buf(),
+            reason: "its database cannot be read".into(),
+            source: Some(source.into()),
+        },
+        _ => Error::Database { operation, path: path.to_path_buf(), source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_database_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ibid.db");
+        std::fs::write(
+            &path,
+            "not a database, but long enough to be taken for a header of one, and then some more text",
+        )
+        .unwrap();
+        let error = Database::open(&path).unwrap_err();
+        assert_eq!(error.exit_code(), 6, "{error:?}");
+    }
+
+    #[test]
+    fn settings_survive_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ibid.db");
+        Database::open(&path).unwrap().set_meta("identity", "a").unwrap();
+        let database = Database::open(&path).unwrap();
+        assert_eq!(database.meta("identity").unwrap().as_deref(), Some("a"));
+        assert_eq!(database.meta("other").unwrap(), None);
+        assert_eq!(database.check().unwrap(), None);
+    }
+}

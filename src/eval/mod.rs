@@ -1,0 +1,3 @@
+//! Measurements of each stage on judged data.
+
+pub mod claims;

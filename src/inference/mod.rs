@@ -1,0 +1,8 @@
+//! Models: their manifests and files, tokenizers, encoders, language models; never sees a store.
+
+pub mod bert;
+pub mod cache;
+pub mod device;
+pub mod fetch;
+pub mod manifest;
+pub mod tokenizer;

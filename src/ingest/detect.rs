@@ -1,0 +1,306 @@
+//! A name and its bytes go in, the format to read them as comes out; parses nothing.
+
+use std::path::Path;
+
+use super::encoding::{has_mark, wide_without_mark};
+use super::text::TextKind;
+use crate::document::{FileStatus, Format, Warning};
+use crate::error::{Error, Result};
+
+/// Bytes at the start in which `%PDF-` counts (PDF 1.7 implementation note 13) and HTML must show itself.
+const HEAD_BYTES: usize = 1024;
+/// Bytes at the start that tell text from binary data.
+const SAMPLE_BYTES: usize = 64 * 1024;
+
+/// Formats known by their first bytes: offset, bytes, the name in plain words.
+const MAGIC: &[(usize, &[u8], &str)] = &[
+    (0, b"\x1f\x8b", "compressed files (.gz)"),
+    (0, b"BZh", "compressed files (.bz2)"),
+    (0, b"\xfd7zXZ\0", "compressed files (.xz)"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed files (.zst)"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archives (.7z)"),
+    (0, b"Rar!\x1a\x07", "RAR archives (.rar)"),
+    (257, b"ustar", "tar archives (.tar)"),
+    (0, b"{\\rtf", "Rich Text documents (.rtf)"),
+    (0, b"%!PS", "PostScript documents (.ps)"),
+    (0, b"\x89PNG\r\n\x1a\n", "images (.png)"),
+    (0, b"\xff\xd8\xff", "images (.jpg)"),
+    (0, b"GIF8", "images (.gif)"),
+    (0, b"II*\0", "images (.tif)"),
+    (0, b"MM\0*", "images (.tif)"),
+    (8, b"WEBP", "images (.webp)"),
+    (0, b"\0\0\x01\0", "images (.ico)"),
+    (0, b"8BPS", "images (.psd)"),
+    (0, b"AT&TFORM", "scanned documents (.djvu)"),
+    (4, b"ftyp", "video or sound (.mp4)"),
+    (8, b"WAVE", "sound (.wav)"),
+    (8, b"AVI ", "video (.avi)"),
+    (0, b"ID3", "sound (.mp3)"),
+    (0, b"OggS", "sound or video (.ogg)"),
+    (0, b"fLaC", "sound (.flac)"),
+    (0, b"\x1a\x45\xdf\xa3", "video (.mkv)"),
+    (0, b"\x7fELF", "executables"),
+    (0, b"\xfe\xed\xfa", "executables"),
+    (0, b"\xcf\xfa\xed\xfe", "executables"),
+    (0, b"\xca\xfe\xba\xbe", "compiled programs"),
+    (0, b"\0asm", "compiled programs (.wasm)"),
+    (0, b"SQLite format 3\0", "SQLite databases"),
+    (0, b"PAR1", "Parquet tables (.parquet)"),
+    (0, b"!BDN", "Outlook mail stores (.pst)"),
+    (0, b"ITSF", "Windows help files (.chm)"),
+    (0, b"OTTO", "fonts"),
+    (0, b"wOF", "fonts"),
+];
+
+/// Text formats that would be read badly as plain text: extension, the name in plain words.
+const UNREAD: &[(&str, &str)] = &[
+    ("eml", "e-mail messages (.eml)"),
+    ("mbox", "mailboxes (.mbox)"),
+    ("mht", "saved web pages (.mht)"),
+    ("mhtml", "saved web pages (.mhtml)"),
+    ("svg", "images (.svg)"),
+    ("ps", "PostScript documents (.ps)"),
+    ("eps", "PostScript documents (.eps)"),
+];
+
+const MARKDOWN: &[&str] = &["md", "markdown", "mdown", "mkd", "mkdn", "mdx", "qmd", "rmd"];
+const HTML: &[&str] = &["html", "htm", "xhtml", "xht", "shtml"];
+const TABLES: &[&str] = &["csv", "tsv", "tab", "psv"];
+#[rustfmt::skip]
+const CODE: &[&str] = &[
+    "rs", "py", "js", "mjs", "ts", "tsx", "jsx", "java", "kt", "c", "h", "cc", "cpp", "hpp", "cs", "go", "rb", "php", "pl",
+    "sh", "bash", "zsh", "fish", "ps1", "bat", "sql", "r", "jl", "lua", "swift", "scala", "clj", "hs", "ml", "ex", "exs", "erl",
+    "json", "jsonl", "ndjson", "json5", "yaml", "yml", "toml", "ini", "cfg", "conf", "env", "properties", "xml", "xsd", "xsl",
+    "css", "scss", "log", "diff", "patch", "proto", "graphql", "tf", "gradle", "cmake", "mk", "dockerfile", "ipynb", "lock",
+];
+
+fn extension(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// The format to read `bytes` as: by what they hold first, by the name of `path` second.
+///
+/// # Errors
+/// [`Error::Document`] with status `unsupported` for formats that are not read, naming the format.
+pub fn detect(path: &Path, bytes: &[u8]) -> Result<Format> {
+    let extension = extension(path);
+    let extension = extension.as_str();
+    if bytes.is_empty() {
+        return Ok(by_extension(extension));
+    }
+    if is_pdf(extension, bytes) {
+        return Ok(Format::Pdf);
+    }
+    if let Some(name) = unread(extension, bytes) {
+        return Err(Error::document(FileStatus::Unsupported, format!("{name} are not read yet; {}", advice(name))));
+    }
+    let wide = has_mark(bytes) || wide_without_mark(bytes).is_some();
+    if !wide && is_binary(bytes) {
+        // A damaged PDF can lack its first line; its reader says best what is wrong with it.
+        if extension == "pdf" {
+            return Ok(Format::Pdf);
+        }
+        let reason = "the file holds binary data of a kind that is not known, so there is no text to read";
+        return Err(Error::document(FileStatus::Unsupported, reason));
+    }
+    if is_html(bytes) {
+        return Ok(Format::Html);
+    }
+    match by_extension(extension) {
+        Format::Pdf if find(bytes, b" obj").is_none() => Ok(Format::Text),
+        format => Ok(format),
+    }
+}
+
+fn by_extension(extension: &str) -> Format {
+    match extension {
+        "pdf" => Format::Pdf,
+        _ if MARKDOWN.contains(&extension) => Format::Markdown,
+        _ if HTML.contains(&extension) => Format::Html,
+        _ => Format::Text,
+    }
+}
+
+/// What kind of plain text the name of `path` promises.
+pub(crate) fn text_kind(path: &Path) -> TextKind {
+    match extension(path).as_str() {
+        extension if TABLES.contains(&extension) => TextKind::Table,
+        extension if CODE.contains(&extension) => TextKind::Code,
+        _ => TextKind::Prose,
+    }
+}
+
+/// A warning when the name of `path` promises another format than the one found.
+pub(crate) fn mismatch(path: &Path, format: Format) -> Option<Warning> {
+    let extension = extension(path);
+    let named = by_extension(&extension);
+    let office =
+        ["doc", "docx", "xls", "xlsx", "ppt", "pptx", "rtf", "epub", "odt", "zip", "png", "jpg", "jpeg", "gif"];
+    let promised = named != Format::Text || office.contains(&extension.as_str());
+    (promised && named != format || named == Format::Text && promised).then(|| {
+        let message =
+            format!("the name ends in .{extension} but the file holds {}; it was read as that", format.name());
+        Warning { page: None, lossy: false, message }
+    })
+}
+
+fn is_pdf(extension: &str, bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    let Some(at) = find(head, b"%PDF-") else { return false };
+    // A text about PDF can hold the mark too; only a PDF also has an end or a binary body.
+    let tail = &bytes[bytes.len().saturating_sub(HEAD_BYTES)..];
+    at == 0 || extension == "pdf" || find(tail, b"%%EOF").is_some() || is_binary(bytes)
+}
+
+/// The plain name of the format when it is one of those known but not read.
+fn unread(extension: &str, bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        return Some(zip_name(extension, bytes));
+    }
+    if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        return Some(match extension {
+            "doc" | "dot" => "old Word documents (.doc)",
+            "xls" | "xlt" => "old Excel workbooks (.xls)",
+            "ppt" | "pps" => "old PowerPoint presentations (.ppt)",
+            "msg" => "Outlook messages (.msg)",
+            "docx" | "xlsx" | "pptx" => "encrypted Office documents",
+            _ => "old Office documents",
+        });
+    }
+    let magic = MAGIC.iter().find(|(at, magic, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
+    if let Some((_, _, name)) = magic {
+        return Some(name);
+    }
+    // Two letters alone would catch text that starts with them.
+    if (bytes.starts_with(b"MZ") || bytes.starts_with(b"BM")) && is_binary(bytes) {
+        return Some(if bytes[0] == b'M' { "executables (.exe)" } else { "images (.bmp)" });
+    }
+    UNREAD.iter().find(|(known, _)| *known == extension).map(|(_, name)| *name)
+}
+
+/// What a zip archive is, by the names of its entries, which stand in it as plain bytes.
+fn zip_name(extension: &str, bytes: &[u8]) -> &'static str {
+    let inside: [(&[u8], &str); 7] = [
+        (b"mimetypeapplication/epub+zip", "e-books (.epub)"),
+        (b"mimetypeapplication/vnd.oasis.opendocument", "OpenDocument files (.odt, .ods, .odp)"),
+        (b"word/document", "Word documents (.docx)"),
+        (b"xl/workbook", "Excel workbooks (.xlsx)"),
+        (b"ppt/presentation", "PowerPoint presentations (.pptx)"),
+        (b"META-INF/MANIFEST.MF", "compiled programs (.jar)"),
+        (b"AndroidManifest.xml", "compiled programs (.apk)"),
+    ];
+    // The names stand at the entries and once more in the directory at the end.
+    let head = &bytes[..bytes.len().min(SAMPLE_BYTES)];
+    let tail = &bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..];
+    let held = |entry: &[u8]| find(head, entry).is_some() || find(tail, entry).is_some();
+    if let Some((_, name)) = inside.iter().find(|(entry, _)| held(entry)) {
+        return name;
+    }
+    match extension {
+        "docx" | "docm" | "dotx" => "Word documents (.docx)",
+        "xlsx" | "xlsm" => "Excel workbooks (.xlsx)",
+        "pptx" | "pptm" => "PowerPoint presentations (.pptx)",
+        "epub" => "e-books (.epub)",
+        "odt" | "ods" | "odp" => "OpenDocument files (.odt, .ods, .odp)",
+        _ => "zip archives (.zip)",
+    }
+}
+
+/// What a person can do about a format that is not read.
+fn advice(name: &str) -> &'static str {
+    if name.contains("archive") || name.contains("compressed") {
+        "unpack the file and index what is inside"
+    } else if name.contains("mages") || name.contains("scanned") {
+        "run text recognition over the file and index the result"
+    } else if ["documents", "workbooks", "presentations", "books", "messages", "pages", "OpenDocument"]
+        .iter()
+        .any(|word| name.contains(word))
+    {
+        "save the file as PDF, HTML or text and index that"
+    } else {
+        "leave the file out"
+    }
+}
+
+/// Whether zero bytes or many control characters say that this is no text in a one-byte or UTF-8 encoding.
+fn is_binary(bytes: &[u8]) -> bool {
+    let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
+    let zeros = sample.iter().filter(|byte| **byte == 0).count();
+    // Escapes belong to terminal logs and to ISO-2022-JP.
+    let controls = sample.iter().filter(|byte| **byte < 32 && !b"\t\n\r\x0b\x0c\x1b".contains(byte)).count();
+    zeros * 1000 > sample.len() || controls * 10 > sample.len()
+}
+
+/// Whether the first thing in the bytes, of whatever width, is a tag that only an HTML document starts with.
+fn is_html(bytes: &[u8]) -> bool {
+    let head: Vec<u8> = bytes.iter().take(HEAD_BYTES * 4).filter(|byte| **byte != 0).copied().collect();
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let mut rest = head.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c == '\u{fffd}');
+    loop {
+        let skipped = if rest.starts_with("<!--") {
+            rest.find("-->").map(|end| &rest[end + 3..])
+        } else if rest.starts_with("<?xml") {
+            rest.find("?>").map(|end| &rest[end + 2..])
+        } else {
+            None
+        };
+        match skipped {
+            Some(after) => rest = after.trim_start(),
+            None => break,
+        }
+    }
+    ["<!doctype html", "<html", "<head>", "<head ", "<body", "<title>"].iter().any(|tag| rest.starts_with(tag))
+}
+
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(name: &str, bytes: &[u8]) -> String {
+        detect(Path::new(name), bytes).expect_err("not read").to_string()
+    }
+
+    #[test]
+    fn content_comes_before_the_name() {
+        let cases: [(&str, &[u8], Format); 10] = [
+            ("a.txt", b"%PDF-1.4\n...", Format::Pdf),
+            ("a.pdf", b"junk\n%PDF-1.4\n...", Format::Pdf),
+            ("a.pdf", b"<!DOCTYPE html><p>Not found", Format::Html),
+            ("a.pdf", b"Plain words", Format::Text),
+            ("a.pdf", b"1 0 obj\n<<>>\nendobj", Format::Pdf),
+            ("about.txt", b"A PDF starts with %PDF-1.7 and so on.", Format::Text),
+            ("a", b"<?xml version='1.0'?>\n<!-- x --><html>", Format::Html),
+            ("README.MD", b"# Hello", Format::Markdown),
+            ("a.html", b"fragment", Format::Html),
+            ("a.htm", b"\xff\xfe<\0h\0t\0m\0l\0>\0", Format::Html),
+        ];
+        for (name, bytes, format) in cases {
+            assert_eq!(detect(Path::new(name), bytes).expect(name), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn formats_that_are_not_read_are_named() {
+        assert!(reason("a.docx", b"PK\x03\x04...word/document.xml").contains("Word documents (.docx)"));
+        assert!(reason("a.bin", b"PK\x03\x04...").contains("zip archives"));
+        assert!(reason("a.pdf", b"\x89PNG\r\n\x1a\n").contains("images"));
+        assert!(reason("a.eml", b"From: a@b").contains("e-mail"));
+        assert!(reason("a", b"\x00\x01\x02\x00\x00\x09").contains("binary data"));
+        assert_eq!(detect(Path::new("notes"), b"BMW and MZ").expect("text"), Format::Text);
+    }
+
+    #[test]
+    fn a_misleading_name_is_told() {
+        assert!(mismatch(Path::new("a.pdf"), Format::Html).expect("warned").message.contains(".pdf"));
+        assert!(mismatch(Path::new("a.docx"), Format::Text).is_some());
+        for (name, format) in
+            [("a.pdf", Format::Pdf), ("a.txt", Format::Text), ("a.txt", Format::Html), ("a.md", Format::Markdown)]
+        {
+            assert_eq!(mismatch(Path::new(name), format), None, "{name}");
+        }
+    }
+}

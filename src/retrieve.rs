@@ -1,0 +1,395 @@
+//! A query in, ranked hits out: dense and lexical candidates, fused scores, the documents' labels, and a MaxSim rerank.
+//!
+//! Scores are fused, not ranks: what the scores say about each other would be lost. All weights are settings.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::answer::{Hit, Scores};
+use crate::config::Settings;
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::inference::embedder::{Embedder, Role, Want};
+use crate::label::terms;
+use crate::late_interaction::QueryTokens;
+use crate::services::{Index, Opening, open_embedder};
+use crate::store::{EdgeStore, Scored};
+
+/// How dense and lexical scores become one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Fusion {
+    /// Each list scaled to 0 to 1 over the candidates, then weighted.
+    #[default]
+    MinMax,
+    /// Reciprocal rank fusion (Cormack et al. 2009).
+    Ranks,
+}
+
+/// How searching works.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetrieveSettings {
+    /// Hits returned.
+    pub top_k: usize,
+    /// Candidates taken from each of the dense and the lexical search.
+    pub candidates: usize,
+    /// How the two become one.
+    pub fusion: Fusion,
+    /// Weight of the dense score, 0 to 1; the lexical one has the rest.
+    pub dense_weight: f32,
+    /// The constant of reciprocal rank fusion.
+    pub rank_constant: f32,
+    /// Weight of the document's label, added to the passage's own score; 0 leaves labels out.
+    pub label_weight: f32,
+    /// Best candidates that MaxSim looks at; 0 leaves it out.
+    pub rerank: usize,
+    /// Weight of MaxSim against the fused score, 0 to 1.
+    pub rerank_weight: f32,
+    /// Longest query, in characters.
+    pub query_chars_max: usize,
+}
+
+impl Default for RetrieveSettings {
+    fn default() -> Self {
+        Self {
+            top_k: 10,
+            candidates: 100,
+            fusion: Fusion::MinMax,
+            dense_weight: 0.5,
+            rank_constant: 60.0,
+            label_weight: 0.5,
+            rerank: 50,
+            rerank_weight: 0.5,
+            query_chars_max: 10_000,
+        }
+    }
+}
+
+/// A candidate with the parts of its score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    /// The chunk.
+    pub id: Uuid,
+    /// What the order goes by, 0 to 1.
+    pub score: f32,
+    /// Its parts.
+    pub scores: Scores,
+}
+
+/// What a search gave.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// Milliseconds from query to hits.
+    pub took_ms: f64,
+}
+
+/// An opened index with the embedder that it was made with.
+#[derive(Debug)]
+pub struct Searcher {
+    index: Index,
+    embedder: Embedder,
+    settings: RetrieveSettings,
+}
+
+impl Searcher {
+    /// Opens what the settings name; model and index are opened side by side.
+    ///
+    /// # Errors
+    /// What opening the model or the index reports.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let manifest = crate::inference::manifest::find(&settings.embed.model, None)?;
+        let (embedder, index) = std::thread::scope(|scope| {
+            let embedder = scope.spawn(|| open_embedder(settings));
+            let index = Index::open(settings, &manifest, Opening::Existing);
+            (embedder.join().expect("opening the model does not panic"), index)
+        });
+        Ok(Self { index: index?, embedder: embedder?, settings: settings.retrieve.clone() })
+    }
+
+    /// The `top_k` passages that fit `query` best.
+    ///
+    /// # Errors
+    /// What model, store or database report.
+    pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
+        let started = Instant::now();
+        let parts = Parts { store: &self.index.store, database: &self.index.database, embedder: &self.embedder };
+        let mut ranked = rank(query, parts, &self.settings)?;
+        ranked.truncate(top_k);
+        let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
+        let mut payloads: HashMap<Uuid, _> = self.index.store.fetch(&ids)?.into_iter().collect();
+        let mut hits = Vec::with_capacity(ranked.len());
+        for Ranked { id, score, scores } in ranked {
+            let Some(payload) = payloads.remove(&id) else {
+                return Err(Error::IndexDamaged {
+                    path: self.index.home.clone(),
+                    reason: format!("chunk {id} is in the manifest but not in the vector store"),
+                    source: None,
+                });
+            };
+            hits.push(Hit {
+                rank: hits.len() + 1,
+                score,
+                path: payload.path,
+                document: payload.document,
+                page: payload.page,
+                start: payload.start,
+                end: payload.end,
+                heading: payload.heading,
+                text: payload.text,
+                title: payload.title,
+                scores,
+            });
+        }
+        Ok(Found { hits, took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+    }
+
+    /// The embedder.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    /// The database of the index, for the record of runs.
+    pub fn database(&self) -> &Database {
+        &self.index.database
+    }
+
+    /// Chunks in the index.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the query fails.
+    pub fn chunk_count(&self) -> Result<u64> {
+        self.index.database.chunk_count()
+    }
+}
+
+/// What ranking works on.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// The vectors.
+    pub store: &'a EdgeStore,
+    /// Token counts, packed token vectors, labels.
+    pub database: &'a Database,
+    /// The model.
+    pub embedder: &'a Embedder,
+}
+
+/// All candidates for `query`, best first: those of the dense and the lexical search, fused, moved by their documents'
+/// labels, the best of them reranked. None for a query without a token.
+///
+/// # Errors
+/// What model, store or database report.
+pub fn rank(query: &str, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
+    let Parts { store, database, embedder } = parts;
+    let input = embedder.tokenize(query, Role::Query)?;
+    if input.ids.len() <= 2 {
+        return Ok(Vec::new());
+    }
+    let want = if settings.rerank > 0 { Want::VectorAndTokens } else { Want::Vector };
+    let encoded = embedder.encode(std::slice::from_ref(&input), want)?.remove(0);
+    let dense = store.search_dense(&encoded.vector, settings.candidates)?;
+    let words = store.search_words(query, settings.candidates)?;
+    let mut candidates = gather(dense, words);
+    // A point that the manifest does not know is a leftover of an interrupted run.
+    let files = database.files_of(&candidates.iter().map(|candidate| candidate.id).collect::<Vec<_>>())?;
+    candidates.retain(|candidate| files.contains_key(&candidate.id));
+    complete(&mut candidates, query, &encoded.vector, store)?;
+    fuse(&mut candidates, settings);
+    let labels = label_scores(query, &files, database, settings)?;
+    let label_of = |id: Uuid| labels.get(&files[&id]).copied().unwrap_or_default() * settings.label_weight;
+    let by_score = |a: &Ranked, b: &Ranked| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id));
+    for candidate in &mut candidates {
+        candidate.score = candidate.scores.fused + label_of(candidate.id);
+    }
+    candidates.sort_by(by_score);
+    let depth = settings.rerank.min(candidates.len());
+    if depth > 0 {
+        let (head, tail) = candidates.split_at_mut(depth);
+        let query = query_tokens(&input.ids, &encoded.tokens, embedder, database)?;
+        rerank(head, &query, database, settings)?;
+        for candidate in head.iter_mut() {
+            candidate.score += label_of(candidate.id);
+        }
+        head.sort_by(by_score);
+        // What was not reranked stays below what was.
+        let floor = head.last().map_or(0.0, |last| last.score);
+        tail.iter_mut().for_each(|candidate| candidate.score = candidate.score.min(floor));
+    }
+    let scale = 1.0 + if labels.is_empty() { 0.0 } else { settings.label_weight };
+    candidates.iter_mut().for_each(|candidate| candidate.score /= scale);
+    Ok(candidates)
+}
+
+/// The union of both lists.
+fn gather(dense: Vec<Scored>, words: Vec<Scored>) -> Vec<Ranked> {
+    let mut all: HashMap<Uuid, Scores> = HashMap::with_capacity(dense.len() + words.len());
+    for Scored { id, score } in dense {
+        all.entry(id).or_default().dense = Some(score);
+    }
+    for Scored { id, score } in words {
+        all.entry(id).or_default().bm25 = Some(score);
+    }
+    let mut candidates: Vec<Ranked> =
+        all.into_iter().map(|(id, scores)| Ranked { id, score: 0.0, scores }).collect();
+    candidates.sort_by_key(|candidate| candidate.id);
+    candidates
+}
+
+/// Scores what only one of the searches returned with the other one too. A candidate without any of the query's words has
+/// a BM25 of 0.
+fn complete(candidates: &mut [Ranked], query: &str, vector: &[f32], store: &EdgeStore) -> Result<()> {
+    let missing = |part: fn(&Scores) -> Option<f32>, candidates: &[Ranked]| -> Vec<Uuid> {
+        candidates.iter().filter(|candidate| part(&candidate.scores).is_none()).map(|candidate| candidate.id).collect()
+    };
+    let dense: HashMap<Uuid, f32> = store
+        .score_dense(vector, &missing(|scores| scores.dense, candidates))?
+        .into_iter()
+        .map(|scored| (scored.id, scored.score))
+        .collect();
+    let words: HashMap<Uuid, f32> = store
+        .score_words(query, &missing(|scores| scores.bm25, candidates))?
+        .into_iter()
+        .map(|scored| (scored.id, scored.score))
+        .collect();
+    for candidate in candidates {
+        let id = candidate.id;
+        candidate.scores.dense = candidate.scores.dense.or_else(|| dense.get(&id).copied());
+        candidate.scores.bm25 = candidate.scores.bm25.or_else(|| Some(words.get(&id).copied().unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn fuse(candidates: &mut [Ranked], settings: &RetrieveSettings) {
+    let dense: Vec<f32> = candidates.iter().map(|candidate| candidate.scores.dense.unwrap_or_default()).collect();
+    let words: Vec<f32> = candidates.iter().map(|candidate| candidate.scores.bm25.unwrap_or_default()).collect();
+    let (dense, words) = match settings.fusion {
+        Fusion::MinMax => (min_max(&dense), min_max(&words)),
+        Fusion::Ranks => (reciprocal(&dense, settings.rank_constant), reciprocal(&words, settings.rank_constant)),
+    };
+    for (candidate, (dense, words)) in candidates.iter_mut().zip(dense.iter().zip(&words)) {
+        candidate.scores.fused = settings.dense_weight * dense + (1.0 - settings.dense_weight) * words;
+    }
+}
+
+/// Values scaled so that the least is 0 and the greatest 1; all 0 where they are equal.
+fn min_max(values: &[f32]) -> Vec<f32> {
+    let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let range = values.iter().copied().fold(f32::NEG_INFINITY, f32::max) - least;
+    values.iter().map(|value| if range > 0.0 { (value - least) / range } else { 0.0 }).collect()
+}
+
+/// Reciprocal ranks scaled so that rank 1 is 1.
+fn reciprocal(values: &[f32], constant: f32) -> Vec<f32> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    let mut scores = vec![0.0; values.len()];
+    for (rank, index) in order.into_iter().enumerate() {
+        scores[index] = (constant + 1.0) / (constant + 1.0 + rank as f32);
+    }
+    scores
+}
+
+/// ln(1 + (N - n + 0.5) / (n + 0.5)), as BM25 weighs words that occur in `n` of `of`.
+fn idf(n: u64, of: u64) -> f32 {
+    (1.0 + (of.saturating_sub(n) as f32 + 0.5) / (n as f32 + 0.5)).ln()
+}
+
+/// For each file the share of the query's weight that its label holds, 0 to 1. Files of one chunk have none: their label
+/// says nothing that the chunk does not.
+fn label_scores(
+    query: &str,
+    files: &HashMap<Uuid, i64>,
+    database: &Database,
+    settings: &RetrieveSettings,
+) -> Result<HashMap<i64, f32>> {
+    if settings.label_weight <= 0.0 {
+        return Ok(HashMap::new());
+    }
+    let terms = terms(query);
+    let (counts, file_count) = database.label_counts(&terms)?;
+    // A term of every label tells no document from another.
+    let weights: HashMap<u32, f32> = terms
+        .iter()
+        .zip(&counts)
+        .filter(|&(_, &count)| count > 0 && count < file_count)
+        .map(|(&term, &count)| (term, idf(count, file_count)))
+        .collect();
+    let whole: f32 = weights.values().sum();
+    if whole <= 0.0 {
+        return Ok(HashMap::new());
+    }
+    let labels = database.labels(&files.values().copied().collect::<HashSet<_>>())?;
+    Ok(labels
+        .into_iter()
+        .map(|(file, label)| {
+            let held: f32 = label.iter().filter_map(|term| weights.get(term)).sum();
+            (file, held / whole)
+        })
+        .collect())
+}
+
+/// The query's token vectors without the special tokens, each weighted by how rare its token is among the chunks.
+fn query_tokens(ids: &[u32], vectors: &[f32], embedder: &Embedder, database: &Database) -> Result<QueryTokens> {
+    let width = embedder.dimensions();
+    let own = &ids[1..ids.len() - 1];
+    let chunks = database.chunk_count()?;
+    let weights: Vec<f32> = database.term_counts(own)?.into_iter().map(|count| idf(count, chunks)).collect();
+    Ok(QueryTokens::new(&vectors[width..vectors.len() - width], width, &weights))
+}
+
+fn rerank(
+    candidates: &mut [Ranked],
+    query: &QueryTokens,
+    database: &Database,
+    settings: &RetrieveSettings,
+) -> Result<()> {
+    let ids: Vec<Uuid> = candidates.iter().map(|candidate| candidate.id).collect();
+    let codes = database.codes(&ids)?;
+    let similarities: Vec<f32> =
+        ids.iter().map(|id| codes.get(id).map_or(0.0, |codes| query.max_sim(codes))).collect();
+    let weight = settings.rerank_weight;
+    for ((candidate, similarity), scaled) in candidates.iter_mut().zip(&similarities).zip(min_max(&similarities)) {
+        candidate.scores.maxsim = Some(*similarity);
+        candidate.score = (1.0 - weight) * candidate.scores.fused + weight * scaled;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(seed: u8, dense: f32, bm25: f32) -> Ranked {
+        let scores = Scores { dense: Some(dense), bm25: Some(bm25), ..Scores::default() };
+        Ranked { id: Uuid::from_bytes([seed; 16]), score: 0.0, scores }
+    }
+
+    #[test]
+    fn min_max_spans_zero_to_one_and_equal_values_say_nothing() {
+        assert_eq!(min_max(&[2.0, 4.0, 3.0]), [0.0, 1.0, 0.5]);
+        assert_eq!(min_max(&[2.0, 2.0]), [0.0, 0.0]);
+        assert!(min_max(&[]).is_empty());
+    }
+
+    #[test]
+    fn scores_are_fused_by_weight_and_ranks_by_position() {
+        let mut all = vec![candidate(1, 0.9, 0.0), candidate(2, 0.5, 10.0), candidate(3, 0.1, 5.0)];
+        let settings = RetrieveSettings { dense_weight: 0.25, ..RetrieveSettings::default() };
+        fuse(&mut all, &settings);
+        let fused: Vec<f32> = all.iter().map(|c| c.scores.fused).collect();
+        assert_eq!(fused, [0.25, 0.875, 0.375]);
+        fuse(&mut all, &RetrieveSettings { fusion: Fusion::Ranks, ..settings });
+        assert!(all[1].scores.fused > all[0].scores.fused, "first by words and second by meaning wins");
+    }
+
+    #[test]
+    fn rarer_words_weigh_more() {
+        assert!(idf(1, 100) > idf(50, 100));
+        assert!(idf(100, 100) > 0.0);
+    }
+}

@@ -1,0 +1,240 @@
+//! Settings in, opened parts out: the embedder, the index with its lock, its identity checked.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::ChunkSettings;
+use crate::config::Settings;
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::inference::cache;
+use crate::inference::embedder::Embedder;
+use crate::inference::manifest::{self, Manifest};
+use crate::late_interaction;
+use crate::store::{EdgeStore, IndexLock, StoreSettings};
+
+/// Seconds to wait for another process where nothing else is set: longer than a search, shorter than patience.
+const LOCK_WAIT_S: f64 = 3.0;
+
+/// Version of how context is put before a chunk; another one gives other vectors.
+const CONTEXT_VERSION: u32 = 1;
+
+/// All that decides what a chunk's vectors are. Two runs with different identities must not share an index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Name of the embedder's manifest.
+    pub model: String,
+    /// Its revision.
+    pub revision: String,
+    /// Width of its vectors.
+    pub dimensions: usize,
+    /// How documents were split.
+    pub chunk: ChunkSettings,
+    /// How words were weighted.
+    pub store: StoreSettings,
+    /// How context was put before chunks.
+    pub context_version: u32,
+    /// How token vectors were packed.
+    pub codes_version: u32,
+}
+
+impl Identity {
+    /// The identity that these settings and this model give.
+    #[must_use]
+    pub fn of(settings: &Settings, manifest: &Manifest) -> Self {
+        Self {
+            model: manifest.name.clone(),
+            revision: manifest.revision.clone(),
+            dimensions: manifest.dimensions.unwrap_or_default(),
+            chunk: settings.chunk.clone(),
+            store: settings.store.clone(),
+            context_version: CONTEXT_VERSION,
+            codes_version: late_interaction::VERSION,
+        }
+    }
+
+    /// One line of JSON, the same for the same identity.
+    #[must_use]
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("an identity is plain data")
+    }
+
+    /// The first difference to `other`, as a person would say it: (this, other).
+    fn difference(&self, other: &Self) -> Option<(String, String)> {
+        let model = |identity: &Self| format!("the model {} ({})", identity.model, short(&identity.revision));
+        if (&self.model, &self.revision, self.dimensions) != (&other.model, &other.revision, other.dimensions) {
+            return Some((model(self), model(other)));
+        }
+        if self.chunk != other.chunk {
+            return Some((format!("chunk settings {:?}", self.chunk), format!("{:?}", other.chunk)));
+        }
+        if (self.context_version, self.codes_version) != (other.context_version, other.codes_version) {
+            return Some(("an earlier version of ibid".into(), "this one".into()));
+        }
+        let words = |store: &StoreSettings| {
+            format!("BM25 k1 {}, b {}, {} words, {}", store.bm25_k1, store.bm25_b, store.bm25_average_words, store.language)
+        };
+        let (own, others) = (words(&self.store), words(&other.store));
+        (own != others).then_some((own, others))
+    }
+}
+
+fn short(revision: &str) -> &str {
+    revision.get(..8).unwrap_or(revision)
+}
+
+/// An opened index; the lock is held until it is dropped.
+#[derive(Debug)]
+pub struct Index {
+    /// The vector store.
+    pub store: EdgeStore,
+    /// Manifest and runs.
+    pub database: Database,
+    /// What the index was made with.
+    pub identity: Identity,
+    /// The folder of all of it.
+    pub home: PathBuf,
+    _lock: IndexLock,
+}
+
+/// What to do where there is no index, or one that was made otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Both are errors.
+    Existing,
+    /// Make one; another identity is an error.
+    OrCreate,
+    /// Throw away what is there and make one.
+    Rebuild,
+}
+
+/// The database's file in a data folder.
+#[must_use]
+pub fn database_path(home: &Path) -> PathBuf {
+    home.join("ibid.db")
+}
+
+fn store_path(home: &Path) -> PathBuf {
+    home.join("vectors")
+}
+
+/// Finds, checks and opens the embedder that the settings name.
+///
+/// # Errors
+/// [`Error::ModelUnknown`], [`Error::ModelMissing`] or [`Error::ModelDamaged`], or what opening it reports.
+pub fn open_embedder(settings: &Settings) -> Result<Embedder> {
+    let manifest = manifest::find(&settings.embed.model, None)?;
+    let files = cache::locate(&manifest)?;
+    Embedder::open(manifest, &files, settings.embed.clone())
+}
+
+impl Index {
+    /// Opens the index in the data folder of `settings` for `manifest`'s vectors.
+    ///
+    /// # Errors
+    /// [`Error::IndexMissing`], [`Error::IndexLocked`], [`Error::IndexMismatch`] or [`Error::IndexDamaged`] by what is found.
+    pub fn open(settings: &Settings, manifest: &Manifest, opening: Opening) -> Result<Self> {
+        let home = settings.home()?;
+        let asked = Identity::of(settings, manifest);
+        if opening == Opening::Existing && !database_path(&home).exists() {
+            return Err(Error::IndexMissing { path: home });
+        }
+        std::fs::create_dir_all(&home).map_err(Error::io("create the data folder", &home))?;
+        let wait = Duration::from_secs_f64(settings.lock_wait_s.unwrap_or(LOCK_WAIT_S).clamp(0.0, 86_400.0));
+        let lock = IndexLock::take(&home, wait)?;
+        if opening == Opening::Rebuild {
+            clear(&home)?;
+        }
+        let database = Database::open(&database_path(&home))?;
+        let identity = match database.meta("identity")? {
+            Some(line) => check_identity(&home, &line, &asked, opening)?,
+            None if opening == Opening::Existing => return Err(Error::IndexMissing { path: home }),
+            None => {
+                database.set_meta("identity", &asked.line())?;
+                asked
+            }
+        };
+        let stored = store_path(&home);
+        if opening == Opening::Existing && !stored.exists() {
+            let reason = "its vector store is gone".into();
+            return Err(Error::IndexDamaged { path: home, reason, source: None });
+        }
+        let settings = StoreSettings { search_effort: settings.store.search_effort, ..identity.store.clone() };
+        let store = EdgeStore::open(&stored, identity.dimensions, settings)?;
+        Ok(Self { store, database, identity, home, _lock: lock })
+    }
+}
+
+/// A search takes the index as it was made, as long as the model is the same; writing must agree in everything.
+fn check_identity(home: &Path, line: &str, asked: &Identity, opening: Opening) -> Result<Identity> {
+    let stored: Identity = serde_json::from_str(line).map_err(|source| Error::IndexDamaged {
+        path: home.to_path_buf(),
+        reason: "what it was made with cannot be read".into(),
+        source: Some(source.into()),
+    })?;
+    let asked = match opening {
+        Opening::Existing => &Identity { chunk: stored.chunk.clone(), store: stored.store.clone(), ..asked.clone() },
+        Opening::OrCreate | Opening::Rebuild => asked,
+    };
+    match stored.difference(asked) {
+        Some((made_with, asked)) => Err(Error::IndexMismatch { path: home.to_path_buf(), made_with, asked }),
+        None => Ok(stored),
+    }
+}
+
+/// Removes the index but neither the lock nor the record of runs; the runs live in the database, so its tables are emptied.
+fn clear(home: &Path) -> Result<()> {
+    let stored = store_path(home);
+    if stored.exists() {
+        std::fs::remove_dir_all(&stored).map_err(Error::io("remove", &stored))?;
+    }
+    let database = database_path(home);
+    let emptied = Database::open(&database).and_then(|mut database| database.forget_documents());
+    match emptied {
+        // A database that cannot be read cannot be emptied: then the runs are lost with it.
+        Err(Error::IndexDamaged { .. }) => ["", "-wal", "-shm"].iter().try_for_each(|suffix| {
+            let path = PathBuf::from(format!("{}{suffix}", database.display()));
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(source)),
+                _ => Ok(()),
+            }
+        }),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity::of(&Settings::default(), &manifest::find("all-minilm-l6-v2", None).unwrap())
+    }
+
+    #[test]
+    fn another_model_or_another_split_is_told_in_words() {
+        let made = identity();
+        assert_eq!(made.difference(&made), None);
+        let mut asked = identity();
+        asked.chunk.tokens_max = 7;
+        assert!(made.difference(&asked).unwrap().1.contains("tokens_max: 7"));
+        asked.model = "other".into();
+        assert!(made.difference(&asked).unwrap().1.contains("the model other"));
+    }
+
+    #[test]
+    fn a_search_accepts_an_index_that_was_split_otherwise() {
+        let made = identity();
+        let mut asked = identity();
+        asked.chunk.tokens_max = 7;
+        let home = Path::new("/nowhere");
+        assert!(check_identity(home, &made.line(), &asked, Opening::Existing).is_ok());
+        assert!(matches!(
+            check_identity(home, &made.line(), &asked, Opening::OrCreate),
+            Err(Error::IndexMismatch { .. })
+        ));
+        assert_eq!(check_identity(home, "{", &asked, Opening::Existing).unwrap_err().exit_code(), 6);
+    }
+}

@@ -1,0 +1,443 @@
+//! The embedded Qdrant engine: one shard with a dense and a BM25 vector a chunk.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
+use qdrant_edge::external::ordered_float::NotNan;
+use qdrant_edge::{
+    Condition, Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams,
+    Filter, HasIdCondition, Memory, Modifier, NamedQuery, OperationError, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum,
+    QueryRequestBuilder, RetrieveRequestBuilder, ScoringQuery, ScrollRequest, SearchParams, SparseVector,
+    UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors, WithPayloadInterface, WithVector,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{NewPoint, Payload, Scored, StoreInfo};
+use crate::error::{Cause, Error, Result};
+use crate::inference::embedder::dot;
+
+const DENSE: &str = "dense";
+const BM25: &str = "bm25";
+
+/// How chunks are stored and matched. Part of the identity of an index, except for `search_effort`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// BM25 term-frequency saturation, at least 0.
+    pub bm25_k1: f64,
+    /// BM25 length normalisation, 0 to 1.
+    pub bm25_b: f64,
+    /// Length in words that BM25 takes as average; fixed, so that a chunk's vector never depends on the others.
+    pub bm25_average_words: f64,
+    /// Language of stemming and stop words.
+    pub language: String,
+    /// Candidates that the graph search keeps in view; more is slower and finds more.
+    pub search_effort: usize,
+    /// Kilobytes of vectors up to which a segment is scanned rather than given a graph index.
+    pub scan_kilobytes_max: usize,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            bm25_k1: 1.2,
+            bm25_b: 0.75,
+            bm25_average_words: 128.0,
+            language: "english".into(),
+            search_effort: 128,
+            scan_kilobytes_max: 20_000,
+        }
+    }
+}
+
+/// The chunks of one index in the embedded engine. Writers take turns on a lock inside; reads run beside each other.
+#[derive(Debug)]
+pub struct EdgeStore {
+    shard: EdgeShard,
+    words: Words,
+    dimensions: usize,
+    settings: StoreSettings,
+    path: PathBuf,
+}
+
+/// Text to BM25 vectors, by the engine's own tokenizer.
+struct Words(EdgeBm25);
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Words")
+    }
+}
+
+impl EdgeStore {
+    /// Opens the store in `path`, making an empty one where there is none. The caller holds the index lock.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] when what is there cannot be loaded; [`Error::IndexMismatch`] when it holds vectors of
+    /// another width; [`Error::Store`] when a new one cannot be made.
+    pub fn open(path: &Path, dimensions: usize, settings: StoreSettings) -> Result<Self> {
+        let words = Words(bm25(&settings)?);
+        let shard = if path.join("edge_config.json").exists() {
+            EdgeShard::load(path, None).map_err(|source| damaged(path, source))?
+        } else {
+            EdgeShard::new(path, config(dimensions, &settings)).map_err(failed("make an index"))?
+        };
+        let stored = shard.config().vectors.get(DENSE).map(|vector| vector.size);
+        if stored != Some(dimensions) {
+            return Err(Error::IndexMismatch {
+                path: path.to_path_buf(),
+                made_with: format!("vectors of {} dimensions", stored.unwrap_or_default()),
+                asked: format!("{dimensions}"),
+            });
+        }
+        Ok(Self { shard, words, dimensions, settings, path: path.to_path_buf() })
+    }
+
+    /// Stores chunks; those with an id that is already there replace it. Durable only after [`Self::flush`].
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    ///
+    /// # Panics
+    /// When a vector has another width than the store: the engine would log the batch before refusing it.
+    pub fn upsert(&self, points: Vec<NewPoint>) -> Result<()> {
+        if points.is_empty() {
+            return Ok(());
+        }
+        let points = points.into_iter().map(|point| self.structured(point)).collect::<Result<Vec<_>>>()?;
+        let operation = PointOperations::UpsertPoints(PointInsertOperations::PointsList(points));
+        self.shard.update(UpdateOperation::PointOperation(operation)).map_err(failed("write chunks"))
+    }
+
+    fn structured(&self, point: NewPoint) -> Result<qdrant_edge::PointStructPersisted> {
+        assert_eq!(point.dense.len(), self.dimensions, "a vector has the store's width");
+        let sparse = self.words.0.embed_document(&point.words);
+        let vectors = Vectors::new_named([
+            (DENSE, Vector::new_dense(point.dense)),
+            (BM25, Vector(VectorInternal::Sparse(sparse))),
+        ]);
+        let payload = serde_json::to_value(&point.payload)
+            .map_err(|source| Error::Store { operation: "describe a chunk", source: source.into() })?;
+        Ok(PointStruct::new(PointId::Uuid(point.id), vectors, payload).into())
+    }
+
+    /// Removes chunks; ids that are not there are no error. Durable only after [`Self::flush`].
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn delete(&self, ids: &[Uuid]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.iter().copied().map(PointId::Uuid).collect();
+        let operation = UpdateOperation::PointOperation(PointOperations::DeletePoints { ids });
+        self.shard.update(operation).map_err(failed("remove chunks"))
+    }
+
+    /// Makes every change so far survive a crash; blocks until the disk has it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn flush(&self) -> Result<()> {
+        self.shard.flush().map_err(failed("flush"))
+    }
+
+    /// Merges segments and builds their graph indexes where that pays; blocks, a minute for a hundred thousand chunks.
+    /// Whether anything was done.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn optimize(&self) -> Result<bool> {
+        self.shard.optimize().map_err(failed("optimize the index"))
+    }
+
+    /// The `limit` chunks whose vectors are nearest to `query` by cosine, best first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    ///
+    /// # Panics
+    /// When `query` has another width than the store.
+    pub fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Scored>> {
+        assert_eq!(query.len(), self.dimensions, "a query has the store's width");
+        let query = QueryEnum::Nearest(NamedQuery::new(VectorInternal::Dense(query.to_vec()), DENSE));
+        let params = SearchParams { hnsw_ef: Some(self.settings.search_effort.max(limit)), ..SearchParams::default() };
+        self.run(query, limit, Some(params), None)
+    }
+
+    /// The cosines of the chunks `ids` to `query`, exact, best first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn score_dense(&self, query: &[f32], ids: &[Uuid]) -> Result<Vec<Scored>> {
+        let vectors = self.vectors(ids)?;
+        let scored = ids.iter().zip(vectors).filter_map(|(&id, vector)| Some(Scored { id, score: dot(query, &vector?) }));
+        Ok(scored.collect())
+    }
+
+    /// The BM25 scores of those of the chunks `ids` that share a word with `query`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn score_words(&self, query: &str, ids: &[Uuid]) -> Result<Vec<Scored>> {
+        let query: SparseVector = self.words.0.embed_query(query);
+        if query.indices.is_empty() || ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let only = HasIdCondition::from(ids.iter().copied().map(PointId::Uuid).collect::<AHashSet<_>>());
+        let filter = Filter::new_must(Condition::HasId(only));
+        let query = QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25));
+        self.run(query, ids.len(), None, Some(filter))
+    }
+
+    /// The `limit` chunks that share the rarest words with `query` by BM25, best first; none when it has no such word.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn search_words(&self, query: &str, limit: usize) -> Result<Vec<Scored>> {
+        let query: SparseVector = self.words.0.embed_query(query);
+        if query.indices.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25)), limit, None, None)
+    }
+
+    fn run(
+        &self,
+        query: QueryEnum,
+        limit: usize,
+        params: Option<SearchParams>,
+        filter: Option<Filter>,
+    ) -> Result<Vec<Scored>> {
+        let mut request = QueryRequestBuilder::new(limit).query(ScoringQuery::Vector(query));
+        if let Some(params) = params {
+            request = request.params(params);
+        }
+        if let Some(filter) = filter {
+            request = request.filter(filter);
+        }
+        let found = self.shard.query(request.build()).map_err(failed("search"))?;
+        Ok(found.into_iter().filter_map(|point| Some(Scored { id: uuid(point.id)?, score: point.score })).collect())
+    }
+
+    /// The stored chunks with these ids, in their order; ids that are not there are left out.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails; [`Error::IndexDamaged`] when a payload is not one of ours.
+    pub fn fetch(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, Payload)>> {
+        let request = RetrieveRequestBuilder::new(ids.iter().copied().map(PointId::Uuid).collect())
+            .with_payload(WithPayloadInterface::Bool(true))
+            .build();
+        let records = self.shard.retrieve(request).map_err(failed("fetch chunks"))?;
+        let mut chunks = Vec::with_capacity(records.len());
+        for record in records {
+            let Some(id) = uuid(record.id) else { continue };
+            let map = record.payload.map(|payload| payload.0).unwrap_or_default();
+            let payload = serde_json::from_value(serde_json::Value::Object(map)).map_err(|source| {
+                let reason = format!("chunk {id} has no readable payload");
+                Error::IndexDamaged { path: self.path.clone(), reason, source: Some(source.into()) }
+            })?;
+            chunks.push((id, payload));
+        }
+        Ok(chunks)
+    }
+
+    /// The stored unit vectors of chunks, in the order of `ids`; `None` for ids that are not there.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn vectors(&self, ids: &[Uuid]) -> Result<Vec<Option<Vec<f32>>>> {
+        let request = RetrieveRequestBuilder::new(ids.iter().copied().map(PointId::Uuid).collect())
+            .with_payload(WithPayloadInterface::Bool(false))
+            .with_vector(WithVector::Selector(vec![DENSE.into()]))
+            .build();
+        let records = self.shard.retrieve(request).map_err(failed("fetch vectors"))?;
+        let mut found = HashMap::with_capacity(records.len());
+        for record in records {
+            let (Some(id), Some(VectorStructInternal::Named(mut named))) = (uuid(record.id), record.vector) else {
+                continue;
+            };
+            if let Some(VectorInternal::Dense(dense)) = named.remove(DENSE) {
+                found.insert(id, dense);
+            }
+        }
+        Ok(ids.iter().map(|id| found.remove(id)).collect())
+    }
+
+    /// Ids of all stored chunks.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn ids(&self) -> Result<Vec<Uuid>> {
+        let mut ids = Vec::new();
+        let mut offset = None;
+        loop {
+            let request = ScrollRequest {
+                offset,
+                limit: Some(4096),
+                with_payload: Some(WithPayloadInterface::Bool(false)),
+                ..ScrollRequest::new()
+            };
+            let (records, next) = self.shard.scroll(request).map_err(failed("list chunks"))?;
+            ids.extend(records.into_iter().filter_map(|record| uuid(record.id)));
+            match next {
+                Some(next) => offset = Some(next),
+                None => return Ok(ids),
+            }
+        }
+    }
+
+    /// Counts of the store.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn info(&self) -> Result<StoreInfo> {
+        let info = self.shard.info().map_err(failed("count chunks"))?;
+        Ok(StoreInfo {
+            points: info.points_count,
+            segments: info.segments_count,
+            indexed_vectors: info.indexed_vectors_count,
+        })
+    }
+}
+
+fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfig {
+    let dense = EdgeVectorParams::builder(dimensions, Distance::Dot).memory(Memory::Cold).build();
+    let sparse = EdgeSparseVectorParams::builder().modifier(Modifier::Idf).memory(Memory::Cold).build();
+    let optimizers = EdgeOptimizersConfig {
+        default_segment_number: Some(2),
+        indexing_threshold: Some(settings.scan_kilobytes_max),
+        ..EdgeOptimizersConfig::default()
+    };
+    EdgeConfigBuilder::new()
+        .vector(DENSE, dense)
+        .sparse_vector(BM25, sparse)
+        .payload_memory(Memory::Cold)
+        .optimizers(optimizers)
+        .build()
+}
+
+fn bm25(settings: &StoreSettings) -> Result<EdgeBm25> {
+    let number = |name: &str, value: f64| {
+        NotNan::new(value).map_err(|_| Error::Setting {
+            name: name.into(),
+            value: value.to_string(),
+            reason: "it must be a number".into(),
+        })
+    };
+    let config = EdgeBm25Config {
+        k: number("store.bm25_k1", settings.bm25_k1)?,
+        b: number("store.bm25_b", settings.bm25_b)?,
+        avg_len: number("store.bm25_average_words", settings.bm25_average_words)?,
+        language: Some(settings.language.clone()),
+        ascii_folding: Some(true),
+        ..EdgeBm25Config::default()
+    };
+    EdgeBm25::new(config).map_err(|error| Error::Setting {
+        name: "store".into(),
+        value: settings.language.clone(),
+        reason: error.to_string(),
+    })
+}
+
+fn uuid(id: PointId) -> Option<Uuid> {
+    match id {
+        PointId::Uuid(uuid) => Some(uuid),
+        PointId::NumId(_) => None,
+    }
+}
+
+/// The engine says of a full disk only in words, and a full disk is no damage.
+fn damaged(path: &Path, source: OperationError) -> Error {
+    let failure = failed("open the index")(source);
+    match failure {
+        Error::Store { source, .. } if !source.to_string().contains("No space left on device") => Error::IndexDamaged {
+            path: path.to_path_buf(),
+            reason: "the vector store cannot be loaded".into(),
+            source: Some(source),
+        },
+        full => full,
+    }
+}
+
+fn failed(operation: &'static str) -> impl FnOnce(OperationError) -> Error {
+    move |source| {
+        let source: Cause = Box::new(source);
+        Error::Store { operation, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(seed: u8, words: &str) -> NewPoint {
+        let mut dense = vec![0.0; 4];
+        dense[usize::from(seed) % 4] = 1.0;
+        NewPoint {
+            id: Uuid::from_bytes([seed; 16]),
+            dense,
+            words: words.into(),
+            payload: Payload {
+                path: format!("/docs/{seed}.txt"),
+                document: "hash".into(),
+                title: None,
+                page: None,
+                start: 0,
+                end: words.len(),
+                heading: vec!["Fees".into()],
+                text: words.into(),
+            },
+        }
+    }
+
+    fn store(folder: &Path) -> EdgeStore {
+        EdgeStore::open(folder, 4, StoreSettings::default()).unwrap()
+    }
+
+    #[test]
+    fn what_is_stored_is_found_by_vector_and_by_word_and_survives_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        {
+            let store = store(folder.path());
+            store.upsert(vec![point(1, "the leverage ratio of the borrower"), point(2, "travel expenses")]).unwrap();
+            store.upsert(vec![point(1, "the leverage ratio of the borrower")]).unwrap();
+            store.flush().unwrap();
+        }
+        let store = store(folder.path());
+        assert_eq!(store.info().unwrap().points, 2, "an upsert twice is once");
+        let dense = store.search_dense(&[0.0, 1.0, 0.0, 0.0], 10).unwrap();
+        assert_eq!(dense[0].id, Uuid::from_bytes([1; 16]));
+        let words = store.search_words("Leverage ratios", 10).unwrap();
+        assert_eq!(words.len(), 1, "stemmed, and only the chunk that has the words");
+        let fetched = store.fetch(&[words[0].id]).unwrap();
+        assert_eq!(fetched[0].1, point(1, "the leverage ratio of the borrower").payload);
+        assert!(store.search_words("the of", 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn deleted_chunks_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        store.upsert((0..10).map(|seed| point(seed, "same words")).collect()).unwrap();
+        store.delete(&[Uuid::from_bytes([3; 16]), Uuid::from_bytes([99; 16])]).unwrap();
+        store.flush().unwrap();
+        store.optimize().unwrap();
+        assert_eq!(store.ids().unwrap().len(), 9);
+        assert!(store.fetch(&[Uuid::from_bytes([3; 16])]).unwrap().is_empty());
+        assert_eq!(store.search_words("words", 100).unwrap().len(), 9);
+    }
+
+    #[test]
+    fn another_width_is_a_mismatch_and_garbage_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(store(folder.path()));
+        let other = EdgeStore::open(folder.path(), 8, StoreSettings::default()).unwrap_err();
+        assert!(matches!(other, Error::IndexMismatch { .. }), "{other:?}");
+        std::fs::write(folder.path().join("edge_config.json"), "{").unwrap();
+        let damaged = EdgeStore::open(folder.path(), 4, StoreSettings::default()).unwrap_err();
+        assert_eq!(damaged.exit_code(), 6, "{damaged:?}");
+    }
+}
