@@ -1,6 +1,7 @@
 //! Judged data in, figures out: retrieval, sentence similarity, claims, answers, each by the parts that users run.
 
 pub mod answers;
+pub mod claims;
 pub mod filings;
 pub mod metrics;
 pub mod retrieval;

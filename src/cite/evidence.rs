@@ -1,0 +1,105 @@
+//! Evidence texts to their sentences, prepared for comparison with claims; does not judge.
+
+use std::collections::HashSet;
+
+use super::lexical::{Idf, Word, words};
+use super::names::{Name, initials, names};
+use super::quantities::{Quantity, quantities};
+use crate::document::ByteSpan;
+use crate::inference::embedder::TokenEmbeddings;
+use crate::sentences::sentences;
+
+/// A sentence or claim with everything that is compared.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// As written.
+    pub text: String,
+    /// Its words in order.
+    pub words: Vec<Word>,
+    /// Its names in order.
+    pub names: Vec<Name>,
+    /// Its numbers and dates in order.
+    pub quantities: Vec<Quantity>,
+    /// Its words, their stems, and the initials of its names.
+    pub has: HashSet<String>,
+    /// Its token vectors, where they were computed.
+    pub tokens: Option<TokenEmbeddings>,
+}
+
+impl Text {
+    /// Prepares `text`, without token vectors.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let words = words(text);
+        let names = names(text, &words);
+        let mut has: HashSet<String> = names.iter().filter_map(initials).collect();
+        has.extend(words.iter().flat_map(|word| [word.folded.clone(), word.stem.clone()]));
+        Self { quantities: quantities(text), text: text.to_owned(), words, names, has, tokens: None }
+    }
+
+    /// Whether `word` or another form of it occurs.
+    #[must_use]
+    pub fn holds(&self, word: &Word) -> bool {
+        self.has.contains(&word.folded) || self.has.contains(&word.stem)
+    }
+
+    /// Its words that carry content, each with its weight.
+    #[must_use]
+    pub fn content(&self, idf: &Idf) -> Vec<(&Word, f32)> {
+        self.words.iter().filter(|word| !word.stop).map(|word| (word, idf.weight(&word.stem))).collect()
+    }
+}
+
+/// A sentence of the evidence and where it stands.
+#[derive(Debug, Clone)]
+pub struct Sentence {
+    /// Which evidence text it is of.
+    pub index: usize,
+    /// Where it lies in that text.
+    pub span: ByteSpan,
+    /// The sentence, prepared.
+    pub text: Text,
+}
+
+/// The sentences of all evidence for an answer, with the weights that follow from them.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The evidence as given.
+    pub texts: Vec<String>,
+    /// Every sentence, in order.
+    pub sentences: Vec<Sentence>,
+    /// Over the sentences.
+    pub idf: Idf,
+}
+
+impl Evidence {
+    /// Splits and prepares the evidence texts.
+    #[must_use]
+    pub fn new(texts: &[&str]) -> Self {
+        let mut all = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            all.extend(sentences(text).into_iter().map(|span| Sentence { index, span, text: Text::new(span.of(text)) }));
+        }
+        let idf = Idf::of_texts(all.iter().map(|sentence| sentence.text.words.as_slice()));
+        Self { texts: texts.iter().map(|&text| text.to_owned()).collect(), sentences: all, idf }
+    }
+
+    /// The sentences that share most with `claim`, best first, at most `count`: by weighted share of its content words found.
+    /// Sentences that share nothing are left out.
+    #[must_use]
+    pub fn shortlist(&self, claim: &Text, count: usize) -> Vec<usize> {
+        let content = claim.content(&self.idf);
+        let share = |sentence: &Sentence| recall(&content, |word| sentence.text.holds(word));
+        let mut found: Vec<(usize, f32)> = self.sentences.iter().map(share).enumerate().filter(|found| found.1 > 0.0).collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        found.truncate(count);
+        found.into_iter().map(|(sentence, _)| sentence).collect()
+    }
+}
+
+/// The weighted share of `content` that `holds` finds, 0 to 1; 0 for no content.
+pub fn recall(content: &[(&Word, f32)], holds: impl Fn(&Word) -> bool) -> f32 {
+    let total: f32 = content.iter().map(|(_, weight)| weight).sum();
+    let found: f32 = content.iter().filter(|(word, _)| holds(word)).map(|(_, weight)| weight).sum();
+    if total > 0.0 { found / total } else { 0.0 }
+}

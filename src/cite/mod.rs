@@ -1,0 +1,13 @@
+//! Answers to claims, claims and evidence to verdicts, evidence to an extractive draft; knows no model files and no store.
+
+pub mod check;
+pub mod claims;
+pub mod conflict;
+pub mod evidence;
+pub mod features;
+pub mod lexical;
+pub mod logistic;
+pub mod names;
+pub mod quantities;
+pub mod verdict;
+mod verbatim;
