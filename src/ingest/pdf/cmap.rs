@@ -17,6 +17,11 @@ pub(super) struct TextMap {
 }
 
 impl TextMap {
+    /// Every code is its own character.
+    pub(super) fn identity() -> Self {
+        Self { ranges: vec![(0, u32::from(char::MAX), 0)], ..Self::default() }
+    }
+
     /// Whether no code has text.
     pub(super) fn is_empty(&self) -> bool {
         self.dense.is_empty() && self.ranges.is_empty()
