@@ -59,7 +59,9 @@ impl Font {
     /// Reads a font dictionary; what is missing or damaged is replaced by what is usual.
     pub(super) fn read(file: &PdfFile, dict: &Dictionary) -> Self {
         let to_unicode = match file.get(dict, b"ToUnicode") {
-            Some(Object::Stream(stream)) => file.decode(stream).map(|program| CMap::parse(&program).text).unwrap_or_default(),
+            Some(Object::Stream(stream)) => {
+                file.decode(stream).map(|program| CMap::parse(&program).text).unwrap_or_default()
+            }
             Some(Object::Name(name)) if name.starts_with(b"Identity") => TextMap::identity(),
             _ => TextMap::default(),
         };
@@ -103,8 +105,8 @@ impl Font {
             Codes::Simple => (u32::from(bytes[0]), 1),
             Codes::Identity | Codes::Unicode => pair(),
             Codes::National(encoding) => {
-                let single = bytes[0] < 0x80
-                    || (*encoding == encoding_rs::SHIFT_JIS && matches!(bytes[0], 0x80 | 0xa0..=0xdf));
+                let single =
+                    bytes[0] < 0x80 || (*encoding == encoding_rs::SHIFT_JIS && matches!(bytes[0], 0x80 | 0xa0..=0xdf));
                 if single { (u32::from(bytes[0]), 1) } else { pair() }
             }
             Codes::Mapped(cmap) => cmap.next_code(bytes),
@@ -140,7 +142,8 @@ impl Font {
             Some(matrix) if is_type3 && matrix.len() == 6 => matrix[0].abs() as f32,
             _ => 0.001,
         };
-        let missing = descriptor.and_then(|descriptor| file.get_number(descriptor, b"MissingWidth")).unwrap_or(0.0) as f32;
+        let missing =
+            descriptor.and_then(|descriptor| file.get_number(descriptor, b"MissingWidth")).unwrap_or(0.0) as f32;
         let given = file.get(dict, b"Widths").and_then(|widths| file.numbers(widths));
         let widths = match given {
             Some(given) => {
@@ -176,7 +179,9 @@ impl Font {
         let default_width = file.get_number(descendant, b"DW").unwrap_or(1000.0) as f32 / 1000.0;
         let widths = file.get(descendant, b"W").map(|w| cid_widths(file, w, default_width)).unwrap_or_default();
         let fallback = match (&codes, descriptor) {
-            (Codes::Identity | Codes::Mapped(_), Some(descriptor)) if to_unicode.is_empty() => embedded_text(file, descriptor),
+            (Codes::Identity | Codes::Mapped(_), Some(descriptor)) if to_unicode.is_empty() => {
+                embedded_text(file, descriptor)
+            }
             _ => TextMap::default(),
         };
         Self { codes, to_unicode, fallback, widths, default_width, bold, vertical, em: 1.0 }

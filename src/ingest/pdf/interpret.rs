@@ -261,7 +261,10 @@ impl<'a> Interpreter<'a> {
 
     fn graphics_state(&mut self, operands: &[Operand], lexer: &Lexer, resources: Option<&'a Dictionary>) {
         let (Some(resources), [.., Operand::Name(name)]) = (resources, operands) else { return };
-        let state = self.file.get_dict(resources, b"ExtGState").and_then(|states| self.file.get_dict(states, lexer.bytes(name)));
+        let state = self
+            .file
+            .get_dict(resources, b"ExtGState")
+            .and_then(|states| self.file.get_dict(states, lexer.bytes(name)));
         if let Some(Object::Array(font)) = state.and_then(|state| self.file.get(state, b"Font"))
             && let [font, size] = font.as_slice()
             && let Object::Dictionary(dict) = self.file.resolve(font)
@@ -311,7 +314,8 @@ impl<'a> Interpreter<'a> {
                 true => to_page.apply(-0.5 * f64::from(shown.width) * size, rise - along),
                 false => to_page.apply(along, rise),
             };
-            let glyph = Glyph { text: shown.text, from: place(along), to: place(along + width), direction, size: height, bold };
+            let glyph =
+                Glyph { text: shown.text, from: place(along), to: place(along + width), direction, size: height, bold };
             self.place(glyph);
             along += advance;
         });
@@ -457,7 +461,8 @@ impl<'a> Interpreter<'a> {
         let matrix = Matrix(matrix.unwrap_or(Matrix::IDENTITY.0));
         let corners = [(bx0, by0), (bx0, by1), (bx1, by0), (bx1, by1)].map(|(x, y)| matrix.apply(x, y));
         let low = corners.iter().fold((f64::MAX, f64::MAX), |low, corner| (low.0.min(corner.0), low.1.min(corner.1)));
-        let high = corners.iter().fold((f64::MIN, f64::MIN), |high, corner| (high.0.max(corner.0), high.1.max(corner.1)));
+        let high =
+            corners.iter().fold((f64::MIN, f64::MIN), |high, corner| (high.0.max(corner.0), high.1.max(corner.1)));
         let scale = |size: f64, wanted: f64| if size.abs() > 1e-6 { wanted / size } else { 1.0 };
         let (sx, sy) = (scale(high.0 - low.0, (rx1 - rx0).abs()), scale(high.1 - low.1, (ry1 - ry0).abs()));
         Some(Matrix([sx, 0.0, 0.0, sy, rx0.min(rx1) - low.0 * sx, ry0.min(ry1) - low.1 * sy]))
@@ -475,4 +480,3 @@ pub(super) fn text_string(bytes: &[u8]) -> String {
         None => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
     }
 }
-

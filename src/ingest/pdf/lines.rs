@@ -135,7 +135,26 @@ fn starts_number(text: &str) -> bool {
 /// Whether a line's beginning is a list marker: a bullet, or a short number or letter with its point or bracket.
 pub(super) fn is_marker(text: &str) -> bool {
     let text = text.trim();
-    if matches!(text, "•" | "▪" | "◦" | "‣" | "●" | "○" | "■" | "□" | "·" | "*" | "-" | "–" | "—" | "o" | "➢" | "✓" | "☐" | "☒") {
+    if matches!(
+        text,
+        "•" | "▪"
+            | "◦"
+            | "‣"
+            | "●"
+            | "○"
+            | "■"
+            | "□"
+            | "·"
+            | "*"
+            | "-"
+            | "–"
+            | "—"
+            | "o"
+            | "➢"
+            | "✓"
+            | "☐"
+            | "☒"
+    ) {
         return true;
     }
     let open = text.strip_prefix('(').unwrap_or(text);
@@ -177,7 +196,15 @@ mod tests {
 
     #[test]
     fn cells_are_parted_by_tabs_and_currency_stays_with_its_number() {
-        let row = line(&[("Net", 50.0), ("sales", 68.0), ("$", 200.0), ("1,234", 230.0), ("$", 290.0), ("(56", 310.0), (")", 326.0)]);
+        let row = line(&[
+            ("Net", 50.0),
+            ("sales", 68.0),
+            ("$", 200.0),
+            ("1,234", 230.0),
+            ("$", 290.0),
+            ("(56", 310.0),
+            (")", 326.0),
+        ]);
         assert_eq!(row.text, "Net sales\t$ 1,234\t$ (56)");
         assert_eq!(row.cells, 3);
     }

@@ -12,14 +12,18 @@ fn pdf(contents: &[&str], more: impl FnOnce(&mut Pdf, &mut Dictionary)) -> Vec<u
     let mut pdf = Pdf::with_version("1.5");
     let pages = pdf.new_object_id();
     let font = |name: &str| dictionary! { "Type" => "Font", "Subtype" => "Type1", "BaseFont" => name, "Encoding" => "WinAnsiEncoding" };
-    let mut resources = dictionary! { "Font" => dictionary! { "F1" => font("Helvetica"), "F2" => font("Helvetica-Bold") } };
+    let mut resources =
+        dictionary! { "Font" => dictionary! { "F1" => font("Helvetica"), "F2" => font("Helvetica-Bold") } };
     more(&mut pdf, &mut resources);
     let resources = pdf.add_object(resources);
     let kids: Vec<Object> = contents
         .iter()
         .map(|content| {
             let content = pdf.add_object(Stream::new(Dictionary::new(), content.as_bytes().to_vec()));
-            pdf.add_object(dictionary! { "Type" => "Page", "Parent" => pages, "Contents" => content, "Resources" => resources }).into()
+            pdf.add_object(
+                dictionary! { "Type" => "Page", "Parent" => pages, "Contents" => content, "Resources" => resources },
+            )
+            .into()
         })
         .collect();
     let count = kids.len() as i64;
@@ -68,7 +72,8 @@ fn a_page_gives_headings_paragraphs_and_tables() {
 
 #[test]
 fn every_text_operator_moves_as_it_should() {
-    let content = "BT /F1 10 Tf 12 TL 1 0 0 1 72 700 Tm [(Kern) -50 (ed ) -500 (gap)] TJ T* (second) Tj (third) ' 1 0 (fourth) \"
+    let content =
+        "BT /F1 10 Tf 12 TL 1 0 0 1 72 700 Tm [(Kern) -50 (ed ) -500 (gap)] TJ T* (second) Tj (third) ' 1 0 (fourth) \"
         0 -14 TD (fifth) Tj T* (six\\164h) Tj ET q 1 0 0 1 0 -200 cm BT /F1 10 Tf 72 700 Td <7368696674> Tj ET Q";
     let document = read(&plain(&[content]));
     let words: Vec<&str> = document.text.split_whitespace().collect();
@@ -86,10 +91,13 @@ fn pages_are_parted_and_addressed() {
 
 #[test]
 fn a_composite_font_is_read_through_its_tables() {
-    let cmap = "1 begincodespacerange <0000> <ffff> endcodespacerange 2 beginbfchar <0001> <0048> <0002> <00660069> endbfchar";
+    let cmap =
+        "1 begincodespacerange <0000> <ffff> endcodespacerange 2 beginbfchar <0001> <0048> <0002> <00660069> endbfchar";
     let bytes = pdf(&["BT /F3 10 Tf 72 700 Td <000100020001> Tj ET"], |pdf, resources| {
         let to_unicode = pdf.add_object(Stream::new(Dictionary::new(), cmap.as_bytes().to_vec()));
-        let descendant = pdf.add_object(dictionary! { "Type" => "Font", "Subtype" => "CIDFontType2", "W" => vec![1.into(), 2.into(), 600.into()] });
+        let descendant = pdf.add_object(
+            dictionary! { "Type" => "Font", "Subtype" => "CIDFontType2", "W" => vec![1.into(), 2.into(), 600.into()] },
+        );
         let font = dictionary! { "Type" => "Font", "Subtype" => "Type0", "Encoding" => "Identity-H", "DescendantFonts" => vec![descendant.into()], "ToUnicode" => to_unicode };
         resources.get_mut(b"Font").unwrap().as_dict_mut().unwrap().set("F3", font);
     });
@@ -112,7 +120,8 @@ fn forms_are_drawn_and_one_that_draws_itself_ends() {
 #[test]
 fn a_page_that_is_an_image_is_reported() {
     let bytes = pdf(&["/Im Do"], |pdf, resources| {
-        let image = pdf.add_object(Stream::new(dictionary! { "Subtype" => "Image", "Width" => 1, "Height" => 1 }, vec![0]));
+        let image =
+            pdf.add_object(Stream::new(dictionary! { "Subtype" => "Image", "Width" => 1, "Height" => 1 }, vec![0]));
         resources.set("XObject", dictionary! { "Im" => image });
     });
     let document = read(&bytes);
