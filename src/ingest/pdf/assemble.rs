@@ -189,7 +189,18 @@ mod tests {
 
     fn line(text: &str, y: f32) -> Line {
         let (x1, cells) = (5.0 * text.len() as f32, text.split('\t').count());
-        Line { text: text.into(), cells, x0: 0.0, x1, y, size: 10.0, bold: false, first_word: 30.0, turns: 0 }
+        Line {
+            text: text.into(),
+            cells,
+            x0: 0.0,
+            x1,
+            y,
+            size: 10.0,
+            bold: false,
+            first_word: 30.0,
+            second_cell: f32::INFINITY,
+            turns: 0,
+        }
     }
 
     fn document(lines: Vec<Line>) -> Document {

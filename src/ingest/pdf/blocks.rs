@@ -10,6 +10,10 @@ const HEADING_RATIO: f32 = 1.14;
 const HEADING_WORDS_MAX: usize = 24;
 /// Lines without cells in a row that a table may hold, as wrapped labels.
 const LABEL_LINES_MAX: usize = 3;
+/// Rows further apart than this many times their size are of two tables.
+const TABLE_LEADING_MAX: f32 = 4.2;
+/// Column headings begin at most this many em before their column, as they are centred over its numbers.
+const HEADING_SLACK: f32 = 3.0;
 
 /// What a block will be once all headings of the document are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +45,7 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
         let ends = index == lines.len()
             || in_table[index] != in_table[start]
             || if in_table[start] {
-                lines[index].y - lines[index - 1].y > 4.0 * lines[index].size
+                lines[index].y - lines[index - 1].y > TABLE_LEADING_MAX * lines[index].size
             } else {
                 !joins(&lines[start..index], &lines[index], right, body_size)
             };
@@ -58,9 +62,7 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
 /// Which lines are rows of tables: two or more with cells near each other, their headings and wrapped labels.
 fn table_lines(lines: &[Line]) -> Vec<bool> {
     let mut out = vec![false; lines.len()];
-    let widest = lines.iter().map(|line| line.x1 - line.x0).fold(0.0, f32::max);
-    let near = |a: usize, b: usize| lines[b].y - lines[a].y < 3.2 * lines[a].size.max(lines[b].size);
-    let short = |line: &Line| line.x1 - line.x0 < 0.62 * widest;
+    let near = |a: usize, b: usize| lines[b].y - lines[a].y < TABLE_LEADING_MAX * lines[a].size.max(lines[b].size);
     let mut index = 0;
     while index < lines.len() {
         if lines[index].cells < 2 {
@@ -68,26 +70,31 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
             continue;
         }
         let (mut last, mut rows, mut cells) = (index, 1, lines[index].cells);
+        // Where the second column begins in the row furthest to the left: labels end before it.
+        let mut column = lines[index].second_cell;
         let mut next = index + 1;
         while next < lines.len() && near(next - 1, next) && next - last <= LABEL_LINES_MAX {
-            if lines[next].cells >= 2 {
-                (last, rows, cells) = (next, rows + 1, cells.max(lines[next].cells));
-            } else if !short(&lines[next]) {
-                break;
+            let line = &lines[next];
+            if line.cells >= 2 {
+                column = column.min(line.second_cell);
+                (last, rows, cells) = (next, rows + 1, cells.max(line.cells));
+            } else {
+                let apart = line.y - lines[next - 1].y > 2.2 * line.size;
+                let is_label = line.x1 < column + line.size || line.x0 > column - HEADING_SLACK * line.size;
+                if !is_label || apart && line.bold {
+                    break;
+                }
             }
             next += 1;
         }
         if rows >= 2 || cells >= 3 {
-            let left = lines[index..=last].iter().map(|line| line.x0).fold(f32::INFINITY, f32::min);
             let mut first = index;
-            // Column headings above the first row stand over its numbers, not at the left edge.
+            // Column headings above the first row stand over its numbers, not over its labels.
             while first > 0
                 && !out[first - 1]
                 && index - first < LABEL_LINES_MAX
                 && near(first - 1, first)
-                && lines[first - 1].cells == 1
-                && short(&lines[first - 1])
-                && lines[first - 1].x0 > left + 6.0 * lines[first - 1].size
+                && lines[first - 1].x0 > column - HEADING_SLACK * lines[first - 1].size
             {
                 first -= 1;
             }
@@ -175,8 +182,9 @@ mod tests {
     fn line(text: &str, x0: f32, y: f32) -> Line {
         let cells = text.split('\t').count();
         let x1 = x0 + 5.0 * text.len() as f32;
+        let second_cell = text.find('\t').map_or(f32::INFINITY, |at| x0 + 5.0 * at as f32 + 60.0);
         let first_word = 5.0 * text.split([' ', '\t']).next().unwrap_or_default().len() as f32;
-        Line { text: text.into(), cells, x0, x1, y, size: 10.0, bold: false, first_word, turns: 0 }
+        Line { text: text.into(), cells, x0, x1, y, size: 10.0, bold: false, first_word, second_cell, turns: 0 }
     }
 
     fn shape(lines: &[Line]) -> Vec<(Role, usize)> {

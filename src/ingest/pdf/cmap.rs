@@ -17,6 +17,11 @@ pub(super) struct TextMap {
 }
 
 impl TextMap {
+    /// Every code is its own character.
+    pub(super) fn identity() -> Self {
+        Self { ranges: vec![(0, u32::from(char::MAX), 0)], ..Self::default() }
+    }
+
     /// Whether no code has text.
     pub(super) fn is_empty(&self) -> bool {
         self.dense.is_empty() && self.ranges.is_empty()
@@ -104,14 +109,20 @@ impl CMap {
             match token {
                 Token::Operand(operand) => operands.push(operand),
                 Token::Operator(range) => {
-                    match lexer.operator(&range) {
-                        b"endcodespacerange" => cmap.add_spaces(&lexer, &operands),
-                        b"endbfchar" => cmap.add_chars(&lexer, &operands),
-                        b"endbfrange" => cmap.add_ranges(&lexer, &operands),
-                        b"endcidchar" => cmap.add_cids(&lexer, &operands, 2),
-                        b"endcidrange" => cmap.add_cids(&lexer, &operands, 3),
-                        b"def" => cmap.define(&lexer, &operands),
-                        _ => {}
+                    // Some writers leave out the space after an operator: `endcodespacerange1`, `endbfrangeendcmap`.
+                    let operator = lexer.operator(&range);
+                    if operator.starts_with(b"endcodespacerange") {
+                        cmap.add_spaces(&lexer, &operands);
+                    } else if operator.starts_with(b"endbfchar") {
+                        cmap.add_chars(&lexer, &operands);
+                    } else if operator.starts_with(b"endbfrange") {
+                        cmap.add_ranges(&lexer, &operands);
+                    } else if operator.starts_with(b"endcidchar") {
+                        cmap.add_cids(&lexer, &operands, 2);
+                    } else if operator.starts_with(b"endcidrange") {
+                        cmap.add_cids(&lexer, &operands, 3);
+                    } else if operator.starts_with(b"def") {
+                        cmap.define(&lexer, &operands);
                     }
                     operands.clear();
                     lexer.forget();
@@ -245,7 +256,7 @@ fn utf16(bytes: &[u8]) -> String {
         return char::from(*byte).to_string();
     }
     let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
-    char::decode_utf16(units).filter_map(Result::ok).filter(|&found| found != '\0').collect()
+    char::decode_utf16(units).filter_map(Result::ok).collect()
 }
 
 #[cfg(test)]
@@ -283,6 +294,15 @@ mod tests {
         assert_eq!(cmap.next_code(&[0x81, 0x42]), (0x8142, 2));
         assert_eq!((cmap.cid(0x8142), cmap.cid(0x20), cmap.cid(0x99)), (635, 1, 0));
         assert!(cmap.vertical);
+    }
+
+    #[test]
+    fn an_identity_range_may_begin_at_zero_and_lack_spaces() {
+        let cmap = CMap::parse(
+            b"1 begincodespacerange<0000><ffff>endcodespacerange1 beginbfrange<0000><ffff><0000>endbfrangeendcmap",
+        );
+        assert_eq!(text(&cmap, 0x41), "A");
+        assert_eq!(cmap.next_code(&[0, 0x41]), (0x41, 2));
     }
 
     #[test]

@@ -33,6 +33,34 @@ struct Inherited<'a> {
     turns: u8,
 }
 
+/// Loads all objects; `None` as the error of a panic inside the library.
+fn load(bytes: &[u8], settings: &PdfSettings) -> Result<lopdf::Document, Option<lopdf::Error>> {
+    let options = LoadOptions { max_decompressed_size: Some(settings.stream_bytes_max), ..LoadOptions::default() };
+    // The library is careful but its input is hostile: a panic of its own is one more kind of damage.
+    match catch_unwind(AssertUnwindSafe(|| lopdf::Document::load_mem_with_options(bytes, options))) {
+        Ok(loaded) => loaded.map_err(Some),
+        Err(_) => Err(None),
+    }
+}
+
+/// Fills streams whose length the file does not tell, up to their closing word.
+fn restore_streams(document: &mut lopdf::Document, bytes: &[u8]) {
+    let bytes = &bytes[find(bytes, b"%PDF-").unwrap_or(0)..];
+    for object in document.objects.values_mut() {
+        if let Object::Stream(stream) = object
+            && stream.content.is_empty()
+            && let Some(rest) = stream.start_position.and_then(|start| bytes.get(start..))
+            && let Some(length) = find(rest, b"endstream")
+        {
+            stream.content = rest[..length].to_vec();
+        }
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
 impl PdfFile {
     /// Opens a file, with the empty password when it is encrypted.
     ///
@@ -40,19 +68,18 @@ impl PdfFile {
     /// `Encrypted` when a password or an unknown security handler keeps the file closed, `Malformed` when no document structure is
     /// found, `LimitExceeded` when one stream of it is larger than the settings allow.
     pub(super) fn open(bytes: &[u8], settings: &PdfSettings) -> Result<Self> {
-        let options = LoadOptions { max_decompressed_size: Some(settings.stream_bytes_max), ..LoadOptions::default() };
-        // The library is careful but its input is hostile: a panic of its own is one more kind of damage.
-        let loaded = catch_unwind(AssertUnwindSafe(|| lopdf::Document::load_mem_with_options(bytes, options)));
-        let document = match loaded {
-            Ok(Ok(document)) => document,
-            Ok(Err(error)) => return Err(open_error(error)),
-            Err(_) => {
-                return Err(Error::document(FileStatus::Malformed, "the PDF is damaged: its objects cannot be read"));
+        let mut document = match load(bytes, settings) {
+            Err(Some(lopdf::Error::Parse(lopdf::ParseError::InvalidFileHeader))) if find(bytes, b" obj").is_some() => {
+                // Objects without the file's first line: other readers take them, so give the line back.
+                load(&[&b"%PDF-1.4\n"[..], bytes].concat(), settings)
             }
-        };
+            other => other,
+        }
+        .map_err(open_error)?;
         if document.is_encrypted() {
             return Err(encrypted(None));
         }
+        restore_streams(&mut document, bytes);
         Ok(Self { document, stream_bytes_max: settings.stream_bytes_max })
     }
 
@@ -236,7 +263,10 @@ fn encrypted(source: Option<lopdf::Error>) -> Error {
     }
 }
 
-fn open_error(error: lopdf::Error) -> Error {
+fn open_error(error: Option<lopdf::Error>) -> Error {
+    let Some(error) = error else {
+        return Error::document(FileStatus::Malformed, "the PDF is damaged: its objects cannot be read");
+    };
     let reason = match &error {
         lopdf::Error::InvalidPassword | lopdf::Error::Decryption(_) | lopdf::Error::UnsupportedSecurityHandler(_) => {
             return encrypted(Some(error));

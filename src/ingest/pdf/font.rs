@@ -58,16 +58,17 @@ pub(super) struct Shown<'a> {
 impl Font {
     /// Reads a font dictionary; what is missing or damaged is replaced by what is usual.
     pub(super) fn read(file: &PdfFile, dict: &Dictionary) -> Self {
-        let mut font = match file.get_name(dict, b"Subtype") {
-            Some(b"Type0") => Self::composite(file, dict),
-            _ => Self::simple(file, dict),
+        let to_unicode = match file.get(dict, b"ToUnicode") {
+            Some(Object::Stream(stream)) => {
+                file.decode(stream).map(|program| CMap::parse(&program).text).unwrap_or_default()
+            }
+            Some(Object::Name(name)) if name.starts_with(b"Identity") => TextMap::identity(),
+            _ => TextMap::default(),
         };
-        if let Some(Object::Stream(stream)) = file.get(dict, b"ToUnicode")
-            && let Ok(program) = file.decode(stream)
-        {
-            font.to_unicode = CMap::parse(&program).text;
+        match file.get_name(dict, b"Subtype") {
+            Some(b"Type0") => Self::composite(file, dict, to_unicode),
+            _ => Self::simple(file, dict, to_unicode),
         }
-        font
     }
 
     /// Calls `each` for every glyph of a string.
@@ -130,7 +131,7 @@ impl Font {
         }
     }
 
-    fn simple(file: &PdfFile, dict: &Dictionary) -> Self {
+    fn simple(file: &PdfFile, dict: &Dictionary, to_unicode: TextMap) -> Self {
         let descriptor = file.get_dict(dict, b"FontDescriptor");
         let name = font_name(file, dict);
         let (bold, italic) = weight(file, &name, descriptor);
@@ -162,19 +163,10 @@ impl Font {
             }
             _ => 1.0,
         };
-        Self {
-            codes: Codes::Simple,
-            to_unicode: TextMap::default(),
-            fallback,
-            widths,
-            default_width: 0.0,
-            bold,
-            vertical: false,
-            em,
-        }
+        Self { codes: Codes::Simple, to_unicode, fallback, widths, default_width: 0.0, bold, vertical: false, em }
     }
 
-    fn composite(file: &PdfFile, dict: &Dictionary) -> Self {
+    fn composite(file: &PdfFile, dict: &Dictionary, to_unicode: TextMap) -> Self {
         let descendant = match file.get(dict, b"DescendantFonts") {
             Some(Object::Array(list)) => list.first().map(|font| file.resolve(font)),
             other => other,
@@ -186,12 +178,13 @@ impl Font {
         let (codes, vertical) = composite_codes(file, dict);
         let default_width = file.get_number(descendant, b"DW").unwrap_or(1000.0) as f32 / 1000.0;
         let widths = file.get(descendant, b"W").map(|w| cid_widths(file, w, default_width)).unwrap_or_default();
-        let has_text = file.get(dict, b"ToUnicode").is_some();
         let fallback = match (&codes, descriptor) {
-            (Codes::Identity | Codes::Mapped(_), Some(descriptor)) if !has_text => embedded_text(file, descriptor),
+            (Codes::Identity | Codes::Mapped(_), Some(descriptor)) if to_unicode.is_empty() => {
+                embedded_text(file, descriptor)
+            }
             _ => TextMap::default(),
         };
-        Self { codes, to_unicode: TextMap::default(), fallback, widths, default_width, bold, vertical, em: 1.0 }
+        Self { codes, to_unicode, fallback, widths, default_width, bold, vertical, em: 1.0 }
     }
 }
 

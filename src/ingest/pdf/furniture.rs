@@ -118,7 +118,18 @@ mod tests {
 
     fn line(text: &str, y: f32) -> Line {
         let text = text.to_string();
-        Line { text, cells: 1, x0: 0.0, x1: 100.0, y, size: 10.0, bold: false, first_word: 10.0, turns: 0 }
+        Line {
+            text,
+            cells: 1,
+            x0: 0.0,
+            x1: 100.0,
+            y,
+            size: 10.0,
+            bold: false,
+            first_word: 10.0,
+            second_cell: f32::INFINITY,
+            turns: 0,
+        }
     }
 
     #[test]

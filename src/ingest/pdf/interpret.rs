@@ -17,6 +17,10 @@ const STATES_MAX: usize = 512;
 /// More operands than any operator takes, with room for long `TJ` arrays.
 const OPERANDS_MAX: usize = 65_536;
 
+/// Annotation flags (PDF 32000-1:2008, table 165).
+const ANNOTATION_HIDDEN: i64 = 1 << 1;
+const ANNOTATION_NO_VIEW: i64 = 1 << 5;
+
 /// Fonts read so far, by the address of their dictionary, which stays put while the file is open.
 pub(super) type FontCache = HashMap<usize, Rc<Font>>;
 
@@ -107,6 +111,7 @@ impl<'a> Interpreter<'a> {
         };
         let content = interpreter.page_content(page);
         interpreter.run_content(&content, page.resources);
+        interpreter.draw_annotations(page, ctm);
         interpreter.words.end_word();
         interpreter.run
     }
@@ -409,6 +414,58 @@ impl<'a> Interpreter<'a> {
         self.run_content(&content, self.file.get_dict(&form.dict, b"Resources").or(resources));
         self.forms.pop();
         (self.state, self.text_matrix, self.line_matrix) = saved;
+    }
+}
+
+impl<'a> Interpreter<'a> {
+    /// Draws form fields, stamps and notes that have an appearance of their own.
+    fn draw_annotations(&mut self, page: &PageNode<'a>, base: Matrix) {
+        let annotations = self.file.get(page.dict, b"Annots").and_then(|list| list.as_array().ok());
+        for annotation in annotations.into_iter().flatten() {
+            let Object::Dictionary(annotation) = self.file.resolve(annotation) else { continue };
+            let flags = self.file.get_number(annotation, b"F").unwrap_or(0.0) as i64;
+            let hidden = flags & (ANNOTATION_HIDDEN | ANNOTATION_NO_VIEW) != 0;
+            if hidden || self.file.get_name(annotation, b"Subtype") == Some(b"Popup") {
+                continue;
+            }
+            if let Some(form) = self.appearance(annotation)
+                && let Some(place) = self.annotation_place(annotation, form)
+            {
+                self.state.ctm = place.then(base);
+                self.words.end_word();
+                self.draw_form(form, page.resources);
+            }
+        }
+    }
+
+    /// The stream that shows an annotation in its present state.
+    fn appearance(&self, annotation: &'a Dictionary) -> Option<&'a Stream> {
+        match self.file.get(self.file.get_dict(annotation, b"AP")?, b"N")? {
+            Object::Stream(stream) => Some(stream),
+            Object::Dictionary(states) => {
+                let state = self.file.get_name(annotation, b"AS")?;
+                self.file.get(states, state)?.as_stream().ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The map that fits an appearance's box into the annotation's rectangle (PDF 32000-1:2008, algorithm 8.1).
+    fn annotation_place(&self, annotation: &'a Dictionary, form: &'a Stream) -> Option<Matrix> {
+        let four = |dict: &'a Dictionary, key: &[u8]| -> Option<[f64; 4]> {
+            self.file.numbers(self.file.get(dict, key)?)?.try_into().ok()
+        };
+        let [rx0, ry0, rx1, ry1] = four(annotation, b"Rect")?;
+        let [bx0, by0, bx1, by1] = four(&form.dict, b"BBox")?;
+        let matrix = self.file.get(&form.dict, b"Matrix").and_then(|matrix| self.file.numbers(matrix)?.try_into().ok());
+        let matrix = Matrix(matrix.unwrap_or(Matrix::IDENTITY.0));
+        let corners = [(bx0, by0), (bx0, by1), (bx1, by0), (bx1, by1)].map(|(x, y)| matrix.apply(x, y));
+        let low = corners.iter().fold((f64::MAX, f64::MAX), |low, corner| (low.0.min(corner.0), low.1.min(corner.1)));
+        let high =
+            corners.iter().fold((f64::MIN, f64::MIN), |high, corner| (high.0.max(corner.0), high.1.max(corner.1)));
+        let scale = |size: f64, wanted: f64| if size.abs() > 1e-6 { wanted / size } else { 1.0 };
+        let (sx, sy) = (scale(high.0 - low.0, (rx1 - rx0).abs()), scale(high.1 - low.1, (ry1 - ry0).abs()));
+        Some(Matrix([sx, 0.0, 0.0, sy, rx0.min(rx1) - low.0 * sx, ry0.min(ry1) - low.1 * sy]))
     }
 }
 

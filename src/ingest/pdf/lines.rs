@@ -9,6 +9,10 @@ const JOIN_GAP: f32 = 0.15;
 const CELL_GAP: f32 = 1.8;
 /// A gap of this many em parts cells when a number stands beside it.
 const NUMBER_GAP: f32 = 0.9;
+/// A gap of this many em parts a number from the next currency sign.
+const MONEY_GAP: f32 = 0.35;
+/// A closing bracket or percent sign nearer than this many em belongs to its number.
+const CLOSING_GAP: f32 = 0.2;
 
 /// One line of a page.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub(super) struct Line {
     pub(super) bold: bool,
     /// Width of the first word, in points.
     pub(super) first_word: f32,
+    /// Left edge of the second cell; infinite when there is none.
+    pub(super) second_cell: f32,
     /// Quarter turns of its text.
     pub(super) turns: u8,
 }
@@ -45,6 +51,7 @@ impl Line {
             size: row.size,
             bold: false,
             first_word: 0.0,
+            second_cell: f32::INFINITY,
             turns: words.first().map_or(0, |word| word.turns),
         };
         let (mut letters, mut bold_letters) = (0usize, 0usize);
@@ -58,6 +65,7 @@ impl Line {
                     "\t" if is_marker(&line.text[cell_start..]) && cell_start == 0 => line.text.push(' '),
                     "\t" => {
                         line.cells += 1;
+                        line.second_cell = line.second_cell.min(word.x0);
                         line.text.push('\t');
                         cell_start = line.text.len();
                     }
@@ -87,17 +95,36 @@ fn separator(page: &PageWords, left: &Word, right: &Word) -> &'static str {
     let gap = (right.x0 - left.x1).max(left.x0 - right.x1);
     let (a, b) = (page.text_of(left), page.text_of(right));
     let drawn = left.space_after && right.order == left.order + 1;
-    if gap < JOIN_GAP * left.size.min(right.size) && !drawn {
-        return "";
-    }
-    let currency =
-        |text: &str| matches!(text, "$" | "€" | "£" | "¥" | "$(" | "(" | "US$" | "-" | "—" | "–" | "(€" | "($");
-    let closing = |text: &str| matches!(text, ")" | "%" | ")%" | "pts" | "pts.");
-    if currency(a) && !currency(b) && starts_number(b) || closing(b) && gap < CELL_GAP * size {
+    if is_note_mark(left, right, b) {
         return " ";
     }
-    let beside_number = starts_number(b) || currency(b) || starts_number(a);
-    if gap >= CELL_GAP * size || gap >= NUMBER_GAP * size && beside_number { "\t" } else { " " }
+    if gap < JOIN_GAP * size && !drawn {
+        return "";
+    }
+    let closes = matches!(b, ")" | "%" | ")%") && ends_number(a);
+    if closes && gap < CLOSING_GAP * size {
+        return "";
+    }
+    let opens = matches!(a, "$" | "€" | "£" | "¥" | "$(" | "(" | "US$" | "(€" | "($") && starts_number(b);
+    if opens || closes && gap < CELL_GAP * size {
+        return " ";
+    }
+    let money = b.starts_with(['$', '€', '£', '¥']);
+    let parts = gap >= CELL_GAP * size
+        || gap >= NUMBER_GAP * size && (starts_number(b) || money || starts_number(a))
+        || gap >= MONEY_GAP * size && money && ends_number(a);
+    if parts { "\t" } else { " " }
+}
+
+/// Whether the right word is the small raised number of a footnote, which would change a word or number that it is glued to.
+fn is_note_mark(left: &Word, right: &Word, text: &str) -> bool {
+    right.size < 0.85 * left.size
+        && right.y < left.y - 0.1 * left.size
+        && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'(' | b')' | b','))
+}
+
+fn ends_number(text: &str) -> bool {
+    text.ends_with(|found: char| found.is_ascii_digit() || matches!(found, ')' | '%' | '—' | '–'))
 }
 
 fn starts_number(text: &str) -> bool {
@@ -176,9 +203,9 @@ mod tests {
             ("1,234", 230.0),
             ("$", 290.0),
             ("(56", 310.0),
-            (")", 327.0),
+            (")", 326.0),
         ]);
-        assert_eq!(row.text, "Net sales\t$ 1,234\t$ (56 )");
+        assert_eq!(row.text, "Net sales\t$ 1,234\t$ (56)");
         assert_eq!(row.cells, 3);
     }
 
@@ -196,6 +223,6 @@ mod tests {
 
     #[test]
     fn hebrew_words_are_read_from_the_right() {
-        assert_eq!(line(&[("שלום", 50.0), ("12", 80.0), ("עולם", 100.0)]).text, "עולם 12 שלום");
+        assert_eq!(line(&[("שלום", 50.0), ("12", 73.0), ("עולם", 86.0)]).text, "עולם 12 שלום");
     }
 }

@@ -17,6 +17,8 @@ mod lines;
 mod matrix;
 mod metrics;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod typeface;
 mod words;
 

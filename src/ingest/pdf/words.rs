@@ -51,6 +51,8 @@ pub(super) struct PageWords {
     last: (f32, usize),
     /// Glyphs of the open word.
     open_glyphs: u32,
+    /// Whether glyphs of the open word were drawn twice, which makes them look bold.
+    open_overprinted: bool,
     /// Glyphs that no table gives a text for.
     pub(super) unknown: u32,
     /// All glyphs.
@@ -97,9 +99,7 @@ impl PageWords {
         };
         // Bold faked by drawing each glyph twice.
         if self.open.as_ref().is_some_and(same_place) {
-            if let Some(open) = &mut self.open {
-                open.bold = true;
-            }
+            self.open_overprinted = true;
             return;
         }
         let joins = |word: &Word| {
@@ -126,7 +126,7 @@ impl PageWords {
                 self.open_glyphs += 1;
             }
             None => {
-                self.open_glyphs = 1;
+                (self.open_glyphs, self.open_overprinted) = (1, false);
                 let order = self.words.len() as u32;
                 let (start, end) = (at, self.text.len());
                 self.open =
@@ -137,9 +137,10 @@ impl PageWords {
 
     /// Ends the word in progress, as every break between pieces of content does.
     pub(super) fn end_word(&mut self) {
-        if let Some(word) = self.open.take()
+        if let Some(mut word) = self.open.take()
             && word.end > word.start
         {
+            word.bold |= self.open_overprinted;
             // Glyphs of a word stand from left to right here; such scripts are read the other way.
             if self.open_glyphs > 1 && self.text[word.start..word.end].chars().any(is_rtl_char) {
                 let reversed: String = self.text[word.start..word.end].chars().rev().collect();
