@@ -15,7 +15,7 @@ use crate::sentences::sentences;
 pub struct ChunkSettings {
     /// Tokens of a chunk's own text at most.
     pub tokens_max: usize,
-    /// A heading or a page break starts a new chunk once the current one has this many tokens.
+    /// A heading starts a new chunk once the current one has this many tokens; a new page always does.
     pub tokens_min: usize,
     /// Tokens of whole sentences repeated from the end of the chunk before, where a section is longer than one chunk.
     pub overlap_tokens: usize,
@@ -216,9 +216,8 @@ impl<'a> Builder<'a> {
 
     fn push(&mut self, unit: Unit, page: Option<u32>) {
         if page != self.page {
-            if self.token_count >= self.settings.tokens_min {
-                self.flush(Repeat::Nothing);
-            }
+            // A chunk never runs over a page's end, so that its page is the page of every quote from it.
+            self.flush(Repeat::Nothing);
             self.page = page;
         }
         if self.token_count + unit.tokens.len() > self.settings.tokens_max {

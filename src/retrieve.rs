@@ -154,6 +154,11 @@ impl Searcher {
         &self.embedder
     }
 
+    /// How it searches.
+    pub fn settings(&self) -> &RetrieveSettings {
+        &self.settings
+    }
+
     /// The database of the index, for the record of runs.
     pub fn database(&self) -> &Database {
         &self.index.database

@@ -1,16 +1,19 @@
 //! `ibid eval`: quality on judged data, with the parts that users run.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Subcommand;
 use indicatif::ProgressBar;
 
 use super::Exit;
-use super::context::Context;
+use super::context::{Context, now};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled};
-use crate::error::Result;
+use crate::cite::verdict::VerdictModel;
+use crate::error::{Error, Result};
 use crate::eval::answers::evaluate_answers;
+use crate::eval::claims::{evaluate_claims, fit_claims};
 use crate::eval::filings::evaluate_filings;
 use crate::eval::retrieval::evaluate_retrieval;
 use crate::eval::sts::evaluate_sts;
@@ -30,6 +33,14 @@ pub(crate) enum EvalCommand {
     Sts {
         /// The STS benchmark file, or its folder
         path: PathBuf,
+    },
+    /// The check of claims against evidence on WiCE, cross-validated
+    Claims {
+        /// The folder with oracle_chunks_claim_dev.jsonl
+        dir: PathBuf,
+        /// Fit the coefficients on all of it and write them to this file instead
+        #[arg(long, value_name = "FILE")]
+        fit: Option<PathBuf>,
     },
     /// The indexed files on questions that name their source files
     Filings {
@@ -60,10 +71,38 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
             report?
         }
         EvalCommand::Sts { path } => evaluate_sts(path, &open_embedder(settings)?)?,
+        EvalCommand::Claims { dir, fit: None } => claims(dir, context)?,
+        EvalCommand::Claims { dir, fit: Some(file) } => return fit(dir, file, context),
         EvalCommand::Filings { table } => evaluate_filings(table, &Searcher::open(settings)?)?,
         EvalCommand::Answers { questions } => evaluate_answers(questions, &Searcher::open(settings)?, &settings.ask)?,
     };
     tell(&report, context)?;
+    Ok(Exit::Done)
+}
+
+fn claims(dir: &Path, context: &Context) -> Result<EvalReport> {
+    let started = Instant::now();
+    let embedder = open_embedder(&context.settings)?;
+    let measured = evaluate_claims(dir, &embedder, VerdictModel::shipped())?;
+    let dataset = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut report = EvalReport { task: "claims", dataset, ..EvalReport::default() };
+    report.metrics = measured.metrics().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    report.metrics.insert("claims".into(), measured.claims as f64);
+    report.metrics.insert("pairs".into(), measured.pairs as f64);
+    report.intervals.insert("auroc".into(), (measured.auroc_low, measured.auroc_high));
+    report.settings = serde_json::json!({ "model": embedder.manifest().name, "evidence": "oracle chunks" });
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Writes fitted coefficients; the file is meant to be compiled in.
+fn fit(dir: &Path, file: &Path, context: &Context) -> Result<Exit> {
+    let embedder = open_embedder(&context.settings)?;
+    let command = "ibid eval claims DIR --fit FILE (DIR: the WiCE folder with oracle_chunks_claim_dev.jsonl)";
+    let date = now();
+    let text = fit_claims(dir, &embedder, command, date.get(..10).unwrap_or(&date))?;
+    std::fs::write(file, text).map_err(Error::io("write", file))?;
+    note(&format!("wrote {}", file.display()));
     Ok(Exit::Done)
 }
 
