@@ -4,5 +4,6 @@ pub mod bert;
 pub mod cache;
 pub mod device;
 pub mod fetch;
+pub mod llm;
 pub mod manifest;
 pub mod tokenizer;
