@@ -10,6 +10,7 @@ pub mod config;
 pub mod database;
 pub mod document;
 pub mod error;
+pub mod eval;
 pub mod index;
 pub mod inference;
 pub mod ingest;

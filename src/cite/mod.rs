@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod claims;
+pub mod draft;
 pub mod conflict;
 pub mod evidence;
 pub mod features;

@@ -1,0 +1,103 @@
+//! Judged questions in, the share that is answered rightly, and the share of unanswerable ones that is refused, out.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::metrics::{interval, mean};
+use super::{EvalReport, read_json_lines, wrong};
+use crate::answer::{AnswerStatus, Hit};
+use crate::ask::{AskSettings, Asked, ask};
+use crate::error::Result;
+use crate::retrieve::Searcher;
+
+/// What is right for one question.
+struct Judged {
+    question: String,
+    answerable: bool,
+    path: String,
+    quote: String,
+}
+
+/// Asks every question of the file without a language model and compares: of those that have an answer, how often the
+/// judged quote is among the passages, and how often the answer says it; of the others, how often the answer is refused.
+///
+/// # Errors
+/// [`Error::Usage`](crate::error::Error::Usage) when the file is laid out otherwise; what asking reports.
+pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSettings) -> Result<EvalReport> {
+    let started = Instant::now();
+    let judged = load(questions)?;
+    let mut found = Vec::new();
+    let mut answered = Vec::new();
+    let mut right = Vec::new();
+    let mut refused = Vec::new();
+    let mut notes = Vec::new();
+    for judged in &judged {
+        let asked = ask(&judged.question, "eval", searcher, None, settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let is_refused = asked.answer.status == AnswerStatus::NotInDocuments;
+        if !judged.answerable {
+            refused.push(share(is_refused));
+            if !is_refused {
+                notes.push(format!("not in the documents, but answered: {} → {}", judged.question, asked.answer.text));
+            }
+            continue;
+        }
+        found.push(share(asked.hits.iter().any(|hit| holds(hit, judged))));
+        answered.push(share(!is_refused));
+        let is_right = says(&asked, judged);
+        right.push(share(is_right));
+        if !is_right {
+            let text = if is_refused { "(refused)" } else { asked.answer.text.as_str() };
+            notes.push(format!("not as judged: {} → {text} [wanted: {}]", judged.question, judged.quote));
+        }
+    }
+    let dataset = questions.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut report = EvalReport { task: "answers", dataset, notes, ..EvalReport::default() };
+    for (name, values) in
+        [("quote_found", &found), ("answered", &answered), ("quote_said", &right), ("refused", &refused)]
+    {
+        report.metrics.insert(name.into(), mean(values));
+        report.intervals.insert(name.into(), interval(values));
+    }
+    report.metrics.insert("answerable".into(), found.len() as f64);
+    report.metrics.insert("unanswerable".into(), refused.len() as f64);
+    report.settings = serde_json::json!({ "ask": settings, "retrieve": searcher.settings() });
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+fn share(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
+}
+
+fn load(path: &Path) -> Result<Vec<Judged>> {
+    read_json_lines(path)?
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            let text = |key: &str| value[key].as_str().unwrap_or_default().to_string();
+            let answerable = value["answerable"]
+                .as_bool()
+                .ok_or_else(|| wrong(path, &format!("line {} has no `answerable`", index + 1)))?;
+            Ok(Judged { question: text("question"), answerable, path: text("path"), quote: text("quote") })
+        })
+        .collect()
+}
+
+/// Text as the judgements compare it: single spaces, no column rules.
+fn plain(text: &str) -> String {
+    text.replace('|', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn holds(hit: &Hit, judged: &Judged) -> bool {
+    hit.path.ends_with(&judged.path) && plain(&hit.text).contains(&plain(&judged.quote))
+}
+
+/// Whether the answer's citations hold the quote, or the quote holds one of them, in the judged document.
+fn says(asked: &Asked, judged: &Judged) -> bool {
+    let quote = plain(&judged.quote);
+    let cited = asked.answer.claims.iter().flat_map(|claim| &claim.citations);
+    cited.filter(|citation| citation.path.ends_with(&judged.path)).any(|citation| {
+        let cited = plain(&citation.quote);
+        cited.contains(&quote) || quote.contains(&cited)
+    })
+}
