@@ -5,7 +5,6 @@ use std::collections::HashSet;
 
 use super::blocks::{Draft, Role, blocks};
 use super::furniture::PageLines;
-use super::lines::Line;
 use crate::document::{Block, BlockKind, ByteSpan, Document, Format, Page, Warning};
 
 /// Levels that [`BlockKind::Heading`] has.
@@ -62,14 +61,10 @@ pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec
 }
 
 fn page_drafts(page: &PageLines, body_size: f32) -> Vec<Draft<'_>> {
-    let running = |lines: &'_ [Line]| lines.len();
-    let mut out = Vec::new();
-    let furniture = |lines| Draft { role: Role::Paragraph, lines };
-    if running(&page.headers) > 0 {
-        out.extend(page.headers.chunks(1).map(furniture));
-    }
+    let running = |lines| Draft { role: Role::Paragraph, lines };
+    let mut out: Vec<Draft<'_>> = page.headers.chunks(1).map(running).collect();
     out.extend(page.regions.iter().flat_map(|lines| blocks(lines, body_size)));
-    out.extend(page.footers.chunks(1).map(furniture));
+    out.extend(page.footers.chunks(1).map(running));
     out
 }
 
@@ -109,21 +104,18 @@ fn level(levels: &[(i32, bool)], size: f32, bold: bool) -> u8 {
 fn push_lines(draft: &Draft<'_>, vocabulary: &Vocabulary, out: &mut String) {
     let start = out.len();
     for (index, line) in draft.lines.iter().enumerate() {
-        match draft.role {
-            Role::Table => {
-                if index > 0 {
-                    out.push('\n');
-                }
-                out.push_str(&line.text);
+        if draft.role == Role::Table {
+            if index > 0 {
+                out.push('\n');
             }
-            _ => {
-                if index > 0 {
-                    join_wrapped(&line.text, vocabulary, start, out);
-                }
-                // Outside tables a wide gap is only a wide gap.
-                out.extend(line.text.chars().map(|found| if found == '\t' { ' ' } else { found }));
-            }
+            out.push_str(&line.text);
+            continue;
         }
+        if index > 0 {
+            join_wrapped(&line.text, vocabulary, start, out);
+        }
+        // Outside tables a wide gap is only a wide gap.
+        out.extend(line.text.chars().map(|found| if found == '\t' { ' ' } else { found }));
     }
 }
 
@@ -186,6 +178,7 @@ impl Vocabulary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::pdf::lines::Line;
 
     fn line(text: &str, y: f32) -> Line {
         let (x1, cells) = (5.0 * text.len() as f32, text.split('\t').count());

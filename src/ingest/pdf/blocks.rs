@@ -145,7 +145,8 @@ fn joins(block: &[Line], next: &Line, right: f32, body_size: f32) -> bool {
     }
     let indent = next.x0 - last.x0;
     let hangs = block.len() == 1 && starts_item(last);
-    !(indent > 1.2 * size && !hangs && !goes_on || indent < -1.2 * size && block.len() > 1 && !goes_on)
+    let begins_anew = indent > 1.2 * size && !hangs || indent < -1.2 * size && block.len() > 1;
+    goes_on || !begins_anew
 }
 
 fn starts_item(line: &Line) -> bool {

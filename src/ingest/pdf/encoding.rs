@@ -162,10 +162,11 @@ const ACCENTS: [(&str, char); 14] = [
     ("ogonek", '\u{328}'),
 ];
 
+const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     let listed = NAME_LIST.split_ascii_whitespace().collect::<Vec<_>>();
     let mut names: HashMap<_, _> = listed.as_chunks::<2>().0.iter().map(|[name, text]| (*name, *text)).collect();
-    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     names.extend((0..LETTERS.len()).map(|at| (&LETTERS[at..=at], &LETTERS[at..=at])));
     names.extend(["space", "nbspace", "nonbreakingspace", "spacehackarabic"].map(|name| (name, " ")));
     names

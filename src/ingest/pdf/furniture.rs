@@ -21,7 +21,7 @@ pub(super) struct PageLines {
 
 impl PageLines {
     /// The places of lines as `(region, line)`, from the top of the page down. Turned text has no top.
-    fn from_top(&self) -> Vec<(usize, usize)> {
+    fn places_from_top(&self) -> Vec<(usize, usize)> {
         let mut places: Vec<(usize, usize)> = Vec::new();
         for (region, lines) in self.regions.iter().enumerate() {
             places.extend(lines.iter().enumerate().filter(|(_, line)| line.turns == 0).map(|(line, _)| (region, line)));
@@ -33,7 +33,7 @@ impl PageLines {
 
 /// Moves running lines of every page from its regions into its headers and footers.
 pub(super) fn set_apart(pages: &mut [PageLines]) {
-    let orders: Vec<Vec<(usize, usize)>> = pages.iter().map(PageLines::from_top).collect();
+    let orders: Vec<Vec<(usize, usize)>> = pages.iter().map(PageLines::places_from_top).collect();
     let mut seen: HashMap<(bool, i32, String), usize> = HashMap::new();
     for (page, order) in pages.iter().zip(&orders) {
         for top in [true, false] {
@@ -67,7 +67,7 @@ pub(super) fn set_apart(pages: &mut [PageLines]) {
             .map(|&place| (place, true))
             .chain(order[order.len() - feet..].iter().map(|&place| (place, false)))
             .collect();
-        take(page, taken);
+        take(page, &taken);
     }
 }
 
@@ -80,8 +80,8 @@ fn edge<'a>(page: &'a PageLines, order: &'a [(usize, usize)], top: bool) -> Box<
     }
 }
 
-fn take(page: &mut PageLines, taken: Vec<((usize, usize), bool)>) {
-    for &((region, line), top) in &taken {
+fn take(page: &mut PageLines, taken: &[((usize, usize), bool)]) {
+    for &((region, line), top) in taken {
         let line = page.regions[region][line].clone();
         if top { page.headers.push(line) } else { page.footers.push(line) }
     }

@@ -50,7 +50,8 @@ struct State {
 struct Replacement {
     text: String,
     depth: usize,
-    placed: Option<((f64, f64), (f64, f64), (f64, f64), f64, bool)>,
+    /// The place of what was drawn so far.
+    placed: Option<Glyph<'static>>,
 }
 
 /// One page in progress.
@@ -310,9 +311,12 @@ impl<'a> Interpreter<'a> {
             } else {
                 (f64::from(shown.width) * size * scale, (f64::from(shown.width) * size + extra) * scale)
             };
-            let place = |along: f64| match font.vertical {
-                true => to_page.apply(-0.5 * f64::from(shown.width) * size, rise - along),
-                false => to_page.apply(along, rise),
+            let place = |along: f64| {
+                if font.vertical {
+                    to_page.apply(-0.5 * f64::from(shown.width) * size, rise - along)
+                } else {
+                    to_page.apply(along, rise)
+                }
             };
             let glyph =
                 Glyph { text: shown.text, from: place(along), to: place(along + width), direction, size: height, bold };
@@ -335,8 +339,8 @@ impl<'a> Interpreter<'a> {
         match &mut self.replacement {
             None => self.words.push(glyph),
             Some(replacement) => match &mut replacement.placed {
-                Some((_, to, ..)) => *to = glyph.to,
-                None => replacement.placed = Some((glyph.from, glyph.to, glyph.direction, glyph.size, glyph.bold)),
+                Some(placed) => placed.to = glyph.to,
+                None => replacement.placed = Some(Glyph { text: "", ..glyph }),
             },
         }
     }
@@ -365,15 +369,16 @@ impl<'a> Interpreter<'a> {
 
     fn end_marked(&mut self) {
         if let Some(replacement) = self.replacement.take_if(|replacement| replacement.depth >= self.marked_depth)
-            && let Some((from, to, direction, size, bold)) = replacement.placed
+            && let Some(placed) = replacement.placed
         {
-            self.push_spread(&replacement.text, from, to, Glyph { text: "", from, to, direction, size, bold });
+            self.push_spread(&replacement.text, placed);
         }
         self.marked_depth = self.marked_depth.saturating_sub(1);
     }
 
     /// Spreads a text evenly over the place of the glyphs it stands for.
-    fn push_spread(&mut self, text: &str, from: (f64, f64), to: (f64, f64), like: Glyph<'_>) {
+    fn push_spread(&mut self, text: &str, like: Glyph<'_>) {
+        let (from, to) = (like.from, like.to);
         let count = text.chars().count().max(1) as f64;
         let at = |index: f64| {
             let part = index / count;

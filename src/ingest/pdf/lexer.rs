@@ -63,7 +63,6 @@ impl<'a> Lexer<'a> {
         loop {
             let byte = *self.source.get(self.at)?;
             match byte {
-                b' ' | b'\n' | b'\r' | b'\t' | 0 | 12 => self.at += 1,
                 b'%' => self.skip_comment(),
                 b'(' => return Some(Token::Operand(Operand::String(self.literal_string()))),
                 b'<' if self.source.get(self.at + 1) == Some(&b'<') => {
@@ -75,6 +74,8 @@ impl<'a> Lexer<'a> {
                     self.at += 2;
                     return Some(Token::Operand(Operand::DictEnd));
                 }
+                // White space, and brackets that close nothing.
+                b' ' | b'\n' | b'\r' | b'\t' | 0 | 12 | b')' | b'{' | b'}' | b'>' => self.at += 1,
                 b'[' => {
                     self.at += 1;
                     return Some(Token::Operand(Operand::ArrayStart));
@@ -89,7 +90,6 @@ impl<'a> Lexer<'a> {
                         return Some(Token::Operand(Operand::Number(number)));
                     }
                 }
-                b')' | b'>' | b'{' | b'}' => self.at += 1,
                 _ => {
                     let start = self.at;
                     while self.source.get(self.at).is_some_and(|&byte| is_regular(byte)) {

@@ -143,7 +143,7 @@ fn gutter(page: &PageWords, rows: &[Row]) -> Option<Gutter> {
     candidates.sort_by_key(|gutter| std::cmp::Reverse(gutter.last - gutter.first));
     candidates.dedup_by_key(|gutter| (gutter.first, gutter.last));
     candidates.truncate(16);
-    candidates.into_iter().find_map(|gutter| tightened(page, rows, gutter))
+    candidates.into_iter().find_map(|gutter| tightened(page, rows, &gutter))
 }
 
 /// The horizontal extents of a row's words, those less than an em apart taken together.
@@ -160,7 +160,7 @@ fn ink(page: &PageWords, row: &Row) -> Vec<(f32, f32)> {
 }
 
 /// The gutter cut down to rows with text on both sides, if both sides are running text.
-fn tightened(page: &PageWords, rows: &[Row], gutter: Gutter) -> Option<Gutter> {
+fn tightened(page: &PageWords, rows: &[Row], gutter: &Gutter) -> Option<Gutter> {
     let has = |row: &Row, left: bool| row.words.iter().any(|&word| (page.words[word as usize].x0 < gutter.x) == left);
     let range = gutter.first..=gutter.last;
     let edge = |left: bool| {
@@ -174,7 +174,7 @@ fn tightened(page: &PageWords, rows: &[Row], gutter: Gutter) -> Option<Gutter> {
         return None;
     }
     let band = &rows[first..=last];
-    (reads_like_text(page, band, &gutter, true) && reads_like_text(page, band, &gutter, false)).then_some(Gutter {
+    (reads_like_text(page, band, gutter, true) && reads_like_text(page, band, gutter, false)).then_some(Gutter {
         x: gutter.x,
         first,
         last,

@@ -5,8 +5,7 @@ pub(super) fn type1_encoding(program: &[u8]) -> Vec<(u32, &[u8])> {
     let find = |what: &[u8]| program.windows(what.len()).position(|window| window == what);
     let Some(start) = find(b"/Encoding") else { return vec![] };
     let mut out = Vec::new();
-    let mut words =
-        program[start..].split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).take(4096);
+    let mut words = program[start..].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(4096);
     while let Some(word) = words.next() {
         match word {
             b"dup" => {

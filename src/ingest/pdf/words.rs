@@ -118,20 +118,16 @@ impl PageWords {
         let at = self.text.len();
         push_normalised(&mut self.text, glyph.text);
         self.last = (x0, at);
-        match &mut self.open {
-            Some(open) => {
-                open.x0 = open.x0.min(x0);
-                open.x1 = open.x1.max(x1);
-                open.end = self.text.len();
-                self.open_glyphs += 1;
-            }
-            None => {
-                (self.open_glyphs, self.open_overprinted) = (1, false);
-                let order = self.words.len() as u32;
-                let (start, end) = (at, self.text.len());
-                self.open =
-                    Some(Word { start, end, x0, x1, y, size, turns, bold: glyph.bold, space_after: false, order });
-            }
+        if let Some(open) = &mut self.open {
+            open.x0 = open.x0.min(x0);
+            open.x1 = open.x1.max(x1);
+            open.end = self.text.len();
+            self.open_glyphs += 1;
+        } else {
+            (self.open_glyphs, self.open_overprinted) = (1, false);
+            let (start, end, order) = (at, self.text.len(), self.words.len() as u32);
+            let bold = glyph.bold;
+            self.open = Some(Word { start, end, x0, x1, y, size, turns, bold, space_after: false, order });
         }
     }
 
@@ -201,7 +197,9 @@ mod tests {
 
     fn words(glyphs: &[Glyph<'_>]) -> Vec<String> {
         let mut page = PageWords::default();
-        glyphs.iter().for_each(|glyph| page.push(*glyph));
+        for glyph in glyphs {
+            page.push(*glyph);
+        }
         page.end_word();
         page.words.iter().map(|word| page.text_of(word).to_string()).collect()
     }
