@@ -1,0 +1,133 @@
+//! Keeping an index true to its files.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::{Home, corpora, write};
+
+fn files(report: &Value, status: &str) -> u64 {
+    report["files"][status].as_u64().unwrap()
+}
+
+fn assert_sum(report: &Value) {
+    let all = report["files"].as_object().unwrap();
+    let sum: u64 = all.iter().filter(|(name, _)| *name != "found").map(|(_, count)| count.as_u64().unwrap()).sum();
+    assert_eq!(sum, files(report, "found"), "{report}");
+}
+
+/// The paths that a search for `query` finds.
+fn found(home: &Home, query: &str) -> BTreeSet<String> {
+    let (_, hits) = home.json(&["search", query]);
+    hits["hits"].as_array().unwrap().iter().map(|hit| hit["path"].as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+fn a_second_run_touches_only_what_changed() {
+    let home = Home::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    write(folder.path(), "a.md", b"# Fees\n\nThe management fee is 1.75% a year.\n");
+    let changing = write(folder.path(), "b.txt", b"The office closes at six in the evening.\n");
+    let leaving = write(folder.path(), "deep/c.html", b"<h1>Lease</h1><p>The rent is due in March.</p>");
+    let (code, report) = home.json(&["index", path]);
+    assert_eq!(code, 0);
+    assert_eq!(files(&report, "indexed"), 3);
+    assert_sum(&report);
+
+    let (_, report) = home.json(&["index", path]);
+    assert_eq!((files(&report, "unchanged"), report["tokens"].as_u64().unwrap()), (3, 0));
+
+    std::fs::write(&changing, "The office closes at eight in the evening.\n").unwrap();
+    std::fs::remove_file(&leaving).unwrap();
+    let (code, report) = home.json(&["index", path]);
+    assert_eq!(code, 0);
+    assert_eq!((files(&report, "unchanged"), files(&report, "indexed"), files(&report, "removed")), (1, 1, 1));
+    assert_sum(&report);
+    assert_eq!((report["documents"].as_u64().unwrap(), report["chunks"].as_u64().unwrap()), (2, 2));
+    assert!(!found(&home, "When is the rent due?").iter().any(|path| path.ends_with("c.html")));
+    let (_, hits) = home.json(&["search", "When does the office close?"]);
+    let texts = hits["hits"].to_string();
+    assert!(texts.contains("eight") && !texts.contains("six"), "the old version is gone: {texts}");
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let home = Home::new();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.md", b"# A\n\nText.\n");
+    let (code, report) = home.json(&["index", "--dry-run", folder.path().to_str().unwrap()]);
+    assert_eq!((code, files(&report, "indexed"), report["documents"].as_u64().unwrap()), (0, 1, 0));
+    let (_, report) = home.json(&["index", folder.path().to_str().unwrap()]);
+    assert_eq!(files(&report, "indexed"), 1);
+}
+
+#[test]
+fn a_removed_path_leaves_the_index_and_not_the_disk() {
+    let home = Home::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "a.md", b"# A\n\nThe turbine hall is cold.\n");
+    home.json(&["index", folder.path().to_str().unwrap()]);
+    let (code, report) = home.json(&["remove", file.to_str().unwrap()]);
+    assert_eq!((code, report["removed"].as_u64().unwrap()), (0, 1));
+    assert!(file.exists());
+    assert!(found(&home, "turbine").is_empty());
+    assert_eq!(home.run(&["remove", file.to_str().unwrap()]).code, 2);
+}
+
+#[test]
+fn ignored_and_hidden_files_stay_out_unless_asked_for() {
+    let home = Home::new();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), ".ignore", b"secret.md\n");
+    write(folder.path(), "secret.md", b"hidden text one\n");
+    write(folder.path(), ".hidden.md", b"hidden text two\n");
+    write(folder.path(), "plain.md", b"plain text\n");
+    let (_, report) = home.json(&["index", folder.path().to_str().unwrap()]);
+    assert_eq!(files(&report, "found"), 1);
+    let (_, report) = home.json(&["index", "--no-ignore", folder.path().to_str().unwrap()]);
+    assert_eq!(files(&report, "found"), 4, "the ignore file itself is text too: {report}");
+}
+
+#[test]
+fn the_sample_documents_are_read_whole() {
+    let (code, status) = corpora().json(&["status"]);
+    assert_eq!(code, 0);
+    assert_eq!(status["documents"], 34);
+    assert_eq!(status["problems"].as_array().unwrap().len(), 0);
+    assert_eq!(status["formats"]["pdf"], 10);
+    let (code, doctor) = corpora().json(&["doctor"]);
+    assert_eq!((code, doctor["ok"].as_bool().unwrap()), (0, true), "{doctor}");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_where_it_stopped() {
+    let home = Home::new();
+    let mut child = home.command().args(["index", "corpora", "--json"]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (code, report) = home.json(&["index", "corpora"]);
+    assert_eq!(code, 0);
+    let (_, whole) = corpora().json(&["status"]);
+    assert_eq!(report["chunks"], whole["chunks"]);
+    let (code, doctor) = home.json(&["doctor"]);
+    assert_eq!(code, 0, "{doctor}");
+}
+
+#[test]
+fn two_processes_do_not_share_an_index() {
+    let home = Home::new();
+    let mut first = home.command().args(["index", "corpora"]).spawn().unwrap();
+    let lock = home.folder.path().join("home/lock");
+    let holder = first.id().to_string();
+    while std::fs::read_to_string(&lock).unwrap_or_default() != holder {
+        assert!(first.try_wait().unwrap().is_none(), "the first run ended before it took the lock");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let second = home.command().args(["status"]).env("IBID_CONFIG", "").output();
+    let second = crate::support::Outcome::of(second.unwrap());
+    // Either it waited until the first was done, or it says who holds the index.
+    assert!(second.code == 0 || second.stderr.contains(&holder), "{} {}", second.code, second.stderr);
+    assert!(first.wait().unwrap().success());
+}

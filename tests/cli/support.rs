@@ -1,0 +1,92 @@
+//! A home of its own for each test, and the binary to run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The project's folder.
+pub fn project() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Third-party data for measurements, where it is at hand; says so where it is not.
+pub fn test_data(part: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("IBID_TEST_DATA").map_or_else(|| project().join("../shared/data"), PathBuf::from);
+    let path = root.join(part);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: {} is not here (set IBID_TEST_DATA)", path.display());
+    None
+}
+
+/// A data folder that is gone when the test ends.
+pub struct Home {
+    pub folder: TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The binary with this home, and nothing of the user's own settings.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ibid"));
+        command
+            .env("IBID_HOME", self.folder.path().join("home"))
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env_remove("IBID_OFFLINE")
+            .current_dir(project());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.command().args(arguments).output().unwrap())
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let outcome = self.run(&[arguments, &["--json"]].concat());
+        let value = serde_json::from_str(&outcome.stdout)
+            .unwrap_or_else(|error| panic!("{error}: stdout {:?}, stderr {:?}", outcome.stdout, outcome.stderr));
+        (outcome.code, value)
+    }
+}
+
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// A home with the sample documents in its index, made once for all tests that only read.
+pub fn corpora() -> &'static Home {
+    static HOME: OnceLock<Home> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let home = Home::new();
+        let (code, report) = home.json(&["index", "corpora"]);
+        assert_eq!(code, 0, "{report}");
+        home
+    })
+}
+
+/// Writes a file below `folder`, making folders as needed.
+pub fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, content).unwrap();
+    path
+}
