@@ -184,8 +184,8 @@ fn hadamard(values: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::embedder::{dot as exact, normalize};
     use crate::random::Random;
+    use crate::vector::{dot as exact, normalize};
 
     fn unit(random: &mut Random, width: usize) -> Vec<f32> {
         // A sum of uniforms is near enough to normal for directions.

@@ -1,9 +1,25 @@
 //! *ibid*: answers from your own documents, every sentence with a source that is checked.
 
+pub mod answer;
+pub mod ask;
+pub mod bench;
+pub mod chunk;
+pub mod cite;
+pub mod cli;
+pub mod config;
 pub mod database;
 pub mod document;
 pub mod error;
+pub mod eval;
+pub mod index;
 pub mod inference;
 pub mod ingest;
+pub mod label;
+pub mod late_interaction;
+pub mod random;
+pub mod retrieve;
 pub mod sentences;
+pub mod services;
+pub mod stop_words;
 pub mod store;
+pub mod vector;

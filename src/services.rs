@@ -126,7 +126,7 @@ fn store_path(home: &Path) -> PathBuf {
 /// [`Error::ModelUnknown`], [`Error::ModelMissing`] or [`Error::ModelDamaged`], or what opening it reports.
 pub fn open_embedder(settings: &Settings) -> Result<Embedder> {
     let manifest = manifest::find(&settings.embed.model, None)?;
-    let files = cache::locate(&manifest)?;
+    let files = cache::open(&manifest)?;
     Embedder::open(manifest, &files, settings.embed.clone())
 }
 

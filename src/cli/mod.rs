@@ -1,12 +1,12 @@
 //! The command line: options as typed, one call into the library each, and the exit code.
 
-mod ask;
+
 mod bench;
 mod context;
 mod doctor;
-mod eval;
+
 mod index;
-mod model;
+
 mod search;
 mod show;
 mod status;
@@ -65,23 +65,15 @@ struct Cli {
 enum Command {
     /// Add files and folders to the index, or bring them up to date
     Index(index::IndexOptions),
-    /// Answer a question from the indexed documents, with checked citations
-    Ask(ask::AskOptions),
     /// Find passages
     Search(search::SearchOptions),
     /// Show the text of a file exactly as it is read
     Show(show::ShowOptions),
     /// Take files or folders out of the index
     Remove(index::RemoveOptions),
-    /// List, fetch and check models
-    #[command(subcommand)]
-    Model(model::ModelCommand),
     /// Look at earlier asks
     #[command(subcommand)]
     Trace(trace::TraceCommand),
-    /// Measure quality on judged data
-    #[command(subcommand)]
-    Eval(eval::EvalCommand),
     /// Measure speed
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -113,13 +105,10 @@ pub fn run() -> Result<Exit> {
     let context = Context::new(&cli.global)?;
     match &cli.command {
         Command::Index(options) => index::run(options, &context),
-        Command::Ask(options) => ask::run(options, &context),
         Command::Search(options) => search::run(options, &context),
         Command::Show(options) => show::run(options, &context),
         Command::Remove(options) => index::remove(options, &context),
-        Command::Model(command) => model::run(command, &context),
         Command::Trace(command) => trace::run(command, &context),
-        Command::Eval(command) => eval::run(command, &context),
         Command::Bench(command) => bench::run(command, &context),
         Command::Status => status::run(&context),
         Command::Doctor => doctor::run(&context),

@@ -4,8 +4,8 @@
 //! a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
 
 use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use super::cache::ModelFiles;
 use super::tokenizer::{Tokenizer, Tokens};
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
+use crate::stop_words::is_stop_word;
+use crate::vector::normalize;
 
 /// How embedding runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -116,6 +118,28 @@ pub struct Embedder {
     /// One pool a worker, of one thread each; a single one of all threads serves lone queries.
     workers: Vec<rayon::ThreadPool>,
     together: rayon::ThreadPool,
+    content: OnceLock<ContentTokens>,
+}
+
+/// Which entries of a vocabulary carry meaning: neither punctuation nor stop words nor special tokens.
+#[derive(Debug)]
+pub struct ContentTokens(Vec<bool>);
+
+impl ContentTokens {
+    fn of(tokenizer: &Tokenizer) -> Self {
+        let carries = |id: u32| {
+            let token = tokenizer.token(id).unwrap_or_default();
+            let is_special = token.starts_with('[') && token.ends_with(']') && token.len() > 2;
+            !is_special && token.chars().any(char::is_alphanumeric) && !is_stop_word(&token)
+        };
+        Self((0..tokenizer.vocabulary_size() as u32).map(carries).collect())
+    }
+
+    /// Whether token `id` carries meaning.
+    #[must_use]
+    pub fn contains(&self, id: u32) -> bool {
+        self.0.get(id as usize).copied().unwrap_or(false)
+    }
 }
 
 impl std::fmt::Debug for Embedder {
@@ -134,20 +158,20 @@ impl Embedder {
             let reason = "only mean pooling runs here".to_string();
             return Err(Error::ModelManifest { name: manifest.name, reason });
         }
-        let file = |name: &str| -> Result<&Path> { files.path(name) };
-        let config = BertConfig::open(file("config.json")?)?;
+        let file = |name: &str| -> Result<PathBuf> { files.path(name) };
+        let config = BertConfig::open(&file("config.json")?)?;
         if manifest.tokens_max > config.max_position_embeddings || manifest.dimensions != Some(config.hidden_size) {
             let reason = "tokens_max or dimensions contradict its config.json".to_string();
             return Err(Error::ModelManifest { name: manifest.name, reason });
         }
         let device = device::open(settings.device)?;
-        let tokenizer = Tokenizer::open(file("tokenizer.json")?)?;
-        let bert = Bert::open(config, file("model.safetensors")?, &device.device)?;
+        let tokenizer = Tokenizer::open(&file("tokenizer.json")?)?;
+        let bert = Bert::open(config, &file("model.safetensors")?, &device.device)?;
         let threads = thread_count(settings.threads);
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
         let workers = (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?;
-        Ok(Self { manifest, tokenizer, bert, device, settings, workers, together: pool(threads)? })
+        Ok(Self { manifest, tokenizer, bert, device, settings, workers, together: pool(threads)?, content: OnceLock::new() })
     }
 
     /// The model's manifest.
@@ -168,6 +192,11 @@ impl Embedder {
     /// Width of the vectors.
     pub fn dimensions(&self) -> usize {
         self.bert.config().hidden_size
+    }
+
+    /// Which vocabulary entries carry meaning.
+    pub fn content_tokens(&self) -> &ContentTokens {
+        self.content.get_or_init(|| ContentTokens::of(&self.tokenizer))
     }
 
     /// Batches that can run at once.
@@ -343,29 +372,6 @@ pub fn plan_batches(lengths: &[usize], tokens_max: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-/// Scales `vector` to length 1; a zero vector stays zero.
-pub fn normalize(vector: &mut [f32]) {
-    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    if length > 0.0 {
-        vector.iter_mut().for_each(|value| *value /= length);
-    }
-}
-
-/// The dot product of two vectors of one width.
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    // Eight sums side by side, so that the compiler can use vector registers without reordering a single sum.
-    let mut sums = [0.0_f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a8.zip(b8) {
-        for lane in 0..8 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
 fn host_rows(hidden: &Tensor) -> Result<Vec<f32>> {
     hidden.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(Error::tensor("fetch the hidden states"))
 }
@@ -402,21 +408,5 @@ mod tests {
         assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
         assert_eq!(batches[0], [1], "the longest text comes first");
         assert!(plan_batches(&[], 10).is_empty());
-    }
-
-    #[test]
-    fn normalize_leaves_zero_alone() {
-        let mut vector = [3.0, 4.0];
-        normalize(&mut vector);
-        assert!((vector[0] - 0.6).abs() < 1e-6);
-        let mut zero = [0.0, 0.0];
-        normalize(&mut zero);
-        assert_eq!(zero, [0.0, 0.0]);
-    }
-
-    #[test]
-    fn dot_takes_the_rest_along() {
-        let a: Vec<f32> = (0..11).map(|x| x as f32).collect();
-        assert!((dot(&a, &a) - 385.0).abs() < 1e-3);
     }
 }

@@ -3,6 +3,8 @@
 pub mod bert;
 pub mod cache;
 pub mod device;
+pub mod embedder;
 pub mod fetch;
+pub mod llm;
 pub mod manifest;
 pub mod tokenizer;

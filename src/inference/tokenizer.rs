@@ -88,6 +88,12 @@ impl Tokenizer {
         framed
     }
 
+    /// The vocabulary entry `id` as written; `##` before a piece that continues a word.
+    #[must_use]
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// Number of entries in the vocabulary.
     #[must_use]
     pub fn vocabulary_size(&self) -> usize {

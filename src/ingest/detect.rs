@@ -137,7 +137,7 @@ pub(crate) fn mismatch(path: &Path, format: Format) -> Option<Warning> {
     let office =
         ["doc", "docx", "xls", "xlsx", "ppt", "pptx", "rtf", "epub", "odt", "zip", "png", "jpg", "jpeg", "gif"];
     let promised = named != Format::Text || office.contains(&extension.as_str());
-    (promised && named != format || named == Format::Text && promised).then(|| {
+    (promised && (named != format || named == Format::Text)).then(|| {
         let message =
             format!("the name ends in .{extension} but the file holds {}; it was read as that", format.name());
         Warning { page: None, lossy: false, message }
@@ -225,9 +225,12 @@ fn advice(name: &str) -> &'static str {
 /// Whether zero bytes or many control characters say that this is no text in a one-byte or UTF-8 encoding.
 fn is_binary(bytes: &[u8]) -> bool {
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-    let zeros = sample.iter().filter(|byte| **byte == 0).count();
-    // Escapes belong to terminal logs and to ISO-2022-JP.
-    let controls = sample.iter().filter(|byte| **byte < 32 && !b"\t\n\r\x0b\x0c\x1b".contains(byte)).count();
+    let (mut zeros, mut controls) = (0_usize, 0_usize);
+    for byte in sample {
+        zeros += usize::from(*byte == 0);
+        // Escapes belong to terminal logs and to ISO-2022-JP.
+        controls += usize::from(*byte < 32 && !b"\t\n\r\x0b\x0c\x1b".contains(byte));
+    }
     zeros * 1000 > sample.len() || controls * 10 > sample.len()
 }
 

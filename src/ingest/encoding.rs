@@ -10,6 +10,8 @@ use crate::document::Warning;
 const GUESS_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that the search for UTF-16 and UTF-32 without a mark looks at; a multiple of four.
 const WIDE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes from which a pattern of zero bytes says anything.
+const WIDE_BYTES_MIN: usize = 8;
 /// Bytes at the start of a file in which a declaration of the encoding counts. HTML asks for 1,024; real pages put it later.
 const DECLARATION_BYTES_MAX: usize = 16 * 1024;
 /// Valid multi-byte sequences from which UTF-8 is believed against a declared one-byte encoding.
@@ -216,8 +218,7 @@ pub(crate) fn has_mark(bytes: &[u8]) -> bool {
 /// The wide encoding that zero bytes at regular places betray; none for text of one-byte units and for binary data.
 pub(crate) fn wide_without_mark(bytes: &[u8]) -> Option<Wide> {
     let sample = &bytes[..bytes.len().min(WIDE_BYTES_MAX)];
-    let sample = &sample[..sample.len() / 2 * 2];
-    if !sample.contains(&0) {
+    if !sample.contains(&0) || bytes.len() < WIDE_BYTES_MIN || !bytes.len().is_multiple_of(2) {
         return None;
     }
     let mut zeros = [0_usize; 4];
@@ -344,6 +345,7 @@ mod tests {
         assert_eq!(decode(&quads, None).text, "Grüße");
         let binary: Vec<u8> = (0..=255).cycle().take(4096).collect();
         assert_eq!(wide_without_mark(&binary), None);
+        assert_eq!(wide_without_mark(b"[\0]"), None);
     }
 
     #[test]

@@ -148,7 +148,8 @@ impl Reader {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.heading = Some(name.as_bytes()[1] - b'0'),
             "ul" | "menu" | "dir" => self.lists.push(None),
             "ol" => {
-                self.lists.push(Some(element.attr("start").and_then(|start| start.trim().parse().ok()).unwrap_or(1)))
+                let first = element.attr("start").and_then(|start| start.trim().parse().ok()).unwrap_or(1);
+                self.lists.push(Some(first));
             }
             "li" if self.table.is_none() => {
                 self.marker = Some(match self.lists.last_mut() {

@@ -194,6 +194,7 @@ fn front_title(metadata: &str, mark: char) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use BlockKind::{Code, ListItem, Paragraph, Table};
 
     fn read(markdown: &str) -> Document {
         let document = read_markdown(markdown, 512);
@@ -217,7 +218,6 @@ mod tests {
         let document = read(source);
         assert_eq!(document.text, "1. one\n  - inner\n2. [x] two\n\nmore\n\na | b\n1 | 2\n\nfn  x() {}\n\n  y");
         let kinds: Vec<_> = document.blocks.iter().map(|block| block.kind).collect();
-        use BlockKind::{Code, ListItem, Paragraph, Table};
         assert_eq!(kinds, [ListItem, ListItem, ListItem, Paragraph, Table, Code]);
     }
 

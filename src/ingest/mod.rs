@@ -5,6 +5,7 @@ pub mod detect;
 pub mod encoding;
 pub mod html;
 pub mod markdown;
+pub mod pdf;
 pub mod text;
 pub mod walk;
 
@@ -30,11 +31,18 @@ pub struct ReadSettings {
     pub text_bytes_max: usize,
     /// Nesting of HTML elements above which tags are ignored.
     pub html_depth_max: usize,
+    /// Limits of reading one PDF.
+    pub pdf: pdf::PdfSettings,
 }
 
 impl Default for ReadSettings {
     fn default() -> Self {
-        Self { file_bytes_max: 256 << 20, text_bytes_max: 64 << 20, html_depth_max: 512 }
+        Self {
+            file_bytes_max: 256 << 20,
+            text_bytes_max: 64 << 20,
+            html_depth_max: 512,
+            pdf: pdf::PdfSettings::default(),
+        }
     }
 }
 
@@ -113,7 +121,7 @@ pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Docume
 
 fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
     if format == Format::Pdf {
-        return read_pdf(bytes, settings);
+        return pdf::read_pdf(bytes, &settings.pdf);
     }
     let declares = format == Format::Html || bytes.starts_with(b"<?xml");
     let label = if declares { encoding::declared(bytes) } else { None };
@@ -127,10 +135,6 @@ fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -
     };
     document.warnings.splice(0..0, warnings);
     Ok(document)
-}
-
-fn read_pdf(_bytes: &[u8], _settings: &ReadSettings) -> Result<Document> {
-    Err(Error::document(FileStatus::Unsupported, "PDF documents are not read yet"))
 }
 
 fn within_limit(bytes: usize, settings: &ReadSettings) -> Result<()> {

@@ -45,6 +45,11 @@ fn an_empty_file_is_an_empty_document() {
 }
 
 #[test]
+fn a_pdf_goes_to_its_own_reader() {
+    assert_eq!(status(&reads("a.pdf", b"%PDF-1.4\nnothing of a PDF follows").unwrap_err()), FileStatus::Malformed);
+}
+
+#[test]
 fn text_over_the_limit_names_the_setting() {
     let settings = ReadSettings { text_bytes_max: 4, ..ReadSettings::default() };
     let error = read(Path::new("a.txt"), b"hello", &settings).unwrap_err();

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{NewPoint, Payload, Scored, StoreInfo};
 use crate::error::{Cause, Error, Result};
-use crate::inference::embedder::dot;
+use crate::vector::dot;
 
 const DENSE: &str = "dense";
 const BM25: &str = "bm25";
@@ -186,7 +186,7 @@ impl EdgeStore {
         if query.indices.is_empty() || ids.is_empty() {
             return Ok(Vec::new());
         }
-        let only = HasIdCondition::from(ids.iter().copied().map(PointId::Uuid).collect::<AHashSet<_>>());
+        let only: HasIdCondition = ids.iter().copied().map(PointId::Uuid).collect();
         let filter = Filter::new_must(Condition::HasId(only));
         let query = QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25));
         self.run(query, ids.len(), None, Some(filter))

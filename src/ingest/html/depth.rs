@@ -47,9 +47,9 @@ pub(super) fn limited(source: &str, depth_max: usize) -> Cow<'_, str> {
             foreign = foreign.saturating_sub(usize::from(matches!(name, "svg" | "math")));
             let gone = above > 0;
             if gone {
-                above -= 1
+                above -= 1;
             } else {
-                depth = depth.saturating_sub(1)
+                depth = depth.saturating_sub(1);
             }
             gone
         } else if foreign > 0 && source[..end].ends_with("/>") {
@@ -58,9 +58,9 @@ pub(super) fn limited(source: &str, depth_max: usize) -> Cow<'_, str> {
             foreign += usize::from(matches!(name, "svg" | "math"));
             let gone = depth >= depth_max;
             if gone {
-                above += 1
+                above += 1;
             } else {
-                depth += 1
+                depth += 1;
             }
             gone
         };

@@ -140,7 +140,9 @@ fn join_wrapped(next: &str, vocabulary: &Vocabulary, start: usize, out: &mut Str
     };
     let first = last_word(stem);
     let second = next.split(|found: char| !found.is_alphanumeric()).next().unwrap_or_default();
-    let drops = second.starts_with(char::is_lowercase) && first.ends_with(char::is_alphabetic) && vocabulary.is_one_word(first, second);
+    let drops = second.starts_with(char::is_lowercase)
+        && first.ends_with(char::is_alphabetic)
+        && vocabulary.is_one_word(first, second);
     if drops {
         out.pop();
     }
@@ -161,7 +163,10 @@ impl Vocabulary {
         }
         let words = lines().flat_map(|line| {
             // The word cut by a hyphen at the end is no evidence.
-            let text = line.text.strip_suffix(['-', '‐']).map_or(line.text.as_str(), |text| text.trim_end_matches(char::is_alphanumeric));
+            let text = line
+                .text
+                .strip_suffix(['-', '‐'])
+                .map_or(line.text.as_str(), |text| text.trim_end_matches(char::is_alphanumeric));
             text.split(|found: char| !found.is_alphanumeric() && found != '-')
         });
         Self(words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect())

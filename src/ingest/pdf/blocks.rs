@@ -18,7 +18,10 @@ pub(super) enum Role {
     ListItem,
     Table,
     /// A heading of this size, bold or not.
-    Heading { size: f32, bold: bool },
+    Heading {
+        size: f32,
+        bold: bool,
+    },
 }
 
 /// Lines that belong together.
@@ -97,7 +100,8 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
 
 /// Where full lines of running text end.
 fn right_edge(lines: &[Line], in_table: &[bool]) -> f32 {
-    let mut edges: Vec<f32> = lines.iter().zip(in_table).filter(|(_, table)| !**table).map(|(line, _)| line.x1).collect();
+    let mut edges: Vec<f32> =
+        lines.iter().zip(in_table).filter(|(_, table)| !**table).map(|(line, _)| line.x1).collect();
     edges.sort_by(f32::total_cmp);
     edges.get((edges.len() * 9 / 10).min(edges.len().saturating_sub(1))).copied().unwrap_or(0.0)
 }
@@ -111,14 +115,19 @@ fn joins(block: &[Line], next: &Line, right: f32, body_size: f32) -> bool {
         [.., before, last] => (last.y - before.y) * 1.25 + 0.5,
         _ => LEADING_MAX * size,
     };
-    if last.turns != next.turns || step <= 0.0 || step > leading.min(LEADING_MAX * size) || (last.size - next.size).abs() > 0.12 * size {
+    if last.turns != next.turns
+        || step <= 0.0
+        || step > leading.min(LEADING_MAX * size)
+        || (last.size - next.size).abs() > 0.12 * size
+    {
         return false;
     }
     if starts_item(next) {
         return false;
     }
     let heading = |line: &Line| line.bold || line.size > HEADING_RATIO * body_size;
-    if last.bold != next.bold && (heading(last) || heading(next)) && !(block.len() > 1 && !last.bold && !block[0].bold) {
+    if last.bold != next.bold && (heading(last) || heading(next)) && !(block.len() > 1 && !last.bold && !block[0].bold)
+    {
         return false;
     }
     let goes_on = next.text.starts_with(|found: char| found.is_lowercase()) && !ends_sentence(&last.text);
@@ -151,7 +160,8 @@ fn role(lines: &[Line], body_size: f32) -> Role {
     if lines.len() <= 3
         && words <= HEADING_WORDS_MAX
         && letters >= 3
-        && (large || bold && size > 0.85 * body_size && !text.ends_with([',', ';']) && (words <= 14 || !ends_sentence(text)))
+        && (large
+            || bold && size > 0.85 * body_size && !text.ends_with([',', ';']) && (words <= 14 || !ends_sentence(text)))
     {
         return Role::Heading { size, bold };
     }

@@ -265,16 +265,9 @@ mod tests {
               2 beginbfchar <0003> <0020> <0004> <00660069> endbfchar
               3 beginbfrange <0010> <0012> <0041> <0020> <0021> [<0061> <D83DDE00>] <0030> <0031> <00660069> endbfrange",
         );
-        for (code, expected) in [
-            (3, " "),
-            (4, "fi"),
-            (0x10, "A"),
-            (0x12, "C"),
-            (0x13, ""),
-            (0x20, "a"),
-            (0x21, "😀"),
-            (0x31, "fj"),
-        ] {
+        for (code, expected) in
+            [(3, " "), (4, "fi"), (0x10, "A"), (0x12, "C"), (0x13, ""), (0x20, "a"), (0x21, "😀"), (0x31, "fj")]
+        {
             assert_eq!(text(&cmap, code), expected, "{code:x}");
         }
         assert_eq!(cmap.next_code(&[0, 3, 0]), (3, 2));

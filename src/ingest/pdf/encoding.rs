@@ -63,7 +63,8 @@ fn one_byte(encoding: &'static encoding_rs::Encoding, code: u8) -> Option<char> 
 }
 
 /// Codes `0xa1..` of the standard encoding; a space marks a gap.
-const STANDARD_HIGH: &str = "¡¢£⁄¥ƒ§¤'“«‹›ﬁﬂ –†‡· ¶•‚„”»…‰ ¿ `´ˆ˜¯˘˙¨ ˚¸ ˝˛ˇ—                Æ ª    ŁØŒº     æ   ı  łøœß";
+const STANDARD_HIGH: &str =
+    "¡¢£⁄¥ƒ§¤'“«‹›ﬁﬂ –†‡· ¶•‚„”»…‰ ¿ `´ˆ˜¯˘˙¨ ˚¸ ˝˛ˇ—                Æ ª    ŁØŒº     æ   ı  łøœß";
 const SYMBOL_LOW: &str =
     "!∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼";
 const SYMBOL_HIGH: &str =
@@ -129,7 +130,9 @@ fn push_component(name: &str, out: &mut String) {
         out.push(found);
     } else if let Some(found) = accented(name) {
         out.push(found);
-    } else if let Some(digit) = name.strip_suffix("oldstyle").or(name.strip_suffix("inferior")).and_then(|base| NAMES.get(base)) {
+    } else if let Some(digit) =
+        name.strip_suffix("oldstyle").or(name.strip_suffix("inferior")).and_then(|base| NAMES.get(base))
+    {
         out.push_str(digit);
     }
 }

@@ -46,7 +46,9 @@ impl PdfFile {
         let document = match loaded {
             Ok(Ok(document)) => document,
             Ok(Err(error)) => return Err(open_error(error)),
-            Err(_) => return Err(Error::document(FileStatus::Malformed, "the PDF is damaged: its objects cannot be read")),
+            Err(_) => {
+                return Err(Error::document(FileStatus::Malformed, "the PDF is damaged: its objects cannot be read"));
+            }
         };
         if document.is_encrypted() {
             return Err(encrypted(None));

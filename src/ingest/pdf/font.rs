@@ -104,8 +104,8 @@ impl Font {
             Codes::Simple => (u32::from(bytes[0]), 1),
             Codes::Identity | Codes::Unicode => pair(),
             Codes::National(encoding) => {
-                let single = bytes[0] < 0x80
-                    || (*encoding == encoding_rs::SHIFT_JIS && matches!(bytes[0], 0x80 | 0xa0..=0xdf));
+                let single =
+                    bytes[0] < 0x80 || (*encoding == encoding_rs::SHIFT_JIS && matches!(bytes[0], 0x80 | 0xa0..=0xdf));
                 if single { (u32::from(bytes[0]), 1) } else { pair() }
             }
             Codes::Mapped(cmap) => cmap.next_code(bytes),
@@ -141,7 +141,8 @@ impl Font {
             Some(matrix) if is_type3 && matrix.len() == 6 => matrix[0].abs() as f32,
             _ => 0.001,
         };
-        let missing = descriptor.and_then(|descriptor| file.get_number(descriptor, b"MissingWidth")).unwrap_or(0.0) as f32;
+        let missing =
+            descriptor.and_then(|descriptor| file.get_number(descriptor, b"MissingWidth")).unwrap_or(0.0) as f32;
         let given = file.get(dict, b"Widths").and_then(|widths| file.numbers(widths));
         let widths = match given {
             Some(given) => {
@@ -161,7 +162,16 @@ impl Font {
             }
             _ => 1.0,
         };
-        Self { codes: Codes::Simple, to_unicode: TextMap::default(), fallback, widths, default_width: 0.0, bold, vertical: false, em }
+        Self {
+            codes: Codes::Simple,
+            to_unicode: TextMap::default(),
+            fallback,
+            widths,
+            default_width: 0.0,
+            bold,
+            vertical: false,
+            em,
+        }
     }
 
     fn composite(file: &PdfFile, dict: &Dictionary) -> Self {

@@ -45,8 +45,7 @@ pub(super) fn set_apart(pages: &mut [PageLines]) {
     let needed = PAGES_MIN.max(pages.len().div_ceil(4));
     let repeats = |top: bool, line: &Line| {
         let key = key(&line.text);
-        let count: usize =
-            (-1..=1).filter_map(|step| seen.get(&(top, band(line) + step, key.clone()))).sum();
+        let count: usize = (-1..=1).filter_map(|step| seen.get(&(top, band(line) + step, key.clone()))).sum();
         count >= needed
     };
     for (page, order) in pages.iter_mut().zip(&orders) {
@@ -54,7 +53,11 @@ pub(super) fn set_apart(pages: &mut [PageLines]) {
             let lines: Vec<bool> = edge(page, order, top).map(|line| repeats(top, line)).collect();
             lines.iter().rposition(|&repeats| repeats).map_or(0, |last| {
                 // A stray line between two running ones, such as a changing section name, is kept with them.
-                if lines[..=last].iter().filter(|&&repeats| !repeats).count() <= 1 { last + 1 } else { lines.iter().take_while(|&&repeats| repeats).count() }
+                if lines[..=last].iter().filter(|&&repeats| !repeats).count() <= 1 {
+                    last + 1
+                } else {
+                    lines.iter().take_while(|&&repeats| repeats).count()
+                }
             })
         };
         let (heads, feet) = (count(true), count(false));

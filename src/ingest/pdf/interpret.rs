@@ -256,7 +256,10 @@ impl<'a> Interpreter<'a> {
 
     fn graphics_state(&mut self, operands: &[Operand], lexer: &Lexer, resources: Option<&'a Dictionary>) {
         let (Some(resources), [.., Operand::Name(name)]) = (resources, operands) else { return };
-        let state = self.file.get_dict(resources, b"ExtGState").and_then(|states| self.file.get_dict(states, lexer.bytes(name)));
+        let state = self
+            .file
+            .get_dict(resources, b"ExtGState")
+            .and_then(|states| self.file.get_dict(states, lexer.bytes(name)));
         if let Some(Object::Array(font)) = state.and_then(|state| self.file.get(state, b"Font"))
             && let [font, size] = font.as_slice()
             && let Object::Dictionary(dict) = self.file.resolve(font)
@@ -306,7 +309,8 @@ impl<'a> Interpreter<'a> {
                 true => to_page.apply(-0.5 * f64::from(shown.width) * size, rise - along),
                 false => to_page.apply(along, rise),
             };
-            let glyph = Glyph { text: shown.text, from: place(along), to: place(along + width), direction, size: height, bold };
+            let glyph =
+                Glyph { text: shown.text, from: place(along), to: place(along + width), direction, size: height, bold };
             self.place(glyph);
             along += advance;
         });
@@ -419,4 +423,3 @@ pub(super) fn text_string(bytes: &[u8]) -> String {
         None => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
     }
 }
-

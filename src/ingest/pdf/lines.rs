@@ -90,7 +90,8 @@ fn separator(page: &PageWords, left: &Word, right: &Word) -> &'static str {
     if gap < JOIN_GAP * left.size.min(right.size) && !drawn {
         return "";
     }
-    let currency = |text: &str| matches!(text, "$" | "€" | "£" | "¥" | "$(" | "(" | "US$" | "-" | "—" | "–" | "(€" | "($");
+    let currency =
+        |text: &str| matches!(text, "$" | "€" | "£" | "¥" | "$(" | "(" | "US$" | "-" | "—" | "–" | "(€" | "($");
     let closing = |text: &str| matches!(text, ")" | "%" | ")%" | "pts" | "pts.");
     if currency(a) && !currency(b) && starts_number(b) || closing(b) && gap < CELL_GAP * size {
         return " ";
@@ -107,7 +108,26 @@ fn starts_number(text: &str) -> bool {
 /// Whether a line's beginning is a list marker: a bullet, or a short number or letter with its point or bracket.
 pub(super) fn is_marker(text: &str) -> bool {
     let text = text.trim();
-    if matches!(text, "•" | "▪" | "◦" | "‣" | "●" | "○" | "■" | "□" | "·" | "*" | "-" | "–" | "—" | "o" | "➢" | "✓" | "☐" | "☒") {
+    if matches!(
+        text,
+        "•" | "▪"
+            | "◦"
+            | "‣"
+            | "●"
+            | "○"
+            | "■"
+            | "□"
+            | "·"
+            | "*"
+            | "-"
+            | "–"
+            | "—"
+            | "o"
+            | "➢"
+            | "✓"
+            | "☐"
+            | "☒"
+    ) {
         return true;
     }
     let open = text.strip_prefix('(').unwrap_or(text);
@@ -149,7 +169,15 @@ mod tests {
 
     #[test]
     fn cells_are_parted_by_tabs_and_currency_stays_with_its_number() {
-        let row = line(&[("Net", 50.0), ("sales", 68.0), ("$", 200.0), ("1,234", 230.0), ("$", 290.0), ("(56", 310.0), (")", 327.0)]);
+        let row = line(&[
+            ("Net", 50.0),
+            ("sales", 68.0),
+            ("$", 200.0),
+            ("1,234", 230.0),
+            ("$", 290.0),
+            ("(56", 310.0),
+            (")", 327.0),
+        ]);
         assert_eq!(row.text, "Net sales\t$ 1,234\t$ (56 )");
         assert_eq!(row.cells, 3);
     }

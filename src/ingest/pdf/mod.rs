@@ -121,11 +121,13 @@ fn read_page(
 ) -> (PageLines, Vec<String>) {
     let mut words = PageWords::default();
     let run = Interpreter::run_page(file, settings, fonts, &mut words, node);
-    let mut problems: Vec<String> = run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
+    let mut problems: Vec<String> =
+        run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
     if words.words.is_empty() && run.images > 0 {
         problems.push("the page is an image without text; run OCR on the file to make it searchable".into());
     } else if words.unknown > 3 && words.unknown * 50 > words.glyphs {
-        let message = format!("{} of {} glyphs have no known character; their text is missing", words.unknown, words.glyphs);
+        let message =
+            format!("{} of {} glyphs have no known character; their text is missing", words.unknown, words.glyphs);
         problems.push(message);
     }
     let regions = rows::regions(&words);
@@ -144,8 +146,10 @@ fn title(file: &PdfFile) -> Option<String> {
         || ["untitled", "microsoft word", "microsoft powerpoint", "slide 1", "powerpoint presentation", "print"]
             .iter()
             .any(|start| lower.starts_with(start))
-        || [".doc", ".docx", ".indd", ".qxd", ".tex", ".dvi", ".pdf", ".xls", ".xlsx", ".ppt", ".pptx", ".htm", ".html"]
-            .iter()
-            .any(|end| lower.ends_with(end));
+        || [
+            ".doc", ".docx", ".indd", ".qxd", ".tex", ".dvi", ".pdf", ".xls", ".xlsx", ".ppt", ".pptx", ".htm", ".html",
+        ]
+        .iter()
+        .any(|end| lower.ends_with(end));
     (letters >= 3 && !made_up).then_some(title)
 }

@@ -174,8 +174,11 @@ fn tightened(page: &PageWords, rows: &[Row], gutter: Gutter) -> Option<Gutter> {
         return None;
     }
     let band = &rows[first..=last];
-    (reads_like_text(page, band, &gutter, true) && reads_like_text(page, band, &gutter, false))
-        .then_some(Gutter { x: gutter.x, first, last })
+    (reads_like_text(page, band, &gutter, true) && reads_like_text(page, band, &gutter, false)).then_some(Gutter {
+        x: gutter.x,
+        first,
+        last,
+    })
 }
 
 fn reads_like_text(page: &PageWords, band: &[Row], gutter: &Gutter, left: bool) -> bool {
@@ -224,7 +227,14 @@ mod tests {
             let mut x = x;
             for word in line.split(' ') {
                 let to = x + 5.0 * word.len() as f64;
-                page.push(Glyph { text: word, from: (x, y), to: (to, y), direction: (1.0, 0.0), size: 10.0, bold: false });
+                page.push(Glyph {
+                    text: word,
+                    from: (x, y),
+                    to: (to, y),
+                    direction: (1.0, 0.0),
+                    size: 10.0,
+                    bold: false,
+                });
                 page.end_word();
                 x = to + 3.0;
             }
@@ -256,7 +266,15 @@ mod tests {
 
     #[test]
     fn rows_of_a_table_stay_whole() {
-        let labels = ["Net sales of products", "Cost of sales", "Gross margin", "Research", "Selling and other", "Taxes", "Income"];
+        let labels = [
+            "Net sales of products",
+            "Cost of sales",
+            "Gross margin",
+            "Research",
+            "Selling and other",
+            "Taxes",
+            "Income",
+        ];
         let mut lines = vec![];
         for (index, label) in labels.iter().enumerate() {
             let y = 60.0 + 12.0 * index as f64;
@@ -272,7 +290,8 @@ mod tests {
     #[test]
     fn a_superscript_stays_on_its_row() {
         let mut page = page(&[(50.0, 100.0, "Revenue grew")]);
-        let note = Glyph { text: "1", from: (118.0, 96.0), to: (121.0, 96.0), direction: (1.0, 0.0), size: 6.0, bold: false };
+        let note =
+            Glyph { text: "1", from: (118.0, 96.0), to: (121.0, 96.0), direction: (1.0, 0.0), size: 6.0, bold: false };
         page.push(note);
         page.end_word();
         assert_eq!(read(&page), ["Revenue grew 1"]);

@@ -1,16 +1,17 @@
 //! Looks into embedded font programs for what the PDF left out: the characters of glyphs; knows tables and offsets, not PDF.
 
-
 /// The built-in encoding of a Type 1 program: codes and glyph names, from lines such as `dup 65 /A put`.
 pub(super) fn type1_encoding(program: &[u8]) -> Vec<(u32, &[u8])> {
     let find = |what: &[u8]| program.windows(what.len()).position(|window| window == what);
     let Some(start) = find(b"/Encoding") else { return vec![] };
     let mut out = Vec::new();
-    let mut words = program[start..].split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).take(4096);
+    let mut words =
+        program[start..].split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).take(4096);
     while let Some(word) = words.next() {
         match word {
             b"dup" => {
-                let code = words.next().and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| code.parse().ok());
+                let code =
+                    words.next().and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| code.parse().ok());
                 let name = words.next().and_then(|name| name.strip_prefix(b"/"));
                 if let (Some(code), Some(name)) = (code, name) {
                     out.push((code, name));
@@ -31,7 +32,8 @@ pub(super) fn glyph_characters(program: &[u8]) -> Vec<(u16, char)> {
 
 fn read_glyph_characters(program: &[u8]) -> Option<Vec<(u16, char)>> {
     let tables = u16_at(program, 4)?;
-    let record = (0..usize::from(tables)).map(|index| 12 + index * 16).find(|&at| program.get(at..at + 4) == Some(b"cmap"))?;
+    let record =
+        (0..usize::from(tables)).map(|index| 12 + index * 16).find(|&at| program.get(at..at + 4) == Some(b"cmap"))?;
     let cmap = program.get(u32_at(program, record + 8)? as usize..)?;
     let mut best: Option<(u8, usize)> = None;
     for index in 0..usize::from(u16_at(cmap, 2)?) {

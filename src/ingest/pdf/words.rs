@@ -129,7 +129,8 @@ impl PageWords {
                 self.open_glyphs = 1;
                 let order = self.words.len() as u32;
                 let (start, end) = (at, self.text.len());
-                self.open = Some(Word { start, end, x0, x1, y, size, turns, bold: glyph.bold, space_after: false, order });
+                self.open =
+                    Some(Word { start, end, x0, x1, y, size, turns, bold: glyph.bold, space_after: false, order });
             }
         }
     }
@@ -209,7 +210,10 @@ mod tests {
         let kerned = [glyph("A", 0.0, 6.0, 0.0), glyph("V", 5.5, 11.0, 0.0), glyph("x", 12.0, 16.0, 0.0)];
         assert_eq!(words(&kerned), ["AVx"]);
         assert_eq!(words(&[glyph("a", 0.0, 5.0, 0.0), glyph("b", 7.0, 12.0, 0.0)]), ["a", "b"]);
-        assert_eq!(words(&[glyph("a", 0.0, 5.0, 0.0), glyph(" ", 5.0, 5.0, 0.0), glyph("b", 5.0, 9.0, 0.0)]), ["a", "b"]);
+        assert_eq!(
+            words(&[glyph("a", 0.0, 5.0, 0.0), glyph(" ", 5.0, 5.0, 0.0), glyph("b", 5.0, 9.0, 0.0)]),
+            ["a", "b"]
+        );
         assert_eq!(words(&[glyph("a", 0.0, 5.0, 0.0), glyph("b", 5.0, 9.0, 14.0)]), ["a", "b"]);
     }
 
@@ -222,7 +226,14 @@ mod tests {
 
     #[test]
     fn a_turned_word_keeps_its_letters_in_order() {
-        let up = |text, y: f64| Glyph { text, from: (50.0, y), to: (50.0, y - 5.0), direction: (0.0, -1.0), size: 10.0, bold: false };
+        let up = |text, y: f64| Glyph {
+            text,
+            from: (50.0, y),
+            to: (50.0, y - 5.0),
+            direction: (0.0, -1.0),
+            size: 10.0,
+            bold: false,
+        };
         let mut page = PageWords::default();
         page.push(up("u", 100.0));
         page.push(up("p", 95.0));
