@@ -16,12 +16,73 @@ pub struct Name {
 
 /// Words with a capital that name no thing: months are dates, and the rest opens sentences.
 const NOT_NAMES: &[&str] = &[
-    "january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "monday",
-    "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "according", "additionally", "despite", "following",
-    "although", "since", "later", "early", "late", "unlike", "like", "including", "among", "along", "another", "several", "today",
-    "meanwhile", "currently", "originally", "eventually", "subsequently", "finally", "further", "furthermore", "moreover",
-    "therefore", "similarly", "instead", "yes", "no", "not", "one", "two", "three", "many", "most", "jan", "feb", "mar", "apr",
-    "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "according",
+    "additionally",
+    "despite",
+    "following",
+    "although",
+    "since",
+    "later",
+    "early",
+    "late",
+    "unlike",
+    "like",
+    "including",
+    "among",
+    "along",
+    "another",
+    "several",
+    "today",
+    "meanwhile",
+    "currently",
+    "originally",
+    "eventually",
+    "subsequently",
+    "finally",
+    "further",
+    "furthermore",
+    "moreover",
+    "therefore",
+    "similarly",
+    "instead",
+    "yes",
+    "no",
+    "not",
+    "one",
+    "two",
+    "three",
+    "many",
+    "most",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "sept",
+    "oct",
+    "nov",
+    "dec",
 ];
 
 /// The names of `text`, whose words are `words`, in order.
@@ -47,7 +108,9 @@ pub fn names(text: &str, words: &[Word]) -> Vec<Name> {
             continue;
         }
         match &mut open {
-            Some(name) if text[name.span.end..word.span.start].chars().all(|c| " -.&\u{a0}\n".contains(c)) && !opens => {
+            Some(name)
+                if text[name.span.end..word.span.start].chars().all(|c| " -.&\u{a0}\n".contains(c)) && !opens =>
+            {
                 name.words.push(word.folded.clone());
                 name.span.end = word.span.end;
                 name.unsure = false;

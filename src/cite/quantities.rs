@@ -32,41 +32,197 @@ pub struct Quantity {
 }
 
 const CURRENCIES: &[(&str, &str)] = &[
-    ("$", "$"), ("€", "€"), ("£", "£"), ("¥", "¥"), ("dollars", "$"), ("dollar", "$"), ("usd", "$"), ("euros", "€"), ("euro", "€"),
-    ("eur", "€"), ("pounds", "£"), ("gbp", "£"), ("yen", "¥"), ("pence", "p"), ("cents", "c"),
+    ("$", "$"),
+    ("€", "€"),
+    ("£", "£"),
+    ("¥", "¥"),
+    ("dollars", "$"),
+    ("dollar", "$"),
+    ("usd", "$"),
+    ("euros", "€"),
+    ("euro", "€"),
+    ("eur", "€"),
+    ("pounds", "£"),
+    ("gbp", "£"),
+    ("yen", "¥"),
+    ("pence", "p"),
+    ("cents", "c"),
 ];
 const UNITS: &[(&str, &str)] = &[
-    ("%", "%"), ("percent", "%"), ("pct", "%"), ("percentage", "%"), ("km", "km"), ("kilometres", "km"), ("kilometers", "km"),
-    ("kilometre", "km"), ("kilometer", "km"), ("mi", "mi"), ("miles", "mi"), ("mile", "mi"), ("m", "m"), ("metres", "m"),
-    ("meters", "m"), ("metre", "m"), ("meter", "m"), ("cm", "cm"), ("mm", "mm"), ("kg", "kg"), ("kilograms", "kg"),
-    ("kilogram", "kg"), ("g", "g"), ("grams", "g"), ("mg", "mg"), ("°c", "°c"), ("°f", "°f"), ("celsius", "°c"),
-    ("fahrenheit", "°f"), ("hours", "h"), ("hour", "h"), ("h", "h"), ("hrs", "h"), ("minutes", "min"), ("minute", "min"),
-    ("min", "min"), ("seconds", "s"), ("second", "s"), ("s", "s"), ("ms", "ms"), ("milliseconds", "ms"), ("days", "d"), ("day", "d"),
-    ("weeks", "wk"), ("week", "wk"), ("months", "mo"), ("month", "mo"), ("years", "y"), ("year", "y"), ("kb", "kb"), ("mb", "mb"),
-    ("gb", "gb"), ("tb", "tb"), ("bar", "bar"), ("kpa", "kpa"), ("mpa", "mpa"), ("psi", "psi"), ("v", "v"), ("kv", "kv"),
-    ("volts", "v"), ("w", "w"), ("kw", "kw"), ("mw", "mw"), ("watts", "w"), ("hz", "hz"), ("khz", "khz"), ("mhz", "mhz"),
-    ("ghz", "ghz"), ("l", "l"), ("litres", "l"), ("liters", "l"), ("ml", "ml"), ("acres", "acre"), ("feet", "ft"), ("ft", "ft"),
+    ("%", "%"),
+    ("percent", "%"),
+    ("pct", "%"),
+    ("percentage", "%"),
+    ("km", "km"),
+    ("kilometres", "km"),
+    ("kilometers", "km"),
+    ("kilometre", "km"),
+    ("kilometer", "km"),
+    ("mi", "mi"),
+    ("miles", "mi"),
+    ("mile", "mi"),
+    ("m", "m"),
+    ("metres", "m"),
+    ("meters", "m"),
+    ("metre", "m"),
+    ("meter", "m"),
+    ("cm", "cm"),
+    ("mm", "mm"),
+    ("kg", "kg"),
+    ("kilograms", "kg"),
+    ("kilogram", "kg"),
+    ("g", "g"),
+    ("grams", "g"),
+    ("mg", "mg"),
+    ("°c", "°c"),
+    ("°f", "°f"),
+    ("celsius", "°c"),
+    ("fahrenheit", "°f"),
+    ("hours", "h"),
+    ("hour", "h"),
+    ("h", "h"),
+    ("hrs", "h"),
+    ("minutes", "min"),
+    ("minute", "min"),
+    ("min", "min"),
+    ("seconds", "s"),
+    ("second", "s"),
+    ("s", "s"),
+    ("ms", "ms"),
+    ("milliseconds", "ms"),
+    ("days", "d"),
+    ("day", "d"),
+    ("weeks", "wk"),
+    ("week", "wk"),
+    ("months", "mo"),
+    ("month", "mo"),
+    ("years", "y"),
+    ("year", "y"),
+    ("kb", "kb"),
+    ("mb", "mb"),
+    ("gb", "gb"),
+    ("tb", "tb"),
+    ("bar", "bar"),
+    ("kpa", "kpa"),
+    ("mpa", "mpa"),
+    ("psi", "psi"),
+    ("v", "v"),
+    ("kv", "kv"),
+    ("volts", "v"),
+    ("w", "w"),
+    ("kw", "kw"),
+    ("mw", "mw"),
+    ("watts", "w"),
+    ("hz", "hz"),
+    ("khz", "khz"),
+    ("mhz", "mhz"),
+    ("ghz", "ghz"),
+    ("l", "l"),
+    ("litres", "l"),
+    ("liters", "l"),
+    ("ml", "ml"),
+    ("acres", "acre"),
+    ("feet", "ft"),
+    ("ft", "ft"),
 ];
 const SCALES: &[(&str, f64)] = &[
-    ("hundred", 1e2), ("thousand", 1e3), ("k", 1e3), ("million", 1e6), ("millions", 1e6), ("mn", 1e6), ("mm", 1e6), ("m", 1e6),
-    ("billion", 1e9), ("billions", 1e9), ("bn", 1e9), ("b", 1e9), ("trillion", 1e12), ("tn", 1e12),
+    ("hundred", 1e2),
+    ("thousand", 1e3),
+    ("k", 1e3),
+    ("million", 1e6),
+    ("millions", 1e6),
+    ("mn", 1e6),
+    ("mm", 1e6),
+    ("m", 1e6),
+    ("billion", 1e9),
+    ("billions", 1e9),
+    ("bn", 1e9),
+    ("b", 1e9),
+    ("trillion", 1e12),
+    ("tn", 1e12),
 ];
 const WORDS: &[(&str, f64)] = &[
-    ("zero", 0.0), ("two", 2.0), ("three", 3.0), ("four", 4.0), ("five", 5.0), ("six", 6.0), ("seven", 7.0), ("eight", 8.0),
-    ("nine", 9.0), ("ten", 10.0), ("eleven", 11.0), ("twelve", 12.0), ("thirteen", 13.0), ("fourteen", 14.0), ("fifteen", 15.0),
-    ("sixteen", 16.0), ("seventeen", 17.0), ("eighteen", 18.0), ("nineteen", 19.0), ("twenty", 20.0), ("thirty", 30.0),
-    ("forty", 40.0), ("fifty", 50.0), ("sixty", 60.0), ("seventy", 70.0), ("eighty", 80.0), ("ninety", 90.0), ("dozen", 12.0),
-    ("twice", 2.0), ("double", 2.0), ("doubled", 2.0), ("triple", 3.0), ("tripled", 3.0), ("pair", 2.0), ("couple", 2.0),
-    ("first", 1.0), ("second", 2.0), ("third", 3.0), ("fourth", 4.0), ("fifth", 5.0), ("sixth", 6.0), ("seventh", 7.0),
-    ("eighth", 8.0), ("ninth", 9.0), ("tenth", 10.0), ("eleventh", 11.0), ("twelfth", 12.0), ("twentieth", 20.0),
-    ("quarterly", 4.0), ("half", 0.5),
+    ("zero", 0.0),
+    ("two", 2.0),
+    ("three", 3.0),
+    ("four", 4.0),
+    ("five", 5.0),
+    ("six", 6.0),
+    ("seven", 7.0),
+    ("eight", 8.0),
+    ("nine", 9.0),
+    ("ten", 10.0),
+    ("eleven", 11.0),
+    ("twelve", 12.0),
+    ("thirteen", 13.0),
+    ("fourteen", 14.0),
+    ("fifteen", 15.0),
+    ("sixteen", 16.0),
+    ("seventeen", 17.0),
+    ("eighteen", 18.0),
+    ("nineteen", 19.0),
+    ("twenty", 20.0),
+    ("thirty", 30.0),
+    ("forty", 40.0),
+    ("fifty", 50.0),
+    ("sixty", 60.0),
+    ("seventy", 70.0),
+    ("eighty", 80.0),
+    ("ninety", 90.0),
+    ("dozen", 12.0),
+    ("twice", 2.0),
+    ("double", 2.0),
+    ("doubled", 2.0),
+    ("triple", 3.0),
+    ("tripled", 3.0),
+    ("pair", 2.0),
+    ("couple", 2.0),
+    ("first", 1.0),
+    ("second", 2.0),
+    ("third", 3.0),
+    ("fourth", 4.0),
+    ("fifth", 5.0),
+    ("sixth", 6.0),
+    ("seventh", 7.0),
+    ("eighth", 8.0),
+    ("ninth", 9.0),
+    ("tenth", 10.0),
+    ("eleventh", 11.0),
+    ("twelfth", 12.0),
+    ("twentieth", 20.0),
+    ("quarterly", 4.0),
+    ("half", 0.5),
 ];
 const MONTHS: &[&str] = &[
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 /// Words that make the number after them a round figure.
 const HEDGES: &[&str] = &[
-    "about", "approximately", "around", "roughly", "nearly", "almost", "some", "over", "under", "than", "least", "most", "up", "circa",
+    "about",
+    "approximately",
+    "around",
+    "roughly",
+    "nearly",
+    "almost",
+    "some",
+    "over",
+    "under",
+    "than",
+    "least",
+    "most",
+    "up",
+    "circa",
 ];
 /// Four digits without comma, unit or scale are a year in this range.
 const YEARS: std::ops::RangeInclusive<f64> = 1300.0..=2100.0;
@@ -98,7 +254,10 @@ pub fn quantities(text: &str) -> Vec<Quantity> {
 fn read(text: &str, words: &[Word], at: usize) -> Option<(Quantity, usize)> {
     let word = &words[at];
     if let Some(month) = month(text, words, at) {
-        return Some((Quantity { kind: Kind::Month, value: month, unit: String::new(), rough: false, span: word.span }, 1));
+        return Some((
+            Quantity { kind: Kind::Month, value: month, unit: String::new(), rough: false, span: word.span },
+            1,
+        ));
     }
     let (mut value, tail, written) = if word.folded.starts_with(|c: char| c.is_ascii_digit()) {
         digits(&word.folded)?
@@ -106,7 +265,8 @@ fn read(text: &str, words: &[Word], at: usize) -> Option<(Quantity, usize)> {
         (look_up(WORDS, &word.folded)?, "", false)
     };
     let mut used = 1;
-    let gap = |used: usize| words.get(at + used).map(|next| (&text[words[at + used - 1].span.end..next.span.start], next));
+    let gap =
+        |used: usize| words.get(at + used).map(|next| (&text[words[at + used - 1].span.end..next.span.start], next));
     if !written && (20.0..100.0).contains(&value) {
         // "twenty-five", "thirty first"
         if let Some((" " | "-", next)) = gap(1)
@@ -130,9 +290,11 @@ fn read(text: &str, words: &[Word], at: usize) -> Option<(Quantity, usize)> {
     }
     let end = words[at + used - 1].span.end;
     let unit = unit(text, word.span.start, end, gap(used).map(|(_, next)| next), tail);
-    let is_year = written && !scaled && unit.is_empty() && word.folded.len() - tail.len() == 4 && YEARS.contains(&value);
+    let is_year =
+        written && !scaled && unit.is_empty() && word.folded.len() - tail.len() == 4 && YEARS.contains(&value);
     let kind = if is_year && matches!(tail, "" | "s") { Kind::Year } else { Kind::Number };
-    let hedged = at > 0 && HEDGES.contains(&words[at - 1].folded.as_str()) || at > 1 && HEDGES.contains(&words[at - 2].folded.as_str());
+    let hedged = at > 0 && HEDGES.contains(&words[at - 1].folded.as_str())
+        || at > 1 && HEDGES.contains(&words[at - 2].folded.as_str());
     let rough = hedged || scaled;
     Some((Quantity { kind, value, unit, rough, span: ByteSpan::new(word.span.start, end) }, used))
 }
@@ -161,7 +323,9 @@ fn unit(text: &str, start: usize, end: usize, next: Option<&Word>, tail: &str) -
         return unit.to_owned();
     }
     if let Some(rest) = rest.strip_prefix('°') {
-        return format!("°{}", rest.trim_start().chars().next().map_or(' ', |c| c.to_ascii_lowercase())).trim().to_owned();
+        return format!("°{}", rest.trim_start().chars().next().map_or(' ', |c| c.to_ascii_lowercase()))
+            .trim()
+            .to_owned();
     }
     let next = next.filter(|next| text[end..next.span.start].chars().all(|c| c.is_whitespace() || c == '-'));
     let named = next.and_then(|next| look_up(CURRENCIES, &next.folded).or_else(|| look_up(UNITS, &next.folded)));
@@ -179,7 +343,10 @@ fn month(text: &str, words: &[Word], at: usize) -> Option<f64> {
     let is_digit = |word: &Word| word.folded.starts_with(|c: char| c.is_ascii_digit());
     if folded.len() == 3 || matches!(folded, "march" | "august") {
         let preposition = |word: &Word| {
-            matches!(&*word.folded, "in" | "on" | "of" | "since" | "until" | "by" | "from" | "early" | "late" | "mid" | "last" | "to")
+            matches!(
+                &*word.folded,
+                "in" | "on" | "of" | "since" | "until" | "by" | "from" | "early" | "late" | "mid" | "last" | "to"
+            )
         };
         let near_before = at > 0 && (is_digit(&words[at - 1]) || preposition(&words[at - 1]));
         let near_after = words.get(at + 1).is_some_and(|next| is_digit(next) && next.span.start - word.span.end <= 2);
@@ -193,12 +360,17 @@ fn month(text: &str, words: &[Word], at: usize) -> Option<f64> {
 /// Turns the number beside a month into a day, and ISO dates into their parts.
 fn mark_days(text: &str, found: &mut [Quantity]) {
     for index in 0..found.len() {
-        let is_day = |q: &Quantity| q.kind == Kind::Number && q.unit.is_empty() && (1.0..=31.0).contains(&q.value) && q.value.fract() == 0.0;
+        let is_day = |q: &Quantity| {
+            q.kind == Kind::Number && q.unit.is_empty() && (1.0..=31.0).contains(&q.value) && q.value.fract() == 0.0
+        };
         if found[index].kind == Kind::Month {
             let month = found[index].span;
             if found.get(index + 1).is_some_and(|next| is_day(next) && next.span.start - month.end <= 2) {
                 found[index + 1].kind = Kind::Day;
-            } else if index > 0 && is_day(&found[index - 1]) && matches!(text[found[index - 1].span.end..month.start].trim(), "" | "of") {
+            } else if index > 0
+                && is_day(&found[index - 1])
+                && matches!(text[found[index - 1].span.end..month.start].trim(), "" | "of")
+            {
                 found[index - 1].kind = Kind::Day;
             }
         }

@@ -78,7 +78,8 @@ impl VerdictModel {
     #[must_use]
     pub fn shipped() -> &'static Self {
         static SHIPPED: LazyLock<VerdictModel> = LazyLock::new(|| {
-            let model: VerdictModel = toml::from_str(include_str!("verdict_model.toml")).expect("the shipped model is valid");
+            let model: VerdictModel =
+                toml::from_str(include_str!("verdict_model.toml")).expect("the shipped model is valid");
             assert_eq!(model.features, FEATURES, "the shipped model is for these features");
             model
         });

@@ -128,11 +128,16 @@ pub fn fit_claims(dataset: &Path, embedder: &Embedder, command: &str, date: &str
 }
 
 fn model_file(model: &VerdictModel, report: &ClaimsReport, command: &str, date: &str) -> String {
-    let mut text = String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
+    let mut text =
+        String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
     let _ = writeln!(text, "# Data: WiCE (Kamoi et al., EMNLP 2023), split dev, {FILE}:");
-    let _ = writeln!(text, "# {} claims, {} pairs, {} of them supported.", report.claims, report.pairs, report.supported);
+    let _ =
+        writeln!(text, "# {} claims, {} pairs, {} of them supported.", report.claims, report.pairs, report.supported);
     let _ = writeln!(text, "# Command: {command}\n# Date: {date}");
-    let _ = writeln!(text, "# Cross-validated by article, {FOLDS} folds, {ROUNDS} rounds (not on the pairs that were fitted):");
+    let _ = writeln!(
+        text,
+        "# Cross-validated by article, {FOLDS} folds, {ROUNDS} rounds (not on the pairs that were fitted):"
+    );
     let _ = writeln!(
         text,
         "# AUROC {:.3} (95% interval {:.3} to {:.3}), balanced accuracy {:.3}; without token vectors AUROC {:.3}.",
@@ -162,7 +167,9 @@ fn read(dataset: &Path) -> Result<Vec<Record>> {
     };
     let records: Vec<Record> =
         text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect::<Result<_>>()?;
-    if records.iter().any(|record| record.label == "supported") && records.iter().any(|record| record.label != "supported") {
+    if records.iter().any(|record| record.label == "supported")
+        && records.iter().any(|record| record.label != "supported")
+    {
         Ok(records)
     } else {
         Err(Error::usage(format!("{} needs claims that are supported and claims that are not", path.display())))
@@ -246,8 +253,12 @@ fn cross_validate(pairs: &[Pair], random: &mut Random) -> Round {
     }
     let mut fold = vec![0; articles];
     order.iter().enumerate().for_each(|(at, &article)| fold[article] = at % FOLDS);
-    let mut round =
-        Round { full: vec![0.0; pairs.len()], lexical: vec![0.0; pairs.len()], swapped: vec![0.0; pairs.len()], balanced_accuracy: 0.0 };
+    let mut round = Round {
+        full: vec![0.0; pairs.len()],
+        lexical: vec![0.0; pairs.len()],
+        swapped: vec![0.0; pairs.len()],
+        balanced_accuracy: 0.0,
+    };
     let mut said = vec![false; pairs.len()];
     for part in 0..FOLDS {
         let seen: Vec<&Pair> = pairs.iter().filter(|pair| fold[pair.article] != part).collect();

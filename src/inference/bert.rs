@@ -119,8 +119,11 @@ impl Bert {
     /// # Errors
     /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says.
     pub fn open(config: BertConfig, weights: &Path, device: &Device) -> Result<Self> {
-        #[expect(unsafe_code, reason = "mapping a file is unsafe because another process may change it under us; \
-                                        model files in the cache are written once and renamed into place")]
+        #[expect(
+            unsafe_code,
+            reason = "mapping a file is unsafe because another process may change it under us; \
+                                        model files in the cache are written once and renamed into place"
+        )]
         // SAFETY: the file is a verified, immutable cache entry.
         let weights = unsafe { MmapedSafetensors::new(weights) }.map_err(Error::tensor("map the weights"))?;
         Self::from_weights(config, weights, device).map_err(Error::tensor("load the weights"))
@@ -212,7 +215,11 @@ impl Bert {
         let mut positions = Vec::with_capacity(tokens);
         for ids in batch {
             if ids.len() > self.config.max_position_embeddings {
-                candle_core::bail!("{} tokens, the model has {} positions", ids.len(), self.config.max_position_embeddings);
+                candle_core::bail!(
+                    "{} tokens, the model has {} positions",
+                    ids.len(),
+                    self.config.max_position_embeddings
+                );
             }
             for (position, &id) in ids.iter().enumerate() {
                 let row = id as usize;
@@ -246,10 +253,7 @@ impl Bert {
                 let k = part.get(1)?.contiguous()?;
                 let v = part.get(2)?.contiguous()?;
                 let weights = softmax_last_dim(&q.matmul(&k.transpose(D::Minus1, D::Minus2)?)?)?;
-                weights
-                    .matmul(&v)?
-                    .transpose(1, 2)?
-                    .reshape((group.texts * group.length, self.config.hidden_size))
+                weights.matmul(&v)?.transpose(1, 2)?.reshape((group.texts * group.length, self.config.hidden_size))
             })
             .collect::<candle_core::Result<Vec<_>>>()?;
         if outputs.len() == 1 { Ok(outputs[0].clone()) } else { Tensor::cat(&outputs, 0) }

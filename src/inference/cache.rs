@@ -122,7 +122,10 @@ impl Cache {
     /// `XDG_CACHE_HOME/huggingface/hub` or `~/.cache/huggingface/hub`.
     #[must_use]
     pub fn of_machine() -> Self {
-        Self::of(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from), std::env::home_dir())
+        Self::of(
+            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from),
+            std::env::home_dir(),
+        )
     }
 
     fn of(variable: impl Fn(&str) -> Option<PathBuf>, home: Option<PathBuf>) -> Self {

@@ -136,7 +136,8 @@ impl Manifest {
     /// [`Error::ModelManifest`] when it is no valid TOML, has unknown or missing keys, or a value that cannot be used.
     pub fn parse(text: &str, source: &str) -> Result<Self> {
         let wrong = |reason: String| Error::ModelManifest { name: source.to_owned(), reason };
-        let manifest: Self = toml::from_str(text).map_err(|error| wrong(error.to_string().trim().replace('\n', " ")))?;
+        let manifest: Self =
+            toml::from_str(text).map_err(|error| wrong(error.to_string().trim().replace('\n', " ")))?;
         manifest.check().map_err(wrong)?;
         Ok(manifest)
     }
@@ -160,7 +161,10 @@ impl Manifest {
             return Err(format!("repository `{}` is not `owner/name`", self.repository));
         }
         if !is_hex(&self.revision, 40) {
-            return Err(format!("revision `{}` is not a full commit id; a branch would change under us", self.revision));
+            return Err(format!(
+                "revision `{}` is not a full commit id; a branch would change under us",
+                self.revision
+            ));
         }
         if self.tokens_max == 0 || self.files.is_empty() {
             return Err("tokens_max is 0 or there are no files".into());

