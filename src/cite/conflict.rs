@@ -9,7 +9,7 @@ use super::quantities::{Quantity, agrees};
 
 /// What differs between a claim and a sentence that is otherwise nearly the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conflict {
+pub(crate) enum Conflict {
     /// Another number, date or unit stands in its place.
     Quantity,
     /// Another name stands in its place.
@@ -176,7 +176,7 @@ const OPPOSITES: &[(&[&str], &[&str])] = &[
 
 /// What the first sentence among `near` that is nearly the same as `claim` says differently; `None` where one of them says the
 /// same, or none is near enough.
-pub fn conflict<'a>(claim: &Text, near: impl Iterator<Item = &'a Text>, idf: &Idf) -> Option<Conflict> {
+pub(super) fn conflict<'a>(claim: &Text, near: impl Iterator<Item = &'a Text>, idf: &Idf) -> Option<Conflict> {
     let mut found = None;
     for sentence in near {
         match compare(claim, sentence, idf) {

@@ -84,8 +84,8 @@ pub fn draft(question: &Text, passages: &[Passage<'_>], evidence: &Evidence, set
         if chosen.len() >= settings.sentences_max || next.score < best.score * settings.further_min {
             break;
         }
-        let others = chosen.iter().map(|other| &evidence.sentences[other.at]);
-        if adds(question, others, &evidence.sentences[next.at], evidence) {
+        let others: Vec<&Sentence> = chosen.iter().map(|other| &evidence.sentences[other.at]).collect();
+        if adds(question, &others, &evidence.sentences[next.at], evidence) {
             chosen.push(next);
         }
     }
@@ -228,18 +228,12 @@ fn unknown(question: &Text, passage: usize, label: &Text, evidence: &Evidence) -
 }
 
 /// Whether `sentence` holds words of the question that the chosen ones lack.
-fn adds<'a>(
-    question: &Text,
-    chosen: impl Iterator<Item = &'a Sentence> + Clone,
-    sentence: &Sentence,
-    evidence: &Evidence,
-) -> bool {
-    let repeats = |other: &Sentence| other.text.text == sentence.text.text;
-    !chosen.clone().any(repeats)
+fn adds(question: &Text, chosen: &[&Sentence], sentence: &Sentence, evidence: &Evidence) -> bool {
+    !chosen.iter().any(|other| other.text.text == sentence.text.text)
         && question
             .content(&evidence.idf)
             .iter()
-            .any(|(word, _)| sentence.text.holds(word) && !chosen.clone().any(|other| other.text.holds(word)))
+            .any(|(word, _)| sentence.text.holds(word) && !chosen.iter().any(|other| other.text.holds(word)))
 }
 
 #[cfg(test)]

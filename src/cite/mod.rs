@@ -2,7 +2,7 @@
 
 pub mod check;
 pub mod claims;
-pub mod conflict;
+mod conflict;
 pub mod draft;
 pub mod evidence;
 pub mod features;

@@ -61,6 +61,11 @@ const NOT_NAMES: &[&str] = &[
     "furthermore",
     "moreover",
     "therefore",
+    "however",
+    "thus",
+    "hence",
+    "overall",
+    "besides",
     "similarly",
     "instead",
     "yes",
@@ -149,4 +154,35 @@ pub fn holds_word(word: &str, stem: &str, has: impl Fn(&str) -> bool) -> bool {
 #[must_use]
 pub fn initials(name: &Name) -> Option<String> {
     (name.words.len() > 1).then(|| name.words.iter().filter_map(|word| word.chars().next()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cite::lexical::words;
+
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<String> = names(text, &words(text)).into_iter().map(|name| name.words.join(" ")).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn names_run_over_capitals_and_joining_words() {
+        check("In May the Bank of England lent to Helen Marsh, Leeds.", &["bank england", "helen marsh", "leeds"]);
+        check("The valve X200, the iPhone and UNHCR's staff", &["x200", "iphone", "unhcr"]);
+        check("However, the pump stopped on Monday in 2021.", &[]);
+    }
+
+    #[test]
+    fn a_word_that_opens_a_sentence_is_unsure() {
+        let text = "Researchers met. Then Ann Lee left.";
+        let found = names(text, &words(text));
+        assert_eq!(found.iter().map(|name| name.unsure).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_people_is_borne_out_by_its_land() {
+        assert!(holds_word("american", "american", |word| word == "america"));
+        assert!(!holds_word("austrian", "austrian", |word| word == "australia"));
+    }
 }

@@ -316,7 +316,7 @@ pub fn auroc(scores: &[f64], labels: &[bool]) -> f64 {
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let (mut ranks, mut before) = (0.0, 0.0);
     for tied in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
-        let rank = before + (tied.len() as f64 + 1.0) / 2.0;
+        let rank = before + f64::midpoint(tied.len() as f64, 1.0);
         ranks += rank * tied.iter().filter(|&&at| labels[at]).count() as f64;
         before += tied.len() as f64;
     }
