@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -9,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
 use crate::cite::check::check_claims;
 use crate::cite::claims::split_claims;
-use crate::cite::draft::{DraftSettings, draft};
+use crate::cite::draft::{DraftSettings, Passage, draft};
+use crate::cite::evidence::{Evidence, Text};
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
 use crate::document::ByteSpan;
 use crate::error::Result;
 use crate::inference::embedder::Embedder;
 use crate::inference::llm::{GenerateRequest, LanguageModel, LlmSettings, Message, Role};
+use crate::label::file_words;
 use crate::retrieve::Searcher;
 
 /// Who drafts where the command line does not say.
@@ -129,7 +132,7 @@ pub fn ask(
     let drafted = match model {
         _ if hits.is_empty() => Drafted { by: drafter(model.map(|(model, _)| model)), ..Drafted::default() },
         Some((model, llm)) => draft_with_model(question, &hits, model, llm, on_text)?,
-        None => draft_by_extracting(question, &hits, embedder, &settings.extract)?,
+        None => draft_by_extracting(question, &hits, &settings.extract),
     };
     time("draft");
     let checked = verify(&drafted, &hits, embedder)?;
@@ -154,19 +157,19 @@ fn drafter(model: Option<&dyn LanguageModel>) -> String {
     model.map_or_else(|| "extractive".into(), |model| model.name().into())
 }
 
-/// The sentences of the hits that answer the question, in an order that reads well; none when they do not hold the answer.
-///
-/// # Errors
-/// What the embedder reports.
-pub fn draft_by_extracting(
-    question: &str,
-    hits: &[Hit],
-    embedder: &Embedder,
-    settings: &DraftSettings,
-) -> Result<Drafted> {
-    let chosen = draft(question, hits, embedder, settings)?;
-    let mut drafted =
-        Drafted { by: drafter(None), answerable: Some(chosen.answerable), ..Drafted::default() };
+/// The sentences of the hits that answer the question, in an order that reads well; none when the hits are not likely to
+/// hold the answer.
+#[must_use]
+pub fn draft_by_extracting(question: &str, hits: &[Hit], settings: &DraftSettings) -> Drafted {
+    let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    let labels: Vec<String> = hits.iter().map(label).collect();
+    let passages: Vec<Passage<'_>> =
+        hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score }).collect();
+    let chosen = draft(&Text::new(question), &passages, &Evidence::new(&texts), settings);
+    let mut drafted = Drafted { by: drafter(None), answerable: Some(chosen.answerable), ..Drafted::default() };
+    if chosen.answerable < settings.answerable_min {
+        return drafted;
+    }
     for sentence in &chosen.sentences {
         let words: Vec<&str> = sentence.span.of(&hits[sentence.passage].text).split_whitespace().collect();
         if !drafted.text.is_empty() {
@@ -176,7 +179,15 @@ pub fn draft_by_extracting(
         drafted.text.push_str(&words.join(" "));
         drafted.claims.push(ByteSpan::new(start, drafted.text.len()));
     }
-    Ok(drafted)
+    drafted
+}
+
+/// What a passage is about without saying it: its file's name, its document's title, the headings above it.
+fn label(hit: &Hit) -> String {
+    let mut parts = vec![file_words(Path::new(&hit.path))];
+    parts.extend(hit.title.clone());
+    parts.extend(hit.heading.iter().cloned());
+    parts.join(". ")
 }
 
 /// What a model that follows its orders says when the passages do not hold the answer.
@@ -217,7 +228,7 @@ pub fn prompt(question: &str, hits: &[Hit]) -> Vec<Message> {
     );
     let mut passages = String::new();
     for hit in hits {
-        let place = std::path::Path::new(&hit.path).file_name().map(|name| name.to_string_lossy().into_owned());
+        let place = Path::new(&hit.path).file_name().map(|name| name.to_string_lossy().into_owned());
         let page = hit.page.map(|page| format!(", page {page}")).unwrap_or_default();
         passages.push_str(&format!("<passage source=\"{}{page}\">\n", place.unwrap_or_default()));
         // A passage cannot end itself early.

@@ -75,7 +75,9 @@ pub fn embed(embedder: &Embedder, texts: &[String], length: usize, bench: EmbedB
 pub fn made_texts(embedder: &Embedder, length: usize, count: usize) -> Result<Vec<String>> {
     let tokens_max = embedder.manifest().tokens_max;
     if length < 3 || length > tokens_max {
-        return Err(Error::usage(format!("a length of {length} tokens is outside 3 to {tokens_max}, what the model reads")));
+        return Err(Error::usage(format!(
+            "a length of {length} tokens is outside 3 to {tokens_max}, what the model reads"
+        )));
     }
     let mut random = Random::new(length as u64);
     (0..count)
@@ -111,11 +113,56 @@ pub fn quantile(values: &mut [f64], q: f64) -> f64 {
 
 /// Plain words of business prose, for texts that tokenize like real ones.
 const WORDS: &[&str] = &[
-    "the", "quarterly", "revenue", "of", "subsidiary", "increased", "by", "twelve", "percent", "compared", "with",
-    "prior", "year", "and", "operating", "margin", "was", "affected", "restructuring", "charges", "agreement",
-    "borrower", "shall", "maintain", "a", "ratio", "not", "exceeding", "3.5", "times", "interest", "covered",
-    "committee", "approved", "investment", "policy", "in", "March", "2025", "customers", "reported", "faster",
-    "delivery", "than", "expected", "amortisation", "intangible", "assets", "inventory", "counterparties",
+    "the",
+    "quarterly",
+    "revenue",
+    "of",
+    "subsidiary",
+    "increased",
+    "by",
+    "twelve",
+    "percent",
+    "compared",
+    "with",
+    "prior",
+    "year",
+    "and",
+    "operating",
+    "margin",
+    "was",
+    "affected",
+    "restructuring",
+    "charges",
+    "agreement",
+    "borrower",
+    "shall",
+    "maintain",
+    "a",
+    "ratio",
+    "not",
+    "exceeding",
+    "3.5",
+    "times",
+    "interest",
+    "covered",
+    "committee",
+    "approved",
+    "investment",
+    "policy",
+    "in",
+    "March",
+    "2025",
+    "customers",
+    "reported",
+    "faster",
+    "delivery",
+    "than",
+    "expected",
+    "amortisation",
+    "intangible",
+    "assets",
+    "inventory",
+    "counterparties",
 ];
 
 #[cfg(test)]

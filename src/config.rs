@@ -92,9 +92,9 @@ impl Settings {
         if let Some(home) = &self.home {
             return std::path::absolute(home).map_err(Error::io("resolve", home));
         }
-        etcetera::choose_base_strategy()
-            .map(|strategy| strategy.data_dir().join("ibid"))
-            .map_err(|_| Error::usage("there is no home folder to keep the index in; name one with --home or IBID_HOME"))
+        etcetera::choose_base_strategy().map(|strategy| strategy.data_dir().join("ibid")).map_err(|_| {
+            Error::usage("there is no home folder to keep the index in; name one with --home or IBID_HOME")
+        })
     }
 }
 
@@ -180,8 +180,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("a/b");
         std::fs::create_dir_all(&deep).unwrap();
-        std::fs::write(folder.path().join("ibid.toml"), "offline = true\n[chunk]\ntokens_max = 100\noverlap_tokens = 9\n")
-            .unwrap();
+        std::fs::write(
+            folder.path().join("ibid.toml"),
+            "offline = true\n[chunk]\ntokens_max = 100\noverlap_tokens = 9\n",
+        )
+        .unwrap();
         let settings =
             Settings::gather(&deep, None, environment(&[("IBID_CHUNK_TOKENS_MAX", "50"), ("OTHER", "x")])).unwrap();
         assert_eq!((settings.chunk.tokens_max, settings.chunk.overlap_tokens), (50, 9));

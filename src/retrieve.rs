@@ -239,8 +239,7 @@ fn gather(dense: Vec<Scored>, words: Vec<Scored>) -> Vec<Ranked> {
     for Scored { id, score } in words {
         all.entry(id).or_default().bm25 = Some(score);
     }
-    let mut candidates: Vec<Ranked> =
-        all.into_iter().map(|(id, scores)| Ranked { id, score: 0.0, scores }).collect();
+    let mut candidates: Vec<Ranked> = all.into_iter().map(|(id, scores)| Ranked { id, score: 0.0, scores }).collect();
     candidates.sort_by_key(|candidate| candidate.id);
     candidates
 }
@@ -355,8 +354,7 @@ fn rerank(
 ) -> Result<()> {
     let ids: Vec<Uuid> = candidates.iter().map(|candidate| candidate.id).collect();
     let codes = database.codes(&ids)?;
-    let similarities: Vec<f32> =
-        ids.iter().map(|id| codes.get(id).map_or(0.0, |codes| query.max_sim(codes))).collect();
+    let similarities: Vec<f32> = ids.iter().map(|id| codes.get(id).map_or(0.0, |codes| query.max_sim(codes))).collect();
     let weight = settings.rerank_weight;
     for ((candidate, similarity), scaled) in candidates.iter_mut().zip(&similarities).zip(min_max(&similarities)) {
         candidate.scores.maxsim = Some(*similarity);

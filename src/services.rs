@@ -74,7 +74,10 @@ impl Identity {
             return Some(("an earlier version of ibid".into(), "this one".into()));
         }
         let words = |store: &StoreSettings| {
-            format!("BM25 k1 {}, b {}, {} words, {}", store.bm25_k1, store.bm25_b, store.bm25_average_words, store.language)
+            format!(
+                "BM25 k1 {}, b {}, {} words, {}",
+                store.bm25_k1, store.bm25_b, store.bm25_average_words, store.language
+            )
         };
         let (own, others) = (words(&self.store), words(&other.store));
         (own != others).then_some((own, others))

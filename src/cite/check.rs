@@ -26,21 +26,26 @@ pub fn check_claims(
 }
 
 /// Adds the token vectors of `claims` and of the sentences of each evidence that are near one of them.
-pub fn encode(claims: &mut [Text], evidence: &mut [&mut Evidence], embedder: &Embedder) -> Result<()> {
+pub(crate) fn encode(claims: &mut [Text], evidence: &mut [&mut Evidence], embedder: &Embedder) -> Result<()> {
     let mut wanted: Vec<(usize, usize)> = Vec::new();
     for (which, evidence) in evidence.iter().enumerate() {
         wanted.extend(claims.iter().flat_map(|claim| evidence.shortlist(claim, NEAR_MAX)).map(|at| (which, at)));
     }
     wanted.sort_unstable();
     wanted.dedup();
-    let near = wanted.iter().map(|&(which, at)| evidence[which].sentences[at].text.text.as_str());
-    let texts: Vec<&str> = claims.iter().map(|claim| claim.text.as_str()).chain(near).collect();
-    let mut tokens = embedder.embed_tokens(&texts)?.into_iter();
-    for (claim, tokens) in claims.iter_mut().zip(tokens.by_ref()) {
-        claim.tokens = Some(tokens);
+    // Passages overlap, so the same sentence is often there twice.
+    let text = |&(which, at): &(usize, usize)| evidence[which].sentences[at].text.text.clone();
+    let mut texts: Vec<String> = claims.iter().map(|claim| claim.text.clone()).chain(wanted.iter().map(text)).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let tokens = embedder.embed_tokens(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let of = |text: &String| texts.binary_search(text).ok().map(|at| tokens[at].clone());
+    for claim in claims.iter_mut() {
+        claim.tokens = of(&claim.text);
     }
-    for ((which, at), tokens) in wanted.into_iter().zip(tokens) {
-        evidence[which].sentences[at].text.tokens = Some(tokens);
+    for (which, at) in wanted {
+        let sentence = &mut evidence[which].sentences[at].text;
+        sentence.tokens = of(&sentence.text);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::quantities::{Quantity, agrees};
 
 /// What differs between a claim and a sentence that is otherwise nearly the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conflict {
+pub(crate) enum Conflict {
     /// Another number, date or unit stands in its place.
     Quantity,
     /// Another name stands in its place.
@@ -28,27 +28,118 @@ const SHARED_MIN: usize = 2;
 const NEGATION_REACH: usize = 3;
 
 const NEGATIONS: &[&str] = &[
-    "not", "no", "never", "none", "neither", "nor", "without", "cannot", "fail", "fails", "failed", "lack", "lacks", "lacked",
-    "unable", "nobody", "nothing", "hardly", "barely", "absence", "refused", "refuses",
+    "not", "no", "never", "none", "neither", "nor", "without", "cannot", "fail", "fails", "failed", "lack", "lacks",
+    "lacked", "unable", "nobody", "nothing", "hardly", "barely", "absence", "refused", "refuses",
 ];
 
 /// Words of one direction and of the other: any of the first contradicts any of the second.
 const OPPOSITES: &[(&[&str], &[&str])] = &[
     (
         &[
-            "increase", "increases", "increased", "increasing", "rise", "rises", "rose", "risen", "rising", "grow", "grows", "grew",
-            "grown", "growing", "growth", "higher", "gain", "gained", "gains", "improve", "improves", "improved", "promote",
-            "promotes", "promoted", "enhance", "enhances", "enhanced", "activate", "activates", "activated", "greater", "larger",
-            "upregulate", "upregulates", "upregulated", "elevated", "expand", "expanded", "stimulate", "stimulates", "stimulated",
-            "induce", "induces", "induced", "raise", "raised", "raises", "up",
+            "increase",
+            "increases",
+            "increased",
+            "increasing",
+            "rise",
+            "rises",
+            "rose",
+            "risen",
+            "rising",
+            "grow",
+            "grows",
+            "grew",
+            "grown",
+            "growing",
+            "growth",
+            "higher",
+            "gain",
+            "gained",
+            "gains",
+            "improve",
+            "improves",
+            "improved",
+            "promote",
+            "promotes",
+            "promoted",
+            "enhance",
+            "enhances",
+            "enhanced",
+            "activate",
+            "activates",
+            "activated",
+            "greater",
+            "larger",
+            "upregulate",
+            "upregulates",
+            "upregulated",
+            "elevated",
+            "expand",
+            "expanded",
+            "stimulate",
+            "stimulates",
+            "stimulated",
+            "induce",
+            "induces",
+            "induced",
+            "raise",
+            "raised",
+            "raises",
+            "up",
         ],
         &[
-            "decrease", "decreases", "decreased", "decreasing", "fall", "falls", "fell", "fallen", "falling", "decline", "declines",
-            "declined", "declining", "lower", "lowers", "lowered", "loss", "lost", "reduce", "reduces", "reduced", "reducing",
-            "reduction", "inhibit", "inhibits", "inhibited", "suppress", "suppresses", "suppressed", "smaller", "fewer",
-            "downregulate", "downregulates", "downregulated", "drop", "drops", "dropped", "impair", "impairs", "impaired", "shrink",
-            "shrank", "worsen", "worsens", "worsened", "prevent", "prevents", "prevented", "attenuate", "attenuates", "attenuated",
-            "cut", "down",
+            "decrease",
+            "decreases",
+            "decreased",
+            "decreasing",
+            "fall",
+            "falls",
+            "fell",
+            "fallen",
+            "falling",
+            "decline",
+            "declines",
+            "declined",
+            "declining",
+            "lower",
+            "lowers",
+            "lowered",
+            "loss",
+            "lost",
+            "reduce",
+            "reduces",
+            "reduced",
+            "reducing",
+            "reduction",
+            "inhibit",
+            "inhibits",
+            "inhibited",
+            "suppress",
+            "suppresses",
+            "suppressed",
+            "smaller",
+            "fewer",
+            "downregulate",
+            "downregulates",
+            "downregulated",
+            "drop",
+            "drops",
+            "dropped",
+            "impair",
+            "impairs",
+            "impaired",
+            "shrink",
+            "shrank",
+            "worsen",
+            "worsens",
+            "worsened",
+            "prevent",
+            "prevents",
+            "prevented",
+            "attenuate",
+            "attenuates",
+            "attenuated",
+            "cut",
+            "down",
         ],
     ),
     (&["more", "above", "exceed", "exceeds", "exceeded", "over"], &["less", "below", "under"]),
@@ -57,14 +148,23 @@ const OPPOSITES: &[(&[&str], &[&str])] = &[
     (&["open", "opened", "opens"], &["closed", "close", "closes", "shut"]),
     (&["win", "won", "wins"], &["lose", "lost", "loses"]),
     (&["buy", "bought", "buys", "acquire", "acquired", "buyer", "purchaser"], &["sell", "sold", "sells", "seller"]),
-    (&["allow", "allows", "allowed", "permit", "permits", "permitted", "may"], &["forbid", "forbids", "forbidden", "prohibit", "prohibits", "prohibited"]),
+    (
+        &["allow", "allows", "allowed", "permit", "permits", "permitted", "may"],
+        &["forbid", "forbids", "forbidden", "prohibit", "prohibits", "prohibited"],
+    ),
     (&["include", "includes", "included", "including"], &["exclude", "excludes", "excluded", "excluding"]),
-    (&["accept", "accepts", "accepted", "approve", "approves", "approved"], &["reject", "rejects", "rejected", "deny", "denies", "denied", "refused"]),
+    (
+        &["accept", "accepts", "accepted", "approve", "approves", "approved"],
+        &["reject", "rejects", "rejected", "deny", "denies", "denied", "refused"],
+    ),
     (&["pass", "passed", "passes"], &["fail", "failed", "fails"]),
     (&["landlord", "lessor"], &["tenant", "lessee"]),
     (&["lender"], &["borrower"]),
     (&["first", "earliest"], &["last", "latest"]),
-    (&["start", "starts", "started", "begin", "begins", "began"], &["end", "ends", "ended", "stop", "stops", "stopped"]),
+    (
+        &["start", "starts", "started", "begin", "begins", "began"],
+        &["end", "ends", "ended", "stop", "stops", "stopped"],
+    ),
     (&["profit", "profits"], &["loss", "losses"]),
     (&["always"], &["never"]),
     (&["positive", "positively"], &["negative", "negatively"]),
@@ -76,7 +176,7 @@ const OPPOSITES: &[(&[&str], &[&str])] = &[
 
 /// What the first sentence among `near` that is nearly the same as `claim` says differently; `None` where one of them says the
 /// same, or none is near enough.
-pub fn conflict<'a>(claim: &Text, near: impl Iterator<Item = &'a Text>, idf: &Idf) -> Option<Conflict> {
+pub(super) fn conflict<'a>(claim: &Text, near: impl Iterator<Item = &'a Text>, idf: &Idf) -> Option<Conflict> {
     let mut found = None;
     for sentence in near {
         match compare(claim, sentence, idf) {
@@ -99,8 +199,11 @@ enum Comparison {
 
 fn compare(claim: &Text, sentence: &Text, idf: &Idf) -> Comparison {
     let has = |key: &str| sentence.has.contains(key);
-    let other_quantities: Vec<_> =
-        claim.quantities.iter().filter(|claimed| !sentence.quantities.iter().any(|held| agrees(claimed, held))).collect();
+    let other_quantities: Vec<_> = claim
+        .quantities
+        .iter()
+        .filter(|claimed| !sentence.quantities.iter().any(|held| agrees(claimed, held)))
+        .collect();
     // One other word makes another name: Helen Marsh is not Helen Carter.
     let in_name = |word: &Word| claim.names.iter().any(|name| name.span.contains(word.span));
     let other_names: Vec<&Word> = claim

@@ -78,7 +78,11 @@ impl Evidence {
     pub fn new(texts: &[&str]) -> Self {
         let mut all = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            all.extend(sentences(text).into_iter().map(|span| Sentence { index, span, text: Text::new(span.of(text)) }));
+            all.extend(sentences(text).into_iter().map(|span| Sentence {
+                index,
+                span,
+                text: Text::new(span.of(text)),
+            }));
         }
         let idf = Idf::of_texts(all.iter().map(|sentence| sentence.text.words.as_slice()));
         Self { texts: texts.iter().map(|&text| text.to_owned()).collect(), sentences: all, idf }
@@ -90,7 +94,8 @@ impl Evidence {
     pub fn shortlist(&self, claim: &Text, count: usize) -> Vec<usize> {
         let content = claim.content(&self.idf);
         let share = |sentence: &Sentence| recall(&content, |word| sentence.text.holds(word));
-        let mut found: Vec<(usize, f32)> = self.sentences.iter().map(share).enumerate().filter(|found| found.1 > 0.0).collect();
+        let mut found: Vec<(usize, f32)> =
+            self.sentences.iter().map(share).enumerate().filter(|found| found.1 > 0.0).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         found.truncate(count);
         found.into_iter().map(|(sentence, _)| sentence).collect()

@@ -4,6 +4,7 @@ use super::evidence::{Evidence, Text, recall};
 use super::lexical::{Idf, Word};
 use super::names::{Name, holds_word, initials};
 use super::quantities::agrees;
+use crate::inference::embedder::TokenEmbeddings;
 use crate::vector::dot;
 
 /// The names of the features, in the order of [`Features::values`].
@@ -69,7 +70,11 @@ fn cover(claim: &Text, evidence: &Evidence, near: &[usize]) -> (f32, Vec<usize>)
             recall(&content, |word| chosen.iter().chain([&added]).any(|&at| evidence.sentences[at].text.holds(word)))
         };
         // The first of equals, so that the order of retrieval decides.
-        let best = near.iter().filter(|at| !chosen.contains(at)).map(|&at| (with(at), at)).reduce(|a, b| if b.0 > a.0 { b } else { a });
+        let best = near
+            .iter()
+            .filter(|at| !chosen.contains(at))
+            .map(|&at| (with(at), at))
+            .reduce(|a, b| if b.0 > a.0 { b } else { a });
         let Some((held, at)) = best.filter(|&(held, _)| held > share) else { break };
         if chosen.is_empty() || held - share >= GAIN_MIN {
             shown = chosen.len() + 1;
@@ -93,10 +98,14 @@ fn lacks_name(claim: &Text, name: &Name, evidence: &Evidence) -> bool {
 }
 
 fn max_sim(claim: &Text, evidence: &Evidence, near: &[usize]) -> Option<f32> {
-    let tokens = claim.tokens.as_ref()?;
-    let weights = token_weights(claim, &evidence.idf)?;
+    mean_best(claim, near.iter().filter_map(|&at| evidence.sentences[at].text.tokens.as_ref()), &evidence.idf)
+}
+
+fn mean_best<'a>(text: &Text, held: impl Iterator<Item = &'a TokenEmbeddings>, idf: &Idf) -> Option<f32> {
+    let tokens = text.tokens.as_ref()?;
+    let weights = token_weights(text, idf)?;
     let mut best = vec![0.0_f32; weights.len()];
-    for held in near.iter().filter_map(|&at| evidence.sentences[at].text.tokens.as_ref()) {
+    for held in held.filter(|held| held.dimensions > 0) {
         for (at, best) in best.iter_mut().enumerate().filter(|(at, _)| weights[*at] > 0.0) {
             let near = held.vectors.chunks_exact(held.dimensions).map(|vector| dot(tokens.vector(at), vector));
             *best = near.fold(*best, f32::max);
@@ -108,7 +117,7 @@ fn max_sim(claim: &Text, evidence: &Evidence, near: &[usize]) -> Option<f32> {
 }
 
 /// The weight of each token: that of the word it belongs to, and 0 for stop words and punctuation.
-pub(super) fn token_weights(text: &Text, idf: &Idf) -> Option<Vec<f32>> {
+fn token_weights(text: &Text, idf: &Idf) -> Option<Vec<f32>> {
     let tokens = text.tokens.as_ref()?;
     let weight = |word: Option<&Word>| word.filter(|word| !word.stop).map_or(0.0, |word| idf.weight(&word.stem));
     let of = |span| text.words.iter().find(|word| word.span.contains(span));

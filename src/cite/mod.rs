@@ -2,13 +2,13 @@
 
 pub mod check;
 pub mod claims;
+mod conflict;
 pub mod draft;
-pub mod conflict;
 pub mod evidence;
 pub mod features;
 pub mod lexical;
 pub mod logistic;
 pub mod names;
 pub mod quantities;
-pub mod verdict;
 mod verbatim;
+pub mod verdict;

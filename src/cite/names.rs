@@ -16,12 +16,78 @@ pub struct Name {
 
 /// Words with a capital that name no thing: months are dates, and the rest opens sentences.
 const NOT_NAMES: &[&str] = &[
-    "january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "monday",
-    "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "according", "additionally", "despite", "following",
-    "although", "since", "later", "early", "late", "unlike", "like", "including", "among", "along", "another", "several", "today",
-    "meanwhile", "currently", "originally", "eventually", "subsequently", "finally", "further", "furthermore", "moreover",
-    "therefore", "similarly", "instead", "yes", "no", "not", "one", "two", "three", "many", "most", "jan", "feb", "mar", "apr",
-    "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "according",
+    "additionally",
+    "despite",
+    "following",
+    "although",
+    "since",
+    "later",
+    "early",
+    "late",
+    "unlike",
+    "like",
+    "including",
+    "among",
+    "along",
+    "another",
+    "several",
+    "today",
+    "meanwhile",
+    "currently",
+    "originally",
+    "eventually",
+    "subsequently",
+    "finally",
+    "further",
+    "furthermore",
+    "moreover",
+    "therefore",
+    "however",
+    "thus",
+    "hence",
+    "overall",
+    "besides",
+    "similarly",
+    "instead",
+    "yes",
+    "no",
+    "not",
+    "one",
+    "two",
+    "three",
+    "many",
+    "most",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "sept",
+    "oct",
+    "nov",
+    "dec",
 ];
 
 /// The names of `text`, whose words are `words`, in order.
@@ -47,7 +113,9 @@ pub fn names(text: &str, words: &[Word]) -> Vec<Name> {
             continue;
         }
         match &mut open {
-            Some(name) if text[name.span.end..word.span.start].chars().all(|c| " -.&\u{a0}\n".contains(c)) && !opens => {
+            Some(name)
+                if text[name.span.end..word.span.start].chars().all(|c| " -.&\u{a0}\n".contains(c)) && !opens =>
+            {
                 name.words.push(word.folded.clone());
                 name.span.end = word.span.end;
                 name.unsure = false;
@@ -86,4 +154,35 @@ pub fn holds_word(word: &str, stem: &str, has: impl Fn(&str) -> bool) -> bool {
 #[must_use]
 pub fn initials(name: &Name) -> Option<String> {
     (name.words.len() > 1).then(|| name.words.iter().filter_map(|word| word.chars().next()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cite::lexical::words;
+
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<String> = names(text, &words(text)).into_iter().map(|name| name.words.join(" ")).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn names_run_over_capitals_and_joining_words() {
+        check("In May the Bank of England lent to Helen Marsh, Leeds.", &["bank england", "helen marsh", "leeds"]);
+        check("The valve X200, the iPhone and UNHCR's staff", &["x200", "iphone", "unhcr"]);
+        check("However, the pump stopped on Monday in 2021.", &[]);
+    }
+
+    #[test]
+    fn a_word_that_opens_a_sentence_is_unsure() {
+        let text = "Researchers met. Then Ann Lee left.";
+        let found = names(text, &words(text));
+        assert_eq!(found.iter().map(|name| name.unsure).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_people_is_borne_out_by_its_land() {
+        assert!(holds_word("american", "american", |word| word == "america"));
+        assert!(!holds_word("austrian", "austrian", |word| word == "australia"));
+    }
 }

@@ -18,7 +18,8 @@ pub(super) fn find(claim: &str, evidence: &Evidence) -> Option<EvidenceSpan> {
         return None;
     }
     for (first, sentence) in evidence.sentences.iter().enumerate() {
-        let run = evidence.sentences[first..].iter().take(SENTENCES_MAX).take_while(|next| next.index == sentence.index);
+        let run =
+            evidence.sentences[first..].iter().take(SENTENCES_MAX).take_while(|next| next.index == sentence.index);
         let mut joined = String::new();
         for last in run {
             if !joined.is_empty() {
@@ -26,7 +27,10 @@ pub(super) fn find(claim: &str, evidence: &Evidence) -> Option<EvidenceSpan> {
             }
             joined.push_str(&plain(&last.text.text));
             if bare(&joined) == wanted {
-                return Some(EvidenceSpan { index: sentence.index, span: ByteSpan::new(sentence.span.start, last.span.end) });
+                return Some(EvidenceSpan {
+                    index: sentence.index,
+                    span: ByteSpan::new(sentence.span.start, last.span.end),
+                });
             }
             if joined.len() > wanted.len() + 1 {
                 break;

@@ -78,7 +78,8 @@ impl VerdictModel {
     #[must_use]
     pub fn shipped() -> &'static Self {
         static SHIPPED: LazyLock<VerdictModel> = LazyLock::new(|| {
-            let model: VerdictModel = toml::from_str(include_str!("verdict_model.toml")).expect("the shipped model is valid");
+            let model: VerdictModel =
+                toml::from_str(include_str!("verdict_model.toml")).expect("the shipped model is valid");
             assert_eq!(model.features, FEATURES, "the shipped model is for these features");
             model
         });
@@ -102,20 +103,65 @@ impl VerdictModel {
 /// Token vectors of the claim and of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) sharpen the score.
 #[must_use]
 pub fn check(claim: &Text, evidence: &Evidence, model: &VerdictModel) -> Checked {
-    if !claim.words.iter().any(|word| !word.stop) {
-        return Checked { verdict: Verdict::Unchecked, method: "none".into(), score: 0.0, evidence: vec![] };
+    let assessed = Assessment::new(claim, evidence);
+    let (verdict, score) = assessed.verdict(model);
+    let method = match &assessed {
+        Assessment::Wordless => "none",
+        Assessment::Verbatim(_) => "verbatim/1",
+        Assessment::Measured { features, .. } => model.score(features).1,
+    };
+    let places = match &assessed {
+        Assessment::Wordless => vec![],
+        Assessment::Verbatim(place) => vec![*place],
+        Assessment::Measured { features, .. } => {
+            let sentences = features.sentences.iter().map(|&at| &evidence.sentences[at]);
+            sentences.map(|sentence| EvidenceSpan { index: sentence.index, span: sentence.span }).collect()
+        }
+    };
+    Checked { verdict, method: method.into(), score, evidence: places }
+}
+
+/// All that the verdict on a claim follows from, apart from the coefficients.
+#[derive(Debug, Clone)]
+pub(crate) enum Assessment {
+    /// The claim has no word with content.
+    Wordless,
+    /// The claim stands there word for word.
+    Verbatim(EvidenceSpan),
+    /// The claim was compared.
+    Measured {
+        /// What it has in common with the evidence.
+        features: Features,
+        /// What a sentence that is nearly the same says differently.
+        at_odds: Option<Conflict>,
+        /// No sentence shares a word with it.
+        nothing_near: bool,
+    },
+}
+
+impl Assessment {
+    pub(crate) fn new(claim: &Text, evidence: &Evidence) -> Self {
+        if !claim.words.iter().any(|word| !word.stop) {
+            return Self::Wordless;
+        }
+        if let Some(place) = verbatim::find(&claim.text, evidence) {
+            return Self::Verbatim(place);
+        }
+        let near = evidence.shortlist(claim, NEAR_MAX);
+        let at_odds = conflict(claim, near.iter().map(|&at| &evidence.sentences[at].text), &evidence.idf);
+        Self::Measured { features: Features::measure(claim, evidence, &near), at_odds, nothing_near: near.is_empty() }
     }
-    if let Some(place) = verbatim::find(&claim.text, evidence) {
-        return Checked { verdict: Verdict::Supported, method: "verbatim/1".into(), score: 1.0, evidence: vec![place] };
+
+    /// The verdict and the probability of support.
+    pub(crate) fn verdict(&self, model: &VerdictModel) -> (Verdict, f32) {
+        match self {
+            Self::Wordless => (Verdict::Unchecked, 0.0),
+            Self::Verbatim(_) => (Verdict::Supported, 1.0),
+            Self::Measured { features, at_odds, nothing_near } => {
+                decide(model.score(features).0, features, *at_odds, *nothing_near)
+            }
+        }
     }
-    let near = evidence.shortlist(claim, NEAR_MAX);
-    let features = Features::measure(claim, evidence, &near);
-    let (score, method) = model.score(&features);
-    let at_odds = conflict(claim, near.iter().map(|&at| &evidence.sentences[at].text), &evidence.idf);
-    let (verdict, score) = decide(score, &features, at_odds, near.is_empty());
-    let places = features.sentences.iter().map(|&at| &evidence.sentences[at]);
-    let evidence = places.map(|sentence| EvidenceSpan { index: sentence.index, span: sentence.span }).collect();
-    Checked { verdict, method: method.into(), score, evidence }
 }
 
 fn decide(score: f32, features: &Features, at_odds: Option<Conflict>, nothing_near: bool) -> (Verdict, f32) {

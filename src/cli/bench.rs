@@ -69,7 +69,8 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
             .collect::<Result<_>>()?,
     };
     let bench = EmbedBench { rounds: options.rounds, singles: SINGLES };
-    let runs = sets.iter().map(|(length, texts)| embed(&embedder, texts, *length, bench)).collect::<Result<Vec<_>>>()?;
+    let runs =
+        sets.iter().map(|(length, texts)| embed(&embedder, texts, *length, bench)).collect::<Result<Vec<_>>>()?;
     if context.json {
         let texts: usize = runs.iter().map(|run| run.texts).sum();
         let tokens: u64 = runs.iter().map(|run| run.tokens).sum();
@@ -161,9 +162,9 @@ fn read_texts(path: &PathBuf) -> Result<Vec<String>> {
         .filter(|(_, line)| !line.trim().is_empty())
         .map(|(index, line)| {
             let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
-            value.and_then(|value| value["text"].as_str().map(str::to_string)).ok_or_else(|| {
-                Error::usage(format!("{} line {}: expected {{\"text\": …}}", path.display(), index + 1))
-            })
+            value
+                .and_then(|value| value["text"].as_str().map(str::to_string))
+                .ok_or_else(|| Error::usage(format!("{} line {}: expected {{\"text\": …}}", path.display(), index + 1)))
         })
         .collect::<Result<Vec<_>>>()?;
     if texts.is_empty() {

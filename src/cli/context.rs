@@ -48,8 +48,8 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(options: &GlobalOptions) -> Result<Self> {
         let folder = std::env::current_dir().map_err(Error::io("find", "the current folder"))?;
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let mut settings = Settings::gather(&folder, options.config.as_deref(), environment)?;
         if let Some(home) = &options.home {
             settings.home = Some(home.clone());

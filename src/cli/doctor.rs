@@ -61,7 +61,9 @@ pub(crate) fn run(context: &Context) -> crate::error::Result<Exit> {
     findings.push(disk(context));
     findings.push(match context.settings.offline {
         true => Finding::ok("network", "offline: no connection is opened"),
-        false => Finding::ok("network", "used only to fetch models and for an LLM server that is named in the settings"),
+        false => {
+            Finding::ok("network", "used only to fetch models and for an LLM server that is named in the settings")
+        }
     });
     let has_problem = findings.iter().any(|finding| finding.state == State::Problem);
     if context.json {
@@ -107,7 +109,8 @@ fn models(context: &Context) -> Vec<Finding> {
             let pull = format!("ibid model pull {name}");
             let needed = *name == context.settings.embed.model;
             let checks = cache::verify(manifest);
-            let wrong = checks.iter().find(|check| !matches!(check.state, cache::FileState::Ok | cache::FileState::Missing));
+            let wrong =
+                checks.iter().find(|check| !matches!(check.state, cache::FileState::Ok | cache::FileState::Missing));
             let missing = checks.iter().any(|check| check.state == cache::FileState::Missing);
             match (wrong, missing, needed) {
                 (Some(check), ..) => {
@@ -115,8 +118,13 @@ fn models(context: &Context) -> Vec<Finding> {
                 }
                 (None, true, true) => Finding::problem("model", format!("{name} is missing"), format!("run: {pull}")),
                 (None, true, false) => {
-                    let use_for = if manifest.kind == ModelKind::Llm { "a local language model" } else { "an embedder" };
-                    Finding::note("model", format!("{name} is not fetched ({use_for}, optional)"), format!("run: {pull}"))
+                    let use_for =
+                        if manifest.kind == ModelKind::Llm { "a local language model" } else { "an embedder" };
+                    Finding::note(
+                        "model",
+                        format!("{name} is not fetched ({use_for}, optional)"),
+                        format!("run: {pull}"),
+                    )
                 }
                 (None, false, _) => Finding::ok("model", format!("{name} is here and its bytes are right")),
             }
@@ -128,7 +136,8 @@ fn index(context: &Context, damaged: &mut bool) -> Finding {
     let opened = manifest::find(&context.settings.embed.model, None)
         .and_then(|manifest| Index::open(&context.settings, &manifest, Opening::Existing))
         .and_then(|index| {
-            let (points, chunks, wrong) = (index.store.info()?.points as u64, index.database.chunk_count()?, index.database.check()?);
+            let (points, chunks, wrong) =
+                (index.store.info()?.points as u64, index.database.chunk_count()?, index.database.check()?);
             Ok((index, points, chunks, wrong))
         });
     match opened {

@@ -1,4 +1,5 @@
 //! The command line: options as typed, one call into the library each, and the exit code.
+
 mod ask;
 mod bench;
 mod context;
@@ -50,9 +51,14 @@ impl Exit {
 
 /// Answers from your own documents, every sentence with a source that is checked.
 #[derive(Debug, Parser)]
-#[command(name = "ibid", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "ibid",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Exit codes: 0 done · 1 nothing found, or not in the documents · 2 usage or other error · 3 problems in some files ·
-4 model server unreachable · 5 limit or disk exhausted · 6 index damaged · 130 interrupted")]
+4 model server unreachable · 5 limit or disk exhausted · 6 index damaged · 130 interrupted"
+)]
 struct Cli {
     #[command(flatten)]
     global: GlobalOptions,

@@ -75,7 +75,8 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// C0 and C1 controls, and the marks that change the direction of text.
 fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
 }
 
 /// Writes `text` to stdout. A reader that has gone away is no error: `ibid … | head` is fine.
@@ -118,7 +119,8 @@ pub(crate) fn note(text: &str) {
 /// The path as a person in the current folder would write it.
 pub(crate) fn shown_path(path: &str) -> String {
     let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
-    let short = here.as_deref().and_then(|here| Path::new(path).strip_prefix(here).ok()).map(|path| path.display().to_string());
+    let short =
+        here.as_deref().and_then(|here| Path::new(path).strip_prefix(here).ok()).map(|path| path.display().to_string());
     one_line(&short.filter(|short| !short.is_empty()).unwrap_or_else(|| path.to_string()))
 }
 

@@ -10,7 +10,7 @@ use crate::cite::check::encode;
 use crate::cite::evidence::{Evidence, Text};
 use crate::cite::features::{FEATURES, Features};
 use crate::cite::logistic::Logistic;
-use crate::cite::verdict::{NEAR_MAX, SUPPORTED_MIN, Verdict, VerdictModel, check};
+use crate::cite::verdict::{Assessment, NEAR_MAX, SUPPORTED_MIN, Verdict, VerdictModel};
 use crate::error::{Error, Result};
 use crate::inference::embedder::Embedder;
 use crate::random::Random;
@@ -92,12 +92,13 @@ struct Meta {
 
 /// A pair with all that is needed to score it.
 struct Pair {
+    claim: usize,
     article: usize,
     supported: bool,
     features: Vec<f64>,
     swapped: Vec<f64>,
-    verdict: Verdict,
-    swapped_verdict: Verdict,
+    assessed: Assessment,
+    swapped_assessed: Assessment,
 }
 
 /// Measures the check on the WiCE folder `dataset`; the verdicts are those of `model`. Blocks.
@@ -105,7 +106,7 @@ struct Pair {
 /// # Errors
 /// [`Error::Io`] or [`Error::Usage`] when the file is missing or not as WiCE has it, and the encoder's own.
 pub fn evaluate_claims(dataset: &Path, embedder: &Embedder, model: &VerdictModel) -> Result<ClaimsReport> {
-    Ok(report(&measure(&read(dataset)?, embedder, model)?, model))
+    Ok(report(&measure(&read(dataset)?, embedder)?, model))
 }
 
 /// Fits the coefficients on the whole of `dataset` and measures them; gives the text of a model file, whose comments tell
@@ -114,25 +115,27 @@ pub fn evaluate_claims(dataset: &Path, embedder: &Embedder, model: &VerdictModel
 /// # Errors
 /// As [`evaluate_claims`].
 pub fn fit_claims(dataset: &Path, embedder: &Embedder, command: &str, date: &str) -> Result<String> {
-    let records = read(dataset)?;
-    let pairs = measure(&records, embedder, VerdictModel::shipped())?;
+    let pairs = measure(&read(dataset)?, embedder)?;
     let all: Vec<&Pair> = pairs.iter().collect();
     let model = VerdictModel {
         features: FEATURES.iter().map(ToString::to_string).collect(),
         maxsim: fit(&all, FEATURES.len()),
         lexical: fit(&all, FEATURES.len() - 1),
     };
-    // The verdicts were those of the coefficients there were before.
-    let report = report(&measure(&records, embedder, &model)?, &model);
-    Ok(model_file(&model, &report, command, date))
+    Ok(model_file(&model, &report(&pairs, &model), command, date))
 }
 
 fn model_file(model: &VerdictModel, report: &ClaimsReport, command: &str, date: &str) -> String {
-    let mut text = String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
+    let mut text =
+        String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
     let _ = writeln!(text, "# Data: WiCE (Kamoi et al., EMNLP 2023), split dev, {FILE}:");
-    let _ = writeln!(text, "# {} claims, {} pairs, {} of them supported.", report.claims, report.pairs, report.supported);
+    let _ =
+        writeln!(text, "# {} claims, {} pairs, {} of them supported.", report.claims, report.pairs, report.supported);
     let _ = writeln!(text, "# Command: {command}\n# Date: {date}");
-    let _ = writeln!(text, "# Cross-validated by article, {FOLDS} folds, {ROUNDS} rounds (not on the pairs that were fitted):");
+    let _ = writeln!(
+        text,
+        "# Cross-validated by article, {FOLDS} folds, {ROUNDS} rounds (not on the pairs that were fitted):"
+    );
     let _ = writeln!(
         text,
         "# AUROC {:.3} (95% interval {:.3} to {:.3}), balanced accuracy {:.3}; without token vectors AUROC {:.3}.",
@@ -162,7 +165,9 @@ fn read(dataset: &Path) -> Result<Vec<Record>> {
     };
     let records: Vec<Record> =
         text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect::<Result<_>>()?;
-    if records.iter().any(|record| record.label == "supported") && records.iter().any(|record| record.label != "supported") {
+    if records.iter().any(|record| record.label == "supported")
+        && records.iter().any(|record| record.label != "supported")
+    {
         Ok(records)
     } else {
         Err(Error::usage(format!("{} needs claims that are supported and claims that are not", path.display())))
@@ -170,15 +175,17 @@ fn read(dataset: &Path) -> Result<Vec<Record>> {
 }
 
 /// The features and verdicts of all pairs, and of the same claims with another article's evidence.
-fn measure(records: &[Record], embedder: &Embedder, model: &VerdictModel) -> Result<Vec<Pair>> {
+fn measure(records: &[Record], embedder: &Embedder) -> Result<Vec<Pair>> {
     let mut articles: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut claims: BTreeMap<&str, usize> = BTreeMap::new();
     let evidence = |record: &Record| {
         // Blank lines keep each given sentence a sentence of its own.
         Evidence::new(&[&record.evidence.join("\n\n")])
     };
     let mut pairs = Vec::with_capacity(records.len());
     for (at, record) in records.iter().enumerate() {
-        let count = articles.len();
+        let (count, claim_count) = (articles.len(), claims.len());
+        let claim_number = *claims.entry(&record.claim).or_insert(claim_count);
         let article = *articles.entry(&record.meta.claim_title).or_insert(count);
         let others = (1..records.len()).map(|step| &records[(at + records.len() / 2 + step) % records.len()]);
         let other = others.into_iter().find(|other| other.meta.claim_title != record.meta.claim_title);
@@ -190,12 +197,13 @@ fn measure(records: &[Record], embedder: &Embedder, model: &VerdictModel) -> Res
             Features::measure(&claim[0], evidence, &evidence.shortlist(&claim[0], NEAR_MAX)).values()
         };
         pairs.push(Pair {
+            claim: claim_number,
             article,
             supported: record.label == "supported",
             features: features(&own),
             swapped: features(&swapped),
-            verdict: check(&claim[0], &own, model).verdict,
-            swapped_verdict: check(&claim[0], &swapped, model).verdict,
+            assessed: Assessment::new(&claim[0], &own),
+            swapped_assessed: Assessment::new(&claim[0], &swapped),
         });
     }
     Ok(pairs)
@@ -209,12 +217,13 @@ fn report(pairs: &[Pair], model: &VerdictModel) -> ClaimsReport {
     let scores: Vec<f64> = (0..pairs.len()).map(|at| mean(&|round| round.full[at])).collect();
     let (auroc_low, auroc_high) = interval(pairs, &scores, &mut random);
     let shipped: Vec<f64> = pairs.iter().map(|pair| model.maxsim.decide(&pair.features)).collect();
-    let said: Vec<&Pair> = pairs.iter().filter(|pair| pair.verdict == Verdict::Supported).collect();
+    let says_supported = |assessed: &Assessment| assessed.verdict(model).0 == Verdict::Supported;
+    let said: Vec<&Pair> = pairs.iter().filter(|pair| says_supported(&pair.assessed)).collect();
     let right = said.iter().filter(|pair| pair.supported).count() as f64;
     let supported = labels.iter().filter(|&&label| label).count();
-    let false_alarms = pairs.iter().filter(|pair| pair.swapped_verdict == Verdict::Supported).count();
+    let false_alarms = pairs.iter().filter(|pair| says_supported(&pair.swapped_assessed)).count();
     ClaimsReport {
-        claims: pairs.chunk_by(|a, b| a.article == b.article).count(),
+        claims: pairs.iter().map(|pair| pair.claim).max().map_or(0, |last| last + 1),
         pairs: pairs.len(),
         supported,
         auroc: mean(&|round| auroc(&round.full, &labels)),
@@ -246,8 +255,12 @@ fn cross_validate(pairs: &[Pair], random: &mut Random) -> Round {
     }
     let mut fold = vec![0; articles];
     order.iter().enumerate().for_each(|(at, &article)| fold[article] = at % FOLDS);
-    let mut round =
-        Round { full: vec![0.0; pairs.len()], lexical: vec![0.0; pairs.len()], swapped: vec![0.0; pairs.len()], balanced_accuracy: 0.0 };
+    let mut round = Round {
+        full: vec![0.0; pairs.len()],
+        lexical: vec![0.0; pairs.len()],
+        swapped: vec![0.0; pairs.len()],
+        balanced_accuracy: 0.0,
+    };
     let mut said = vec![false; pairs.len()];
     for part in 0..FOLDS {
         let seen: Vec<&Pair> = pairs.iter().filter(|pair| fold[pair.article] != part).collect();
@@ -303,7 +316,7 @@ pub fn auroc(scores: &[f64], labels: &[bool]) -> f64 {
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let (mut ranks, mut before) = (0.0, 0.0);
     for tied in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
-        let rank = before + (tied.len() as f64 + 1.0) / 2.0;
+        let rank = before + f64::midpoint(tied.len() as f64, 1.0);
         ranks += rank * tied.iter().filter(|&&at| labels[at]).count() as f64;
         before += tied.len() as f64;
     }

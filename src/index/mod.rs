@@ -169,15 +169,10 @@ pub fn sync(
                 Writer::new(services.store, services.database, settings, progress, services.now.clone(), report);
             // The gone go first: under a full disk that frees room.
             writer.remove(&plan.removed)?;
-            let run = pipeline::run(
-                &plan.pending,
-                services.embedder,
-                settings,
-                services.identity,
-                stop,
-                &cost,
-                |event| writer.write(event),
-            );
+            let run =
+                pipeline::run(&plan.pending, services.embedder, settings, services.identity, stop, &cost, |event| {
+                    writer.write(event)
+                });
             // What is finished is kept, whatever ended the run.
             let finished = writer.finish();
             run.and(finished)?;
@@ -227,8 +222,7 @@ pub fn remove(paths: &[PathBuf], services: &mut Services<'_>, settings: &IndexSe
     recover(services.store, services.database)?;
     let report = IndexReport::default();
     let quiet = |_: Progress<'_>| {};
-    let mut writer =
-        Writer::new(services.store, services.database, settings, &quiet, services.now.clone(), report);
+    let mut writer = Writer::new(services.store, services.database, settings, &quiet, services.now.clone(), report);
     writer.remove(&removed)?;
     Ok(removed.len() as u64)
 }
@@ -283,12 +277,7 @@ struct Plan {
 }
 
 /// Sorts what the walk found into unchanged, to be looked into, and gone.
-fn plan(
-    walked: &Walked,
-    gone_roots: &[String],
-    known: &BTreeMap<String, FileRow>,
-    report: &mut IndexReport,
-) -> Plan {
+fn plan(walked: &Walked, gone_roots: &[String], known: &BTreeMap<String, FileRow>, report: &mut IndexReport) -> Plan {
     let mut seen = std::collections::HashSet::new();
     let mut pending = Vec::new();
     for found in &walked.files {

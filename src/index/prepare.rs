@@ -10,9 +10,9 @@ use crate::chunk::{Chunk, ChunkSettings, chunk};
 use crate::database::Terms;
 use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
+use crate::inference::embedder::{Embedder, Input, Role};
 use crate::ingest::{self, ReadSettings, Source};
 use crate::label::label;
-use crate::inference::embedder::{Embedder, Input, Role};
 
 /// A chunk with the model's input for it.
 #[derive(Debug, Clone)]

@@ -11,9 +11,9 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::bert::{Bert, BertConfig};
+use super::cache::ModelFiles;
 use super::device::{self, DeviceChoice, OpenedDevice};
 use super::manifest::{Manifest, Pooling};
-use super::cache::ModelFiles;
 use super::tokenizer::{Tokenizer, Tokens};
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
@@ -144,7 +144,10 @@ impl ContentTokens {
 
 impl std::fmt::Debug for Embedder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Embedder").field("model", &self.manifest.name).field("device", &self.device.name).finish_non_exhaustive()
+        f.debug_struct("Embedder")
+            .field("model", &self.manifest.name)
+            .field("device", &self.device.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -171,7 +174,16 @@ impl Embedder {
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
         let workers = (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?;
-        Ok(Self { manifest, tokenizer, bert, device, settings, workers, together: pool(threads)?, content: OnceLock::new() })
+        Ok(Self {
+            manifest,
+            tokenizer,
+            bert,
+            device,
+            settings,
+            workers,
+            together: pool(threads)?,
+            content: OnceLock::new(),
+        })
     }
 
     /// The model's manifest.

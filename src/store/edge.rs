@@ -7,9 +7,10 @@ use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 use qdrant_edge::external::ordered_float::NotNan;
 use qdrant_edge::{
     Condition, Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams,
-    Filter, HasIdCondition, Memory, Modifier, NamedQuery, OperationError, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum,
-    QueryRequestBuilder, RetrieveRequestBuilder, ScoringQuery, ScrollRequest, SearchParams, SparseVector,
-    UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors, WithPayloadInterface, WithVector,
+    Filter, HasIdCondition, Memory, Modifier, NamedQuery, OperationError, PointId, PointInsertOperations,
+    PointOperations, PointStruct, QueryEnum, QueryRequestBuilder, RetrieveRequestBuilder, ScoringQuery, ScrollRequest,
+    SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors,
+    WithPayloadInterface, WithVector,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -173,7 +174,8 @@ impl EdgeStore {
     /// [`Error::Store`] when the engine fails.
     pub fn score_dense(&self, query: &[f32], ids: &[Uuid]) -> Result<Vec<Scored>> {
         let vectors = self.vectors(ids)?;
-        let scored = ids.iter().zip(vectors).filter_map(|(&id, vector)| Some(Scored { id, score: dot(query, &vector?) }));
+        let scored =
+            ids.iter().zip(vectors).filter_map(|(&id, vector)| Some(Scored { id, score: dot(query, &vector?) }));
         Ok(scored.collect())
     }
 
