@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn headings_and_questions_are_no_answers() {
-        let ten = DraftSettings { sentences_max: 10, further_min: 0.0 };
+        let ten = DraftSettings { sentences_max: 10, further_min: 0.0, answerable_min: 0.0 };
         let (_, sentences) = answer("What are the rates for a hotel, a night, on travel?", &ten);
         assert!(!sentences.contains(&"Travel") && !sentences.contains(&"Hotel, a night"), "{sentences:?}");
     }
