@@ -240,13 +240,11 @@ pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
 /// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`] and [`Error::Io`] as [`all`].
 pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
     let mut manifests = all(extra_dir)?;
-    match manifests.iter().position(|manifest| manifest.name == name) {
-        Some(index) => Ok(manifests.swap_remove(index)),
-        None => {
-            let known = manifests.iter().map(|manifest| manifest.name.as_str()).collect::<Vec<_>>().join(", ");
-            Err(Error::ModelUnknown { name: name.to_owned(), known })
-        }
+    if let Some(index) = manifests.iter().position(|manifest| manifest.name == name) {
+        return Ok(manifests.swap_remove(index));
     }
+    let known = manifests.iter().map(|manifest| manifest.name.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Error::ModelUnknown { name: name.to_owned(), known })
 }
 
 #[cfg(test)]

