@@ -1,6 +1,7 @@
 //! What comes back: hits, claims with their verdicts and citations, and the answer, in the form that scripts read.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::cite::verdict::Verdict;
 use crate::document::ByteSpan;
@@ -8,6 +9,8 @@ use crate::document::ByteSpan;
 /// A passage found for a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hit {
+    /// Id of the passage in the index.
+    pub chunk: Uuid,
     /// 1 for the best.
     pub rank: usize,
     /// Fused relevance, 0 to 1; higher is better, comparable within one query only.

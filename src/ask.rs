@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
 use crate::cite::check::check_claims;
 use crate::cite::claims::split_claims;
-use crate::cite::draft::{DraftSettings, Passage, draft};
+use crate::cite::draft::{Considered, DraftSettings, Passage, draft};
 use crate::cite::evidence::{Evidence, Text};
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
 use crate::document::ByteSpan;
@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::inference::embedder::Embedder;
 use crate::inference::llm::{GenerateRequest, LanguageModel, LlmSettings, Message, Role};
 use crate::label::file_words;
-use crate::retrieve::Searcher;
+use crate::retrieve::{Found, Searcher};
 
 /// Who drafts where the command line does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,8 @@ pub struct Drafted {
     pub usage: Usage,
     /// How likely the passages hold an answer at all, 0 to 1, where that was judged.
     pub answerable: Option<f32>,
+    /// The sentences that were looked at to extract some, best first.
+    pub considered: Vec<Considered>,
 }
 
 /// An answer with all that led to it.
@@ -127,12 +129,22 @@ pub fn ask(
         lap = Instant::now();
     };
     let embedder = searcher.embedder();
-    let hits = searcher.search(question, settings.passages)?.hits;
+    let Found { hits, query, .. } = searcher.search(question, settings.passages)?;
     time("retrieve");
     let drafted = match model {
         _ if hits.is_empty() => Drafted { by: drafter(model.map(|(model, _)| model)), ..Drafted::default() },
         Some((model, llm)) => draft_with_model(question, &hits, model, llm, on_text)?,
-        None => draft_by_extracting(question, &hits, &settings.extract),
+        None => {
+            let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+            let evidence = Evidence::new(&texts);
+            let places: Vec<_> =
+                evidence.sentences.iter().map(|sentence| (sentence.index, sentence.span)).collect();
+            let similarities = match &query {
+                Some(query) => searcher.sentence_similarities(query, &hits, &places)?,
+                None => vec![0.0; places.len()],
+            };
+            draft_by_extracting(question, &hits, &evidence, &similarities, &settings.extract)
+        }
     };
     time("draft");
     let checked = verify(&drafted, &hits, embedder)?;
@@ -158,15 +170,20 @@ fn drafter(model: Option<&dyn LanguageModel>) -> String {
 }
 
 /// The sentences of the hits that answer the question, in an order that reads well; none when the hits are not likely to
-/// hold the answer.
+/// hold the answer. `similarities` are those of the sentences of `evidence`, which holds the texts of the hits.
 #[must_use]
-pub fn draft_by_extracting(question: &str, hits: &[Hit], settings: &DraftSettings) -> Drafted {
-    let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+pub fn draft_by_extracting(
+    question: &str,
+    hits: &[Hit],
+    evidence: &Evidence,
+    similarities: &[f32],
+    settings: &DraftSettings,
+) -> Drafted {
     let labels: Vec<String> = hits.iter().map(label).collect();
     let passages: Vec<Passage<'_>> =
         hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score }).collect();
-    let chosen = draft(&Text::new(question), &passages, &Evidence::new(&texts), settings);
-    let mut drafted = Drafted { by: drafter(None), answerable: Some(chosen.answerable), ..Drafted::default() };
+    let chosen = draft(&Text::new(question), &passages, evidence, similarities, settings);
+    let mut drafted = Drafted { by: drafter(None), answerable: Some(chosen.answerable), considered: chosen.considered, ..Drafted::default() };
     if chosen.answerable < settings.answerable_min {
         return drafted;
     }
@@ -215,7 +232,8 @@ pub fn draft_with_model(
     };
     let text = if generated.text.contains(NO_ANSWER) { String::new() } else { generated.text };
     let claims = split_claims(&text).into_iter().map(|claim| claim.span).collect();
-    Ok(Drafted { text, claims, by: drafter(Some(model)), prompt: Some(told.join("\n\n")), usage, answerable: None })
+    let by = drafter(Some(model));
+    Ok(Drafted { text, claims, by, prompt: Some(told.join("\n\n")), usage, ..Drafted::default() })
 }
 
 /// The conversation that asks for an answer. The passages are data: they stand apart, and the rules say so.
@@ -360,6 +378,7 @@ mod tests {
 
     fn hit(path: &str, start: usize, text: &str) -> Hit {
         Hit {
+            chunk: uuid::Uuid::nil(),
             rank: 1,
             score: 1.0,
             path: path.into(),

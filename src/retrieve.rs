@@ -11,10 +11,11 @@ use uuid::Uuid;
 use crate::answer::{Hit, Scores};
 use crate::config::Settings;
 use crate::database::Database;
+use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Role, Want};
 use crate::label::terms;
-use crate::late_interaction::QueryTokens;
+use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::services::{Index, Opening, open_embedder};
 use crate::store::{EdgeStore, Scored};
 
@@ -85,6 +86,8 @@ pub struct Ranked {
 pub struct Found {
     /// Best first.
     pub hits: Vec<Hit>,
+    /// The query as it was searched; none when it has no token.
+    pub query: Option<Query>,
     /// Milliseconds from query to hits.
     pub took_ms: f64,
 }
@@ -118,8 +121,9 @@ impl Searcher {
     /// What model, store or database report.
     pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
         let started = Instant::now();
-        let parts = Parts { store: &self.index.store, database: &self.index.database, embedder: &self.embedder };
-        let mut ranked = rank(query, parts, &self.settings)?;
+        let parts = Parts { store: &self.index.store, database: &self.index.database };
+        let Some(query) = Query::prepare(query, &self.embedder, parts.database)? else { return Ok(Found::default()) };
+        let mut ranked = rank(&query, parts, &self.settings)?;
         ranked.truncate(top_k);
         let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
         let mut payloads: HashMap<Uuid, _> = self.index.store.fetch(&ids)?.into_iter().collect();
@@ -133,6 +137,7 @@ impl Searcher {
                 });
             };
             hits.push(Hit {
+                chunk: id,
                 rank: hits.len() + 1,
                 score,
                 path: payload.path,
@@ -146,7 +151,38 @@ impl Searcher {
                 scores,
             });
         }
-        Ok(Found { hits, took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+    }
+
+    /// How near each sentence is to the query, as the rerank measures passages: from the stored token vectors, which know
+    /// the sentence's surroundings, so that nothing is encoded. `sentences` are numbers of hits and spans in their texts.
+    ///
+    /// # Errors
+    /// What tokenizer or database report.
+    pub fn sentence_similarities(
+        &self,
+        query: &Query,
+        hits: &[Hit],
+        sentences: &[(usize, ByteSpan)],
+    ) -> Result<Vec<f32>> {
+        let packed = self.index.database.codes(&hits.iter().map(|hit| hit.chunk).collect::<Vec<_>>())?;
+        let content = self.embedder.content_tokens();
+        let bytes = packed_bytes(self.embedder.dimensions());
+        let mut kept = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let tokens = self.embedder.tokenizer().encode(&hit.text)?;
+            let pairs = tokens.ids.iter().zip(&tokens.spans);
+            kept.push(pairs.filter(|(id, _)| content.contains(**id)).map(|(_, span)| span.start).collect::<Vec<_>>());
+        }
+        let similarity = |&(hit, span): &(usize, ByteSpan)| {
+            let codes = packed.get(&hits[hit].chunk).map_or(&[][..], Vec::as_slice);
+            let starts = &kept[hit];
+            let from = starts.partition_point(|start| *start < span.start);
+            let to = starts.partition_point(|start| *start < span.end);
+            // Tokens that were cut from the model's input have no vectors.
+            codes.get(from * bytes..(to * bytes).min(codes.len())).map_or(0.0, |own| query.tokens.max_sim(own))
+        };
+        Ok(sentences.iter().map(similarity).collect())
     }
 
     /// The embedder.
@@ -180,32 +216,51 @@ pub struct Parts<'a> {
     pub store: &'a EdgeStore,
     /// Token counts, packed token vectors, labels.
     pub database: &'a Database,
-    /// The model.
-    pub embedder: &'a Embedder,
+}
+
+/// A query as the stages need it.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// As asked.
+    pub text: String,
+    /// Its unit vector.
+    pub vector: Vec<f32>,
+    /// Its token vectors, each weighted by how rare its token is among the chunks.
+    pub tokens: QueryTokens,
+}
+
+impl Query {
+    /// Prepares `text`; `None` when it has no token.
+    ///
+    /// # Errors
+    /// What model or database report.
+    pub fn prepare(text: &str, embedder: &Embedder, database: &Database) -> Result<Option<Self>> {
+        let input = embedder.tokenize(text, Role::Query)?;
+        if input.ids.len() <= 2 {
+            return Ok(None);
+        }
+        let encoded = embedder.encode(std::slice::from_ref(&input), Want::VectorAndTokens)?.remove(0);
+        let tokens = query_tokens(&input.ids, &encoded.tokens, embedder, database)?;
+        Ok(Some(Self { text: text.into(), vector: encoded.vector, tokens }))
+    }
 }
 
 /// All candidates for `query`, best first: those of the dense and the lexical search, fused, moved by their documents'
-/// labels, the best of them reranked. None for a query without a token.
+/// labels, the best of them reranked.
 ///
 /// # Errors
-/// What model, store or database report.
-pub fn rank(query: &str, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
-    let Parts { store, database, embedder } = parts;
-    let input = embedder.tokenize(query, Role::Query)?;
-    if input.ids.len() <= 2 {
-        return Ok(Vec::new());
-    }
-    let want = if settings.rerank > 0 { Want::VectorAndTokens } else { Want::Vector };
-    let encoded = embedder.encode(std::slice::from_ref(&input), want)?.remove(0);
-    let dense = store.search_dense(&encoded.vector, settings.candidates)?;
-    let words = store.search_words(query, settings.candidates)?;
+/// What store or database report.
+pub fn rank(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
+    let Parts { store, database } = parts;
+    let dense = store.search_dense(&query.vector, settings.candidates)?;
+    let words = store.search_words(&query.text, settings.candidates)?;
     let mut candidates = gather(dense, words);
     // A point that the manifest does not know is a leftover of an interrupted run.
     let files = database.files_of(&candidates.iter().map(|candidate| candidate.id).collect::<Vec<_>>())?;
     candidates.retain(|candidate| files.contains_key(&candidate.id));
-    complete(&mut candidates, query, &encoded.vector, store)?;
+    complete(&mut candidates, query, store)?;
     fuse(&mut candidates, settings);
-    let labels = label_scores(query, &files, database, settings)?;
+    let labels = label_scores(&query.text, &files, database, settings)?;
     let label_of = |id: Uuid| labels.get(&files[&id]).copied().unwrap_or_default() * settings.label_weight;
     let by_score = |a: &Ranked, b: &Ranked| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id));
     for candidate in &mut candidates {
@@ -215,8 +270,7 @@ pub fn rank(query: &str, parts: Parts<'_>, settings: &RetrieveSettings) -> Resul
     let depth = settings.rerank.min(candidates.len());
     if depth > 0 {
         let (head, tail) = candidates.split_at_mut(depth);
-        let query = query_tokens(&input.ids, &encoded.tokens, embedder, database)?;
-        rerank(head, &query, database, settings)?;
+        rerank(head, &query.tokens, database, settings)?;
         for candidate in head.iter_mut() {
             candidate.score += label_of(candidate.id);
         }
@@ -246,17 +300,17 @@ fn gather(dense: Vec<Scored>, words: Vec<Scored>) -> Vec<Ranked> {
 
 /// Scores what only one of the searches returned with the other one too. A candidate without any of the query's words has
 /// a BM25 of 0.
-fn complete(candidates: &mut [Ranked], query: &str, vector: &[f32], store: &EdgeStore) -> Result<()> {
+fn complete(candidates: &mut [Ranked], query: &Query, store: &EdgeStore) -> Result<()> {
     let missing = |part: fn(&Scores) -> Option<f32>, candidates: &[Ranked]| -> Vec<Uuid> {
         candidates.iter().filter(|candidate| part(&candidate.scores).is_none()).map(|candidate| candidate.id).collect()
     };
     let dense: HashMap<Uuid, f32> = store
-        .score_dense(vector, &missing(|scores| scores.dense, candidates))?
+        .score_dense(&query.vector, &missing(|scores| scores.dense, candidates))?
         .into_iter()
         .map(|scored| (scored.id, scored.score))
         .collect();
     let words: HashMap<Uuid, f32> = store
-        .score_words(query, &missing(|scores| scores.bm25, candidates))?
+        .score_words(&query.text, &missing(|scores| scores.bm25, candidates))?
         .into_iter()
         .map(|scored| (scored.id, scored.score))
         .collect();

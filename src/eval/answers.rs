@@ -31,8 +31,10 @@ pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSet
     let mut right = Vec::new();
     let mut refused = Vec::new();
     let mut notes = Vec::new();
+    let mut items = Vec::new();
     for judged in &judged {
         let asked = ask(&judged.question, "eval", searcher, None, settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        items.push(item(judged, &asked));
         let is_refused = asked.answer.status == AnswerStatus::NotInDocuments;
         if !judged.answerable {
             refused.push(share(is_refused));
@@ -51,7 +53,7 @@ pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSet
         }
     }
     let dataset = questions.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut report = EvalReport { task: "answers", dataset, notes, ..EvalReport::default() };
+    let mut report = EvalReport { task: "answers", dataset, notes, items, ..EvalReport::default() };
     for (name, values) in
         [("quote_found", &found), ("answered", &answered), ("quote_said", &right), ("refused", &refused)]
     {
@@ -83,6 +85,35 @@ fn load(path: &Path) -> Result<Vec<Judged>> {
         .collect()
 }
 
+/// One question with all that the draft's coefficients are fitted on.
+fn item(judged: &Judged, asked: &Asked) -> serde_json::Value {
+    let candidates: Vec<_> = asked
+        .drafted
+        .considered
+        .iter()
+        .map(|considered| {
+            let hit = &asked.hits[considered.passage];
+            let is_right = judged.answerable
+                && hit.path.ends_with(&judged.path)
+                && overlaps(considered.span.of(&hit.text), &judged.quote);
+            serde_json::json!({ "features": considered.features, "right": is_right })
+        })
+        .collect();
+    serde_json::json!({
+        "question": judged.question,
+        "answerable": judged.answerable,
+        "probability": asked.drafted.answerable,
+        "answer": asked.answer.text,
+        "candidates": candidates,
+    })
+}
+
+/// Whether one of the two holds the other, as plain text.
+fn overlaps(text: &str, quote: &str) -> bool {
+    let (text, quote) = (plain(text), plain(quote));
+    text.contains(&quote) || quote.contains(&text)
+}
+
 /// Text as the judgements compare it: single spaces, no column rules.
 fn plain(text: &str) -> String {
     text.replace('|', " ").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -94,10 +125,8 @@ fn holds(hit: &Hit, judged: &Judged) -> bool {
 
 /// Whether the answer's citations hold the quote, or the quote holds one of them, in the judged document.
 fn says(asked: &Asked, judged: &Judged) -> bool {
-    let quote = plain(&judged.quote);
     let cited = asked.answer.claims.iter().flat_map(|claim| &claim.citations);
-    cited.filter(|citation| citation.path.ends_with(&judged.path)).any(|citation| {
-        let cited = plain(&citation.quote);
-        cited.contains(&quote) || quote.contains(&cited)
-    })
+    cited
+        .filter(|citation| citation.path.ends_with(&judged.path))
+        .any(|citation| overlaps(&citation.quote, &judged.quote))
 }

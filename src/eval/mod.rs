@@ -29,6 +29,8 @@ pub struct EvalReport {
     pub seconds: f64,
     /// Things to know about the run, such as texts that were cut.
     pub notes: Vec<String>,
+    /// Single results, where a later step wants them.
+    pub items: Vec<serde_json::Value>,
 }
 
 impl EvalReport {
@@ -46,6 +48,7 @@ impl EvalReport {
             "settings": self.settings,
             "seconds": self.seconds,
             "notes": self.notes,
+            "items": self.items,
         })
     }
 }

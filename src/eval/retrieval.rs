@@ -15,7 +15,7 @@ use crate::document::FileStatus;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::late_interaction::pack;
-use crate::retrieve::{Fusion, Parts, Ranked, RetrieveSettings, rank};
+use crate::retrieve::{Fusion, Parts, Query, Ranked, RetrieveSettings, rank};
 use crate::store::{EdgeStore, NewPoint, Payload, StoreSettings};
 
 /// Passages embedded and stored together.
@@ -52,13 +52,14 @@ pub fn evaluate_retrieval(
     let fingerprint = fingerprint(&judged, embedder, store_settings);
     let place = cache.place(&name, &fingerprint);
     let (store, database, cut_tokens) = open_or_build(&place, &judged, embedder, store_settings, progress)?;
-    let parts = Parts { store: &store, database: &database, embedder };
+    let parts = Parts { store: &store, database: &database };
     let names: HashMap<Uuid, &str> =
         judged.passages.iter().map(|passage| (point_id(&passage.id), passage.id.as_str())).collect();
     let mut stages: BTreeMap<&str, Vec<[f64; 3]>> = BTreeMap::new();
     for (id, query) in &judged.queries {
         let Some(relevant) = judged.relevant.get(id) else { continue };
-        for (stage, ranking) in rankings(query, parts, settings)? {
+        let Some(query) = Query::prepare(query, embedder, &database)? else { continue };
+        for (stage, ranking) in rankings(&query, parts, settings)? {
             let ranking: Vec<&str> = ranking.iter().filter_map(|id| names.get(id).copied()).collect();
             stages.entry(stage).or_default().push([
                 ndcg(&ranking, relevant, 10),
@@ -90,19 +91,17 @@ pub fn evaluate_retrieval(
 
 /// The ranking of each stage; the default one has no name.
 fn rankings(
-    query: &str,
+    query: &Query,
     parts: Parts<'_>,
     settings: &RetrieveSettings,
 ) -> Result<Vec<(&'static str, Vec<Uuid>)>> {
     let ids = |ranked: Vec<Ranked>| ranked.into_iter().map(|ranked| ranked.id).collect::<Vec<_>>();
     let only = |dense_weight| RetrieveSettings { dense_weight, rerank: 0, label_weight: 0.0, ..settings.clone() };
     let by_rank = RetrieveSettings { fusion: Fusion::Ranks, ..only(settings.dense_weight) };
-    let input = parts.embedder.tokenize(query, Role::Query)?;
-    let vector = parts.embedder.encode(&[input], Want::Vector)?.remove(0).vector;
     let depth = settings.candidates.max(100);
     Ok(vec![
-        ("dense", parts.store.search_dense(&vector, depth)?.into_iter().map(|scored| scored.id).collect()),
-        ("bm25", parts.store.search_words(query, depth)?.into_iter().map(|scored| scored.id).collect()),
+        ("dense", parts.store.search_dense(&query.vector, depth)?.into_iter().map(|scored| scored.id).collect()),
+        ("bm25", parts.store.search_words(&query.text, depth)?.into_iter().map(|scored| scored.id).collect()),
         ("ranks", ids(rank(query, parts, &by_rank)?)),
         ("fused", ids(rank(query, parts, &only(settings.dense_weight))?)),
         ("", ids(rank(query, parts, settings)?)),
