@@ -180,8 +180,9 @@ pub fn draft_by_extracting(
     settings: &DraftSettings,
 ) -> Drafted {
     let labels: Vec<String> = hits.iter().map(label).collect();
+    let best = hits.first().map_or(1.0, |hit| hit.score.max(f32::EPSILON));
     let passages: Vec<Passage<'_>> =
-        hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score }).collect();
+        hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score / best }).collect();
     let chosen = draft(&Text::new(question), &passages, evidence, similarities, settings);
     let mut drafted = Drafted { by: drafter(None), answerable: Some(chosen.answerable), considered: chosen.considered, ..Drafted::default() };
     if chosen.answerable < settings.answerable_min {

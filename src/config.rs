@@ -17,7 +17,11 @@ use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
 use crate::ingest::walk::WalkSettings;
 use crate::retrieve::RetrieveSettings;
+use crate::services::OpenSettings;
 use crate::store::StoreSettings;
+
+/// Seconds to wait for another process where nothing else is set: longer than a search, shorter than patience.
+const LOCK_WAIT_S: f64 = 3.0;
 
 /// Every setting there is. The names are those of `ibid.toml`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -81,6 +85,20 @@ impl Settings {
         settings.index.chunk = settings.chunk.clone();
         settings.index.embed = settings.embed.clone();
         Ok(settings)
+    }
+
+    /// What opening the index takes.
+    ///
+    /// # Errors
+    /// As [`Self::home`].
+    pub fn opening(&self) -> Result<OpenSettings> {
+        Ok(OpenSettings {
+            home: self.home()?,
+            lock_wait_s: self.lock_wait_s.unwrap_or(LOCK_WAIT_S),
+            embed: self.embed.clone(),
+            chunk: self.chunk.clone(),
+            store: self.store.clone(),
+        })
     }
 
     /// The data folder.

@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::answer::{Hit, Scores};
-use crate::config::Settings;
 use crate::database::Database;
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Role, Want};
 use crate::label::terms;
 use crate::late_interaction::{QueryTokens, packed_bytes};
-use crate::services::{Index, Opening, open_embedder};
+use crate::services::{Index, OpenSettings, Opening, open_embedder};
 use crate::store::{EdgeStore, Scored};
 
 /// How dense and lexical scores become one.
@@ -105,14 +104,14 @@ impl Searcher {
     ///
     /// # Errors
     /// What opening the model or the index reports.
-    pub fn open(settings: &Settings) -> Result<Self> {
+    pub fn open(settings: &OpenSettings, retrieve: &RetrieveSettings) -> Result<Self> {
         let manifest = crate::inference::manifest::find(&settings.embed.model, None)?;
         let (embedder, index) = std::thread::scope(|scope| {
-            let embedder = scope.spawn(|| open_embedder(settings));
+            let embedder = scope.spawn(|| open_embedder(&settings.embed));
             let index = Index::open(settings, &manifest, Opening::Existing);
             (embedder.join().expect("opening the model does not panic"), index)
         });
-        Ok(Self { index: index?, embedder: embedder?, settings: settings.retrieve.clone() })
+        Ok(Self { index: index?, embedder: embedder?, settings: retrieve.clone() })
     }
 
     /// The `top_k` passages that fit `query` best.

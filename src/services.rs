@@ -6,17 +6,28 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::ChunkSettings;
-use crate::config::Settings;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::inference::cache;
-use crate::inference::embedder::Embedder;
+use crate::inference::embedder::{EmbedSettings, Embedder};
 use crate::inference::manifest::{self, Manifest};
 use crate::late_interaction;
 use crate::store::{EdgeStore, IndexLock, StoreSettings};
 
-/// Seconds to wait for another process where nothing else is set: longer than a search, shorter than patience.
-const LOCK_WAIT_S: f64 = 3.0;
+/// What opening an index and its model takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenSettings {
+    /// The data folder.
+    pub home: PathBuf,
+    /// Seconds to wait for another process that uses the index.
+    pub lock_wait_s: f64,
+    /// The model and where it computes.
+    pub embed: EmbedSettings,
+    /// How documents are split.
+    pub chunk: ChunkSettings,
+    /// How chunks are stored.
+    pub store: StoreSettings,
+}
 
 /// Version of how context is put before a chunk; another one gives other vectors.
 const CONTEXT_VERSION: u32 = 1;
@@ -43,7 +54,7 @@ pub struct Identity {
 impl Identity {
     /// The identity that these settings and this model give.
     #[must_use]
-    pub fn of(settings: &Settings, manifest: &Manifest) -> Self {
+    pub fn of(settings: &OpenSettings, manifest: &Manifest) -> Self {
         Self {
             model: manifest.name.clone(),
             revision: manifest.revision.clone(),
@@ -127,10 +138,10 @@ fn store_path(home: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::ModelUnknown`], [`Error::ModelMissing`] or [`Error::ModelDamaged`], or what opening it reports.
-pub fn open_embedder(settings: &Settings) -> Result<Embedder> {
-    let manifest = manifest::find(&settings.embed.model, None)?;
+pub fn open_embedder(settings: &EmbedSettings) -> Result<Embedder> {
+    let manifest = manifest::find(&settings.model, None)?;
     let files = cache::open(&manifest)?;
-    Embedder::open(manifest, &files, settings.embed.clone())
+    Embedder::open(manifest, &files, settings.clone())
 }
 
 impl Index {
@@ -138,14 +149,14 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::IndexMissing`], [`Error::IndexLocked`], [`Error::IndexMismatch`] or [`Error::IndexDamaged`] by what is found.
-    pub fn open(settings: &Settings, manifest: &Manifest, opening: Opening) -> Result<Self> {
-        let home = settings.home()?;
+    pub fn open(settings: &OpenSettings, manifest: &Manifest, opening: Opening) -> Result<Self> {
+        let home = settings.home.clone();
         let asked = Identity::of(settings, manifest);
         if opening == Opening::Existing && !database_path(&home).exists() {
             return Err(Error::IndexMissing { path: home });
         }
         std::fs::create_dir_all(&home).map_err(Error::io("create the data folder", &home))?;
-        let wait = Duration::from_secs_f64(settings.lock_wait_s.unwrap_or(LOCK_WAIT_S).clamp(0.0, 86_400.0));
+        let wait = Duration::from_secs_f64(settings.lock_wait_s.clamp(0.0, 86_400.0));
         let lock = IndexLock::take(&home, wait)?;
         if opening == Opening::Rebuild {
             clear(&home)?;
@@ -213,7 +224,14 @@ mod tests {
     use super::*;
 
     fn identity() -> Identity {
-        Identity::of(&Settings::default(), &manifest::find("all-minilm-l6-v2", None).unwrap())
+        let settings = OpenSettings {
+            home: PathBuf::from("/nowhere"),
+            lock_wait_s: 0.0,
+            embed: EmbedSettings::default(),
+            chunk: ChunkSettings::default(),
+            store: StoreSettings::default(),
+        };
+        Identity::of(&settings, &manifest::find("all-minilm-l6-v2", None).unwrap())
     }
 
     #[test]

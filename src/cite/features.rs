@@ -1,7 +1,7 @@
 //! A claim and its evidence to the few figures that the score is computed from; knows no coefficients and no verdict.
 
 use super::evidence::{Evidence, Text, recall};
-use super::lexical::{Idf, Word};
+use super::lexical::Word;
 use super::names::{Name, holds_word, initials};
 use super::quantities::agrees;
 use crate::inference::embedder::TokenEmbeddings;
@@ -98,12 +98,20 @@ fn lacks_name(claim: &Text, name: &Name, evidence: &Evidence) -> bool {
 }
 
 fn max_sim(claim: &Text, evidence: &Evidence, near: &[usize]) -> Option<f32> {
-    mean_best(claim, near.iter().filter_map(|&at| evidence.sentences[at].text.tokens.as_ref()), &evidence.idf)
+    let weight = |word: &Word| if word.stop { 0.0 } else { evidence.idf.weight(&word.stem) };
+    mean_best(claim, near.iter().filter_map(|&at| evidence.sentences[at].text.tokens.as_ref()), weight)
 }
 
-fn mean_best<'a>(text: &Text, held: impl Iterator<Item = &'a TokenEmbeddings>, idf: &Idf) -> Option<f32> {
+/// MaxSim as a weighted mean: over the tokens of `text`, the best cosine with any token of `held`, weighted by the word the token
+/// belongs to; punctuation weighs nothing. -1 to 1; `None` where `text` has no token vectors.
+fn mean_best<'a>(
+    text: &Text,
+    held: impl Iterator<Item = &'a TokenEmbeddings>,
+    weight: impl Fn(&Word) -> f32,
+) -> Option<f32> {
     let tokens = text.tokens.as_ref()?;
-    let weights = token_weights(text, idf)?;
+    let of = |span| text.words.iter().find(|word| word.span.contains(span)).map_or(0.0, &weight);
+    let weights: Vec<f32> = tokens.spans.iter().map(|&span| of(span)).collect();
     let mut best = vec![0.0_f32; weights.len()];
     for held in held.filter(|held| held.dimensions > 0) {
         for (at, best) in best.iter_mut().enumerate().filter(|(at, _)| weights[*at] > 0.0) {
@@ -114,12 +122,4 @@ fn mean_best<'a>(text: &Text, held: impl Iterator<Item = &'a TokenEmbeddings>, i
     let total: f32 = weights.iter().sum();
     let found: f32 = weights.iter().zip(&best).map(|(weight, best)| weight * best).sum();
     Some(if total > 0.0 { found / total } else { 0.0 })
-}
-
-/// The weight of each token: that of the word it belongs to, and 0 for stop words and punctuation.
-fn token_weights(text: &Text, idf: &Idf) -> Option<Vec<f32>> {
-    let tokens = text.tokens.as_ref()?;
-    let weight = |word: Option<&Word>| word.filter(|word| !word.stop).map_or(0.0, |word| idf.weight(&word.stem));
-    let of = |span| text.words.iter().find(|word| word.span.contains(span));
-    Some(tokens.spans.iter().map(|&span| weight(of(span))).collect())
 }

@@ -98,8 +98,12 @@ pub fn names(text: &str, words: &[Word]) -> Vec<Name> {
     for (index, word) in words.iter().enumerate() {
         let opens = opens_sentence(text, word.span.start);
         let is_code = is_code(word.span.of(text));
+        // "Fund I", "Plan B"
+        let numeral = word.capital
+            && word.folded.len() == 1
+            && open.as_ref().is_some_and(|name| &text[name.span.end..word.span.start] == " ");
         let capital = word.capital && !NOT_NAMES.contains(&word.folded.as_str()) && word.folded.chars().count() > 1;
-        if !(capital && !word.stop || is_code) {
+        if !(capital && !word.stop || is_code || numeral) {
             let joins = matches!(&*word.folded, "of" | "de" | "the" | "for" | "van" | "von" | "del" | "la" | "al")
                 && words.get(index + 1).is_some_and(|next| next.capital && !next.stop);
             let adjoins = open.as_ref().is_some_and(|name| text[name.span.end..word.span.start].trim().is_empty());

@@ -51,7 +51,7 @@ pub(crate) fn run(options: &AskOptions, context: &Context) -> Result<Exit> {
         }
         None => settings.ask.draft == Drafting::Model,
     };
-    let searcher = Searcher::open(&settings)?;
+    let searcher = Searcher::open(&settings.opening()?, &settings.retrieve)?;
     let device = &searcher.embedder().device().device;
     let surroundings = Surroundings { device, manifests: None, offline: settings.offline };
     let model: Option<Box<dyn LanguageModel>> =

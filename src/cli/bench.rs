@@ -59,7 +59,7 @@ pub(crate) fn run(command: &BenchCommand, context: &Context) -> Result<Exit> {
 const SINGLES: usize = 32;
 
 fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
-    let embedder = open_embedder(&context.settings)?;
+    let embedder = open_embedder(&context.settings.embed)?;
     let sets = match &options.texts {
         Some(path) => vec![(0, read_texts(path)?)],
         None => options
@@ -113,7 +113,7 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
 
 fn bench_search(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let queries = read_texts(&options.queries)?;
-    let searcher = Searcher::open(&context.settings)?;
+    let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
     for query in queries.iter().take(8) {
         searcher.search(query, options.top_k)?;
     }

@@ -134,7 +134,7 @@ fn models(context: &Context) -> Vec<Finding> {
 
 fn index(context: &Context, damaged: &mut bool) -> Finding {
     let opened = manifest::find(&context.settings.embed.model, None)
-        .and_then(|manifest| Index::open(&context.settings, &manifest, Opening::Existing))
+        .and_then(|manifest| Index::open(&context.settings.opening()?, &manifest, Opening::Existing))
         .and_then(|index| {
             let (points, chunks, wrong) =
                 (index.store.info()?.points as u64, index.database.chunk_count()?, index.database.check()?);

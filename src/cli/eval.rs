@@ -58,7 +58,7 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
     let settings = &context.settings;
     let report = match command {
         EvalCommand::Retrieval { dir } => {
-            let embedder = open_embedder(settings)?;
+            let embedder = open_embedder(&settings.embed)?;
             let bar = bar(context);
             let progress = |done: usize, all: usize| {
                 bar.set_length(all as u64);
@@ -70,11 +70,11 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
             bar.finish_and_clear();
             report?
         }
-        EvalCommand::Sts { path } => evaluate_sts(path, &open_embedder(settings)?)?,
+        EvalCommand::Sts { path } => evaluate_sts(path, &open_embedder(&settings.embed)?)?,
         EvalCommand::Claims { dir, fit: None } => claims(dir, context)?,
         EvalCommand::Claims { dir, fit: Some(file) } => return fit(dir, file, context),
-        EvalCommand::Filings { table } => evaluate_filings(table, &Searcher::open(settings)?)?,
-        EvalCommand::Answers { questions } => evaluate_answers(questions, &Searcher::open(settings)?, &settings.ask)?,
+        EvalCommand::Filings { table } => evaluate_filings(table, &Searcher::open(&settings.opening()?, &settings.retrieve)?)?,
+        EvalCommand::Answers { questions } => evaluate_answers(questions, &Searcher::open(&settings.opening()?, &settings.retrieve)?, &settings.ask)?,
     };
     tell(&report, context)?;
     Ok(Exit::Done)
@@ -82,7 +82,7 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
 
 fn claims(dir: &Path, context: &Context) -> Result<EvalReport> {
     let started = Instant::now();
-    let embedder = open_embedder(&context.settings)?;
+    let embedder = open_embedder(&context.settings.embed)?;
     let measured = evaluate_claims(dir, &embedder, VerdictModel::shipped())?;
     let dataset = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut report = EvalReport { task: "claims", dataset, ..EvalReport::default() };
@@ -97,7 +97,7 @@ fn claims(dir: &Path, context: &Context) -> Result<EvalReport> {
 
 /// Writes fitted coefficients; the file is meant to be compiled in.
 fn fit(dir: &Path, file: &Path, context: &Context) -> Result<Exit> {
-    let embedder = open_embedder(&context.settings)?;
+    let embedder = open_embedder(&context.settings.embed)?;
     let command = "ibid eval claims DIR --fit FILE (DIR: the WiCE folder with oracle_chunks_claim_dev.jsonl)";
     let date = now();
     let text = fit_claims(dir, &embedder, command, date.get(..10).unwrap_or(&date))?;

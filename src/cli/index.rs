@@ -28,7 +28,7 @@ pub(crate) struct IndexOptions {
     /// Throw the index away first and make it anew from PATH
     #[arg(long, conflicts_with = "dry_run")]
     rebuild: bool,
-    /// End with exit code 3 when a file was read only in part or a text was cut
+    /// End with exit code 3 also when text was cut to fit the model
     #[arg(long)]
     strict: bool,
     /// Take ignored and hidden files too
@@ -43,9 +43,9 @@ pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
         settings.index.walk.hidden = true;
     }
     context.catch_interrupts()?;
-    let embedder = open_embedder(&settings)?;
+    let embedder = open_embedder(&settings.embed)?;
     let opening = if options.rebuild { Opening::Rebuild } else { Opening::OrCreate };
-    let mut index = Index::open(&settings, embedder.manifest(), opening)?;
+    let mut index = Index::open(&settings.opening()?, embedder.manifest(), opening)?;
     let mode = if options.dry_run { Mode::DryRun } else { Mode::Sync };
     let bar = Bar::new(context);
     let identity = index.identity.line();
@@ -200,8 +200,8 @@ pub(crate) struct RemoveOptions {
 }
 
 pub(crate) fn remove(options: &RemoveOptions, context: &Context) -> Result<Exit> {
-    let embedder = open_embedder(&context.settings)?;
-    let mut index = Index::open(&context.settings, embedder.manifest(), Opening::Existing)?;
+    let embedder = open_embedder(&context.settings.embed)?;
+    let mut index = Index::open(&context.settings.opening()?, embedder.manifest(), Opening::Existing)?;
     let identity = index.identity.line();
     let mut services = Services {
         store: &index.store,

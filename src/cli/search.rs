@@ -23,7 +23,7 @@ pub(crate) struct SearchOptions {
 
 pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let query = given_text(&options.query, "query", context)?;
-    let searcher = Searcher::open(&context.settings)?;
+    let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
     let top_k = options.top_k.unwrap_or(context.settings.retrieve.top_k);
     let found = searcher.search(&query, top_k)?;
     if context.json {

@@ -14,7 +14,7 @@ use crate::services::{Index, Opening};
 
 pub(crate) fn run(context: &Context) -> Result<Exit> {
     let manifest = manifest::find(&context.settings.embed.model, None)?;
-    let index = Index::open(&context.settings, &manifest, Opening::Existing)?;
+    let index = Index::open(&context.settings.opening()?, &manifest, Opening::Existing)?;
     let files = index.database.files()?;
     let info = index.store.info()?;
     let size = folder_bytes(&index.home);
@@ -55,14 +55,10 @@ pub(crate) fn run(context: &Context) -> Result<Exit> {
             index.identity.dimensions
         ),
         format!(
-            "{}  {}, {}, {}",
+            "{}  {}, {}",
             strong("storage  "),
             bytes(size),
-            counted(info.segments as u64, "segment"),
-            match info.indexed_vectors {
-                0 => "scanned (too few chunks for a graph to pay)".to_string(),
-                vectors => format!("{} vectors in a graph", thousands(vectors as u64)),
-            }
+            counted(info.segments as u64, "segment")
         ),
     ];
     if !problems.is_empty() {

@@ -20,7 +20,7 @@ fn vectors_equal_the_reference() {
     let reference: Vec<f32> =
         bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32()).collect();
     assert_eq!(texts.len(), 200);
-    let embedder = open_embedder(&Settings::default()).unwrap();
+    let embedder = open_embedder(&Settings::default().embed).unwrap();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let embedded = embedder.embed(&texts, Role::Passage).unwrap();
     assert!(embedded.cut_tokens > 0, "two of the texts are longer than the model reads");
@@ -34,7 +34,7 @@ fn vectors_equal_the_reference() {
 
 #[test]
 fn batches_do_not_change_a_vector() {
-    let embedder = open_embedder(&Settings::default()).unwrap();
+    let embedder = open_embedder(&Settings::default().embed).unwrap();
     let texts: Vec<String> = (1..40).map(|length| "interest cover ".repeat(length)).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let together = embedder.embed(&texts, Role::Passage).unwrap().vectors;
