@@ -137,8 +137,7 @@ pub fn ask(
         None => {
             let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
             let evidence = Evidence::new(&texts);
-            let places: Vec<_> =
-                evidence.sentences.iter().map(|sentence| (sentence.index, sentence.span)).collect();
+            let places: Vec<_> = evidence.sentences.iter().map(|sentence| (sentence.index, sentence.span)).collect();
             let similarities = match &query {
                 Some(query) => searcher.sentence_similarities(query, &hits, &places)?,
                 None => vec![0.0; places.len()],
@@ -149,11 +148,8 @@ pub fn ask(
     time("draft");
     let checked = verify(&drafted, &hits, embedder)?;
     time("verify");
-    let models = Models {
-        embedder: embedder.manifest().name.clone(),
-        draft: drafted.by.clone(),
-        verifier: VERIFIER.into(),
-    };
+    let models =
+        Models { embedder: embedder.manifest().name.clone(), draft: drafted.by.clone(), verifier: VERIFIER.into() };
     let mut answer = compose(question, &drafted, &checked, &hits, settings);
     answer.run = run.into();
     answer.models = models;
@@ -184,7 +180,12 @@ pub fn draft_by_extracting(
     let passages: Vec<Passage<'_>> =
         hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score / best }).collect();
     let chosen = draft(&Text::new(question), &passages, evidence, similarities, settings);
-    let mut drafted = Drafted { by: drafter(None), answerable: Some(chosen.answerable), considered: chosen.considered, ..Drafted::default() };
+    let mut drafted = Drafted {
+        by: drafter(None),
+        answerable: Some(chosen.answerable),
+        considered: chosen.considered,
+        ..Drafted::default()
+    };
     if chosen.answerable < settings.answerable_min {
         return drafted;
     }
@@ -254,10 +255,7 @@ pub fn prompt(question: &str, hits: &[Hit]) -> Vec<Message> {
         passages.push_str(&hit.text.replace("</passage", "< /passage"));
         passages.push_str("\n</passage>\n\n");
     }
-    vec![
-        Message::new(Role::System, rules),
-        Message::new(Role::User, format!("{passages}Question: {question}")),
-    ]
+    vec![Message::new(Role::System, rules), Message::new(Role::User, format!("{passages}Question: {question}"))]
 }
 
 /// Checks each sentence of the draft against the hits.
@@ -276,13 +274,7 @@ pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder) -> Result<Ve
 /// The answer that the verdicts leave: supported sentences stay, unsupported ones go or are marked, and with nothing left
 /// the documents do not hold the answer.
 #[must_use]
-pub fn compose(
-    question: &str,
-    drafted: &Drafted,
-    checked: &[Checked],
-    hits: &[Hit],
-    settings: &AskSettings,
-) -> Answer {
+pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[Hit], settings: &AskSettings) -> Answer {
     let mut answer = Answer {
         schema: ANSWER_SCHEMA.into(),
         question: question.into(),

@@ -15,7 +15,7 @@ use crate::late_interaction;
 use crate::store::{EdgeStore, IndexLock, StoreSettings};
 
 /// What opening an index and its model takes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct OpenSettings {
     /// The data folder.
     pub home: PathBuf,

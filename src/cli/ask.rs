@@ -87,7 +87,8 @@ fn record(asked: &Asked, started_at: &str, searcher: &Searcher) -> Result<()> {
 }
 
 fn exit(answer: &Answer, strict: bool) -> Exit {
-    let unsupported = !answer.left_out.is_empty() || answer.claims.iter().any(|claim| claim.verdict != Verdict::Supported);
+    let unsupported =
+        !answer.left_out.is_empty() || answer.claims.iter().any(|claim| claim.verdict != Verdict::Supported);
     match answer.status {
         AnswerStatus::NotInDocuments | AnswerStatus::Refused => Exit::NothingFound,
         AnswerStatus::BudgetExceeded => Exit::LimitReached,
@@ -137,14 +138,19 @@ fn told(answer: &Answer) -> String {
         text.push_str(&wrapped(&body.join(" "), width(), ""));
         text.push_str("\n\n");
         for citation in sources(answer) {
-            let head = styled(Stream::Out, Look::Source, &format!("[{}] {}", citation.n, place(&citation.path, citation.page, &[])));
+            let head = styled(
+                Stream::Out,
+                Look::Source,
+                &format!("[{}] {}", citation.n, place(&citation.path, citation.page, &[])),
+            );
             text.push_str(&format!("{head}\n{}\n", wrapped(&quoted(&citation.quote), width(), "    ")));
         }
     }
     if !answer.left_out.is_empty() {
         let count = answer.left_out.len();
         let what = if count == 1 { "sentence of the draft was" } else { "sentences of the draft were" };
-        let line = format!("{count} {what} left out: nothing in the documents supports it (--keep-unsupported shows it)");
+        let line =
+            format!("{count} {what} left out: nothing in the documents supports it (--keep-unsupported shows it)");
         text.push_str(&styled(Stream::Out, Look::Warn, &line));
         text.push('\n');
     }

@@ -65,16 +65,19 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
                 bar.set_position(done as u64);
             };
             let cache = EvalCache::of_user();
-            let report =
-                evaluate_retrieval(dir, &embedder, &settings.store, &settings.retrieve, &cache, &progress);
+            let report = evaluate_retrieval(dir, &embedder, &settings.store, &settings.retrieve, &cache, &progress);
             bar.finish_and_clear();
             report?
         }
         EvalCommand::Sts { path } => evaluate_sts(path, &open_embedder(&settings.embed)?)?,
         EvalCommand::Claims { dir, fit: None } => claims(dir, context)?,
         EvalCommand::Claims { dir, fit: Some(file) } => return fit(dir, file, context),
-        EvalCommand::Filings { table } => evaluate_filings(table, &Searcher::open(&settings.opening()?, &settings.retrieve)?)?,
-        EvalCommand::Answers { questions } => evaluate_answers(questions, &Searcher::open(&settings.opening()?, &settings.retrieve)?, &settings.ask)?,
+        EvalCommand::Filings { table } => {
+            evaluate_filings(table, &Searcher::open(&settings.opening()?, &settings.retrieve)?)?
+        }
+        EvalCommand::Answers { questions } => {
+            evaluate_answers(questions, &Searcher::open(&settings.opening()?, &settings.retrieve)?, &settings.ask)?
+        }
     };
     tell(&report, context)?;
     Ok(Exit::Done)
@@ -113,7 +116,8 @@ fn tell(report: &EvalReport, context: &Context) -> Result<()> {
     let head = format!("{} on {} ({})", report.task, report.dataset, seconds(report.seconds));
     out(&format!("{}\n", styled(Stream::Out, Look::Strong, &one_line(&head))))?;
     for (name, value) in &report.metrics {
-        let interval = report.intervals.get(name).map(|(low, high)| format!("  [{low:.3}, {high:.3}]")).unwrap_or_default();
+        let interval =
+            report.intervals.get(name).map(|(low, high)| format!("  [{low:.3}, {high:.3}]")).unwrap_or_default();
         out(&format!("  {name:<28} {value:>8.4}{interval}\n"))?;
     }
     report.notes.iter().for_each(|line| note(&one_line(line)));

@@ -89,9 +89,11 @@ fn pull_one(manifest: &Manifest, context: &Context) -> Result<()> {
     let shown = !context.quiet && std::io::stderr().is_terminal();
     let bar = if shown { ProgressBar::new(manifest.bytes()) } else { ProgressBar::hidden() };
     bar.set_style(
-        ProgressStyle::with_template("{bar:24} {percent:>3}%  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}")
-            .expect("the template is valid")
-            .progress_chars("━╸─"),
+        ProgressStyle::with_template(
+            "{bar:24} {percent:>3}%  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
+        )
+        .expect("the template is valid")
+        .progress_chars("━╸─"),
     );
     let pulled = pull(manifest, &settings, &mut |progress: Progress| {
         bar.set_length(progress.bytes_total);

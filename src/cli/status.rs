@@ -54,12 +54,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit> {
             index.identity.revision.get(..8).unwrap_or_default(),
             index.identity.dimensions
         ),
-        format!(
-            "{}  {}, {}",
-            strong("storage  "),
-            bytes(size),
-            counted(info.segments as u64, "segment")
-        ),
+        format!("{}  {}, {}", strong("storage  "), bytes(size), counted(info.segments as u64, "segment")),
     ];
     if !problems.is_empty() {
         let text = format!("{} not or not wholly read; see: ibid index PATH", counted(problems.len() as u64, "file"));

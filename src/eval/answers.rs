@@ -33,7 +33,8 @@ pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSet
     let mut notes = Vec::new();
     let mut items = Vec::new();
     for judged in &judged {
-        let asked = ask(&judged.question, "eval", searcher, None, settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let asked =
+            ask(&judged.question, "eval", searcher, None, settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
         items.push(item(judged, &asked));
         let is_refused = asked.answer.status == AnswerStatus::NotInDocuments;
         if !judged.answerable {

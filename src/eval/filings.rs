@@ -60,7 +60,8 @@ pub fn evaluate_filings(table: &Path, searcher: &Searcher) -> Result<EvalReport>
     if unmatched > 0 {
         report.notes.push(format!("{unmatched} questions name no indexed file and were left out"));
     }
-    report.settings = serde_json::json!({ "model": searcher.embedder().manifest().name, "retrieve": searcher.settings() });
+    report.settings =
+        serde_json::json!({ "model": searcher.embedder().manifest().name, "retrieve": searcher.settings() });
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }

@@ -90,11 +90,7 @@ pub fn evaluate_retrieval(
 }
 
 /// The ranking of each stage; the default one has no name.
-fn rankings(
-    query: &Query,
-    parts: Parts<'_>,
-    settings: &RetrieveSettings,
-) -> Result<Vec<(&'static str, Vec<Uuid>)>> {
+fn rankings(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<(&'static str, Vec<Uuid>)>> {
     let ids = |ranked: Vec<Ranked>| ranked.into_iter().map(|ranked| ranked.id).collect::<Vec<_>>();
     let only = |dense_weight| RetrieveSettings { dense_weight, rerank: 0, label_weight: 0.0, ..settings.clone() };
     let by_rank = RetrieveSettings { fusion: Fusion::Ranks, ..only(settings.dense_weight) };
@@ -188,15 +184,9 @@ fn open_or_build(
 }
 
 /// Embeds and stores passages; the tokens that were cut.
-fn store_window(
-    passages: &[Passage],
-    embedder: &Embedder,
-    store: &EdgeStore,
-    database: &mut Database,
-) -> Result<u64> {
+fn store_window(passages: &[Passage], embedder: &Embedder, store: &EdgeStore, database: &mut Database) -> Result<u64> {
     let texts: Vec<String> = passages.iter().map(|passage| format!("{} {}", passage.title, passage.text)).collect();
-    let inputs: Vec<Input> =
-        texts.iter().map(|text| embedder.tokenize(text, Role::Passage)).collect::<Result<_>>()?;
+    let inputs: Vec<Input> = texts.iter().map(|text| embedder.tokenize(text, Role::Passage)).collect::<Result<_>>()?;
     let encoded = embedder.encode(&inputs, Want::VectorAndTokens)?;
     let width = embedder.dimensions();
     let content = embedder.content_tokens();

@@ -30,8 +30,7 @@ pub fn evaluate_sts(path: &Path, embedder: &Embedder) -> Result<EvalReport> {
         sentences.extend([*first, *second]);
     }
     let embedded = embedder.embed(&sentences, Role::Query)?;
-    let cosines: Vec<f64> =
-        embedded.vectors.chunks_exact(2).map(|pair| f64::from(dot(&pair[0], &pair[1]))).collect();
+    let cosines: Vec<f64> = embedded.vectors.chunks_exact(2).map(|pair| f64::from(dot(&pair[0], &pair[1]))).collect();
     let dataset = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let mut report = EvalReport { task: "sts", dataset, ..EvalReport::default() };
     report.metrics.insert("spearman".into(), spearman(&gold, &cosines));

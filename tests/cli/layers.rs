@@ -18,7 +18,8 @@ fn collect(root: &Path, folder: &Path, all: &mut BTreeMap<String, BTreeSet<Strin
             collect(root, &entry, all);
         } else if entry.extension().is_some_and(|extension| extension == "rs") {
             let relative = entry.strip_prefix(root).unwrap();
-            let part = relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string();
+            let part =
+                relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string();
             let text = std::fs::read_to_string(&entry).unwrap();
             let body = text.split("#[cfg(test)]").next().unwrap();
             let named = body.match_indices("crate::").map(|(at, _)| {

@@ -3,9 +3,7 @@
 mod support;
 
 mod ask;
-mod bad_input;
 mod embedding;
 mod index;
 mod layers;
-mod real_data;
 mod search;
