@@ -78,6 +78,7 @@ const LABEL_SHARE: f32 = 0.2;
 /// What a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
+    Money,
     Number,
     Date,
     Name,
@@ -193,9 +194,12 @@ pub fn answer_features(
     let together = recall(&content, |word| near.iter().any(|text| text.holds(word)));
     let kind = match asked(question) {
         Asked::Other => 0.5,
-        Asked::Number => f32::from(u8::from(has_new_quantity(question, &sentence.text, |kind| kind == Kind::Number))),
-        Asked::Date => f32::from(u8::from(has_new_quantity(question, &sentence.text, |kind| kind != Kind::Number))),
-        Asked::Name => f32::from(u8::from(has_new_name(question, &sentence.text))),
+        Asked::Money => {
+            share(has_new_quantity(question, &sentence.text, |held| CURRENCIES.contains(&held.unit.as_str())))
+        }
+        Asked::Number => share(has_new_quantity(question, &sentence.text, |held| held.kind == Kind::Number)),
+        Asked::Date => share(has_new_quantity(question, &sentence.text, |held| held.kind != Kind::Number)),
+        Asked::Name => share(has_new_name(question, &sentence.text)),
     };
     [alone, together, kind, unknown(question, &near), relevance, similarities[at]].map(f64::from)
 }
@@ -231,6 +235,11 @@ const MEASURES: &[&str] = &[
     "many", "much", "long", "old", "often", "soon", "quickly", "big", "large", "high", "full", "far", "tall", "fast",
     "wide",
 ];
+/// Nouns that ask for an amount of money.
+const MONEY: &[&str] =
+    &["price", "revenue", "ebitda", "rent", "salary", "money", "capital", "sales", "turnover", "materiality", "loan"];
+/// Units of money in their normal form.
+const CURRENCIES: &[&str] = &["$", "€", "£", "¥"];
 /// Nouns that ask for a number.
 const NUMBERS: &[&str] = &[
     "percentage",
@@ -258,7 +267,9 @@ fn asked(question: &Text) -> Asked {
     let words: Vec<&str> = question.words.iter().map(|word| word.folded.as_str()).collect();
     let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
     let after_how = words.iter().zip(words.iter().skip(1)).find(|(word, _)| **word == "how").map(|(_, next)| *next);
-    if has(&["when"]) || has(&["what", "which", "by"]) && has(&["year", "date", "day", "month"]) {
+    if has(&["cost", "costs", "costing"]) || has(&["what", "which", "much"]) && has(MONEY) {
+        Asked::Money
+    } else if has(&["when"]) || has(&["what", "which", "by"]) && has(&["year", "date", "day", "month"]) {
         Asked::Date
     } else if after_how.is_some_and(|next| MEASURES.contains(&next)) || has(&["what", "which"]) && has(NUMBERS) {
         Asked::Number
@@ -269,9 +280,13 @@ fn asked(question: &Text) -> Asked {
     }
 }
 
-fn has_new_quantity(question: &Text, text: &Text, wanted: impl Fn(Kind) -> bool) -> bool {
+fn share(is_so: bool) -> f32 {
+    f32::from(u8::from(is_so))
+}
+
+fn has_new_quantity(question: &Text, text: &Text, wanted: impl Fn(&Quantity) -> bool) -> bool {
     let marker = item_marker(&text.text);
-    let mut held = text.quantities.iter().filter(|held| wanted(held.kind) && held.span.start >= marker);
+    let mut held = text.quantities.iter().filter(|held| wanted(held) && held.span.start >= marker);
     held.any(|held| !question.quantities.iter().any(|asked| agrees(asked, held)))
 }
 
@@ -296,13 +311,14 @@ fn unknown(question: &Text, texts: &[&Text]) -> f32 {
     (lost_names + lost) as f32 / ((names.len() + question.quantities.len()) as f32).max(1.0)
 }
 
-/// Whether `sentence` holds words of the question that the chosen ones lack.
+/// Whether `sentence` says something of the question, or a figure, that the chosen ones do not.
 fn adds(question: &Text, chosen: &[&Sentence], sentence: &Sentence, evidence: &Evidence) -> bool {
-    !chosen.iter().any(|other| other.text.text == sentence.text.text)
-        && question
-            .content(&evidence.idf)
-            .iter()
-            .any(|(word, _)| sentence.text.holds(word) && !chosen.iter().any(|other| other.text.holds(word)))
+    let is_new = |word: &Word| sentence.text.holds(word) && !chosen.iter().any(|other| other.text.holds(word));
+    let new_word = question.content(&evidence.idf).iter().any(|(word, _)| is_new(word));
+    let held =
+        |figure: &Quantity| chosen.iter().any(|other| other.text.quantities.iter().any(|held| agrees(figure, held)));
+    let new_figure = sentence.text.quantities.iter().any(|figure| figure.kind == Kind::Number && !held(figure));
+    !chosen.iter().any(|other| other.text.text == sentence.text.text) && (new_word || new_figure)
 }
 
 #[cfg(test)]

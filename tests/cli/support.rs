@@ -8,12 +8,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The project's folder.
-pub fn project() -> PathBuf {
+pub(crate) fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Third-party data for measurements, where it is at hand; says so where it is not.
-pub fn test_data(part: &str) -> Option<PathBuf> {
+pub(crate) fn test_data(part: &str) -> Option<PathBuf> {
     let root = std::env::var_os("IBID_TEST_DATA").map_or_else(|| project().join("../shared/data"), PathBuf::from);
     let path = root.join(part);
     if path.exists() {
@@ -24,17 +24,17 @@ pub fn test_data(part: &str) -> Option<PathBuf> {
 }
 
 /// A data folder that is gone when the test ends.
-pub struct Home {
-    pub folder: TempDir,
+pub(crate) struct Home {
+    pub(crate) folder: TempDir,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// The binary with this home, and nothing of the user's own settings.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ibid"));
         command
             .env("IBID_HOME", self.folder.path().join("home"))
@@ -44,11 +44,11 @@ impl Home {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.command().args(arguments).output().unwrap())
     }
 
-    pub fn json(&self, arguments: &[&str]) -> (i32, Value) {
+    pub(crate) fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let outcome = self.run(&[arguments, &["--json"]].concat());
         let value = serde_json::from_str(&outcome.stdout)
             .unwrap_or_else(|error| panic!("{error}: stdout {:?}, stderr {:?}", outcome.stdout, outcome.stderr));
@@ -56,14 +56,14 @@ impl Home {
     }
 }
 
-pub struct Outcome {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -73,7 +73,7 @@ impl Outcome {
 }
 
 /// A home with the sample documents in its index, made once for all tests that only read.
-pub fn corpora() -> &'static Home {
+pub(crate) fn corpora() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
         let home = Home::new();
@@ -84,7 +84,7 @@ pub fn corpora() -> &'static Home {
 }
 
 /// Writes a file below `folder`, making folders as needed.
-pub fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, content).unwrap();
