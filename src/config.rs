@@ -176,6 +176,13 @@ fn overlay(table: &mut Table, name: &str, value: &str) -> Result<()> {
             // A value is TOML where it reads as such (numbers, booleans), else a string.
             let typed = toml::from_str::<Table>(&format!("v = {value}")).ok().and_then(|mut table| table.remove("v"));
             let typed = typed.unwrap_or_else(|| Value::String(value.into()));
+            let alone =
+                Table::from_iter([(section.into(), Value::Table(Table::from_iter([(key.into(), typed.clone())])))]);
+            // Tried alone, so that an error names the variable.
+            if let Err(error) = Value::Table(alone).try_into::<Settings>() {
+                let reason = error.message().to_string();
+                return Err(Error::Setting { name: name.into(), value: value.into(), reason });
+            }
             let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(section) = section {
                 section.insert(key.into(), typed);
@@ -217,6 +224,10 @@ mod tests {
         std::fs::write(&file, "[chunk]\ntoken_max = 100\n").unwrap();
         let error = Settings::gather(folder.path(), None, []).unwrap_err();
         assert!(error.to_string().contains("ibid.toml"), "{error}");
+        std::fs::remove_file(&file).unwrap();
+        let error =
+            Settings::gather(folder.path(), None, environment(&[("IBID_CHUNK_TOKENS_MAX", "abc")])).unwrap_err();
+        assert!(error.to_string().contains("IBID_CHUNK_TOKENS_MAX"), "{error}");
         let error = Settings::gather(folder.path(), None, environment(&[("IBID_OFFLINE", "maybe")])).unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }

@@ -215,6 +215,9 @@ pub enum Error {
     Interrupted,
 }
 
+/// `SQLITE_IOERR_SHMSIZE`: the file beside the database that its readers share cannot grow, which only a full disk does.
+const SHARED_MEMORY_FULL: i32 = 4874;
+
 impl Error {
     /// An [`Error::Io`] for `action` on `path`; for `map_err`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
@@ -248,12 +251,13 @@ impl Error {
                 return true;
             }
             if let Some(rusqlite::Error::SqliteFailure(code, _)) = error.downcast_ref::<rusqlite::Error>()
-                && code.code == rusqlite::ErrorCode::DiskFull
+                && (code.code == rusqlite::ErrorCode::DiskFull || code.extended_code == SHARED_MEMORY_FULL)
             {
                 return true;
             }
             // The engine hands on the system's answer as text only.
-            if error.to_string().contains("No space left on device") {
+            let words = error.to_string();
+            if words.contains("No space left on device") || words.contains("Not enough space available") {
                 return true;
             }
             cause = error.source();

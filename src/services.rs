@@ -171,12 +171,23 @@ impl Index {
             }
         };
         let stored = store_path(&home);
-        if opening == Opening::Existing && !stored.exists() {
+        let chunks = database.chunk_count()?;
+        if chunks == 0 && opening != Opening::Existing && stored.exists() {
+            // Nothing counts yet: what lies there is half made, or belongs to a manifest that is gone.
+            std::fs::remove_dir_all(&stored).map_err(Error::io("remove", &stored))?;
+        }
+        if !stored.exists() && (opening == Opening::Existing || chunks > 0) {
             let reason = "its vector store is gone".into();
             return Err(Error::IndexDamaged { path: home, reason, source: None });
         }
         let settings = StoreSettings { search_effort: settings.store.search_effort, ..identity.store.clone() };
         let store = EdgeStore::open(&stored, identity.dimensions, settings)?;
+        // Chunks are flushed before they are named, so a store with fewer has lost some.
+        let points = store.info()?.points as u64;
+        if points < chunks {
+            let reason = format!("{chunks} chunks are named, its vector store holds {points}");
+            return Err(Error::IndexDamaged { path: home, reason, source: None });
+        }
         Ok(Self { store, database, identity, home, _lock: lock })
     }
 }

@@ -39,6 +39,9 @@ pub(crate) struct AskOptions {
 
 pub(crate) fn run(options: &AskOptions, context: &Context) -> Result<Exit> {
     let question = given_text(&options.question, "question", context)?;
+    if options.top_k == Some(0) {
+        return Err(Error::usage("--top-k 0 leaves nothing to answer from; it is at least 1"));
+    }
     context.catch_interrupts()?;
     let mut settings = context.settings.clone();
     settings.ask.passages = options.top_k.unwrap_or(settings.ask.passages);

@@ -146,12 +146,15 @@ pub fn report(error: &Error) {
     }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
+    let mut last = String::new();
     while let Some(inner) = cause {
         let words = inner.to_string();
-        if !text.contains(&words) {
+        // Some libraries repeat a cause with a number in front of it.
+        if !text.contains(&words) && (last.is_empty() || !words.ends_with(&last)) {
             text.push_str(": ");
             text.push_str(&words);
         }
+        last = words;
         cause = inner.source();
     }
     if error.is_disk_full() {

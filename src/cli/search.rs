@@ -23,6 +23,9 @@ pub(crate) struct SearchOptions {
 
 pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let query = given_text(&options.query, "query", context)?;
+    if options.top_k == Some(0) {
+        return Err(Error::usage("--top-k 0 asks for no passage; it is at least 1"));
+    }
     let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
     let top_k = options.top_k.unwrap_or(context.settings.retrieve.top_k);
     let found = searcher.search(&query, top_k)?;

@@ -1,6 +1,6 @@
 //! `ibid show`: the text of a file exactly as it is read, with its pages and warnings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -27,8 +27,8 @@ pub(crate) struct ShowOptions {
 
 pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
     let path = options.path.canonicalize().map_err(Error::io("read", &options.path))?;
-    let source = load(&path, &context.settings.read)?;
-    let document = read(&path, &source.bytes, &context.settings.read)?;
+    let source = load(&path, &context.settings.read).map_err(|error| named(&path, error))?;
+    let document = read(&path, &source.bytes, &context.settings.read).map_err(|error| named(&path, error))?;
     let range = match options.page {
         None => 0..document.text.len(),
         Some(number) => {
@@ -59,6 +59,16 @@ pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
         note(&format!("{} holds no text", shown_path(&path_key(&path))));
     }
     Ok(Exit::Done)
+}
+
+/// A reader says what is wrong, not with which file.
+fn named(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Document { status, reason, source } => {
+            Error::Document { status, reason: format!("{}: {reason}", shown_path(&path_key(path))), source }
+        }
+        other => other,
+    }
 }
 
 fn blocks(document: &Document, range: &std::ops::Range<usize>) -> String {

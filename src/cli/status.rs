@@ -45,7 +45,10 @@ pub(crate) fn run(context: &Context) -> Result<Exit> {
         by_format(&stored).into_iter().map(|(format, count)| format!("{count} {format}")).collect();
     let mut lines = vec![
         format!("{}  {}", strong("index    "), shown_path(&index.home.display().to_string())),
-        format!("{}  {}  ({})", strong("documents"), thousands(stored.len() as u64), formats.join(", ")),
+        match formats.is_empty() {
+            true => format!("{}  0", strong("documents")),
+            false => format!("{}  {}  ({})", strong("documents"), thousands(stored.len() as u64), formats.join(", ")),
+        },
         format!("{}  {} of {}", strong("chunks   "), thousands(chunks), counted(tokens, "token")),
         format!(
             "{}  {} ({}, {} dimensions)",

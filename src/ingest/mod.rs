@@ -120,7 +120,8 @@ pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Docume
 }
 
 fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
-    if format == Format::Pdf {
+    // An empty file is empty, whatever its name says it is.
+    if format == Format::Pdf && !bytes.is_empty() {
         return pdf::read_pdf(bytes, &settings.pdf);
     }
     let declares = format == Format::Html || bytes.starts_with(b"<?xml");

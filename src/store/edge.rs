@@ -1,6 +1,7 @@
 //! The embedded Qdrant engine: one shard with a dense and a BM25 vector a chunk.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
@@ -15,9 +16,16 @@ use qdrant_edge::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::room::check_room;
 use super::{NewPoint, Payload, Scored, StoreInfo};
 use crate::error::{Cause, Error, Result};
 use crate::vector::dot;
+
+/// Bytes that the disk must have to spare before the engine is let near its files: opening and removing write little.
+const ROOM_BYTES: u64 = 1 << 20;
+
+/// Times that what a chunk holds is written: to the log, to its segment, and to the words' own index.
+const WRITTEN_TIMES: u64 = 3;
 
 const DENSE: &str = "dense";
 const BM25: &str = "bm25";
@@ -79,11 +87,16 @@ impl EdgeStore {
     /// [`Error::IndexDamaged`] when what is there cannot be loaded; [`Error::IndexMismatch`] when it holds vectors of
     /// another width; [`Error::Store`] when a new one cannot be made.
     pub fn open(path: &Path, dimensions: usize, settings: StoreSettings) -> Result<Self> {
+        check_room(path, ROOM_BYTES)?;
         let words = Words(bm25(&settings)?);
         let shard = if path.join("edge_config.json").exists() {
-            EdgeShard::load(path, None).map_err(|source| damaged(path, source))?
+            guarded(path, || EdgeShard::load(path, None))?
+                .map_err(|source| damaged(path, "the vector store cannot be loaded", source))?
+        } else if path.join("segments").exists() {
+            let reason = "the vector store has lost its configuration".into();
+            return Err(Error::IndexDamaged { path: path.to_path_buf(), reason, source: None });
         } else {
-            EdgeShard::new(path, config(dimensions, &settings)).map_err(failed("make an index"))?
+            guarded(path, || EdgeShard::new(path, config(dimensions, &settings)))?.map_err(failed("make an index"))?
         };
         let stored = shard.config().vectors.get(DENSE).map(|vector| vector.size);
         if stored != Some(dimensions) {
@@ -107,9 +120,13 @@ impl EdgeStore {
         if points.is_empty() {
             return Ok(());
         }
+        let held = |point: &NewPoint| 4 * point.dense.len() + point.words.len() + point.payload.text.len() + 1024;
+        let bytes = points.iter().map(held).sum::<usize>() as u64;
+        check_room(&self.path, ROOM_BYTES + WRITTEN_TIMES * bytes)?;
         let points = points.into_iter().map(|point| self.structured(point)).collect::<Result<Vec<_>>>()?;
         let operation = PointOperations::UpsertPoints(PointInsertOperations::PointsList(points));
-        self.shard.update(UpdateOperation::PointOperation(operation)).map_err(failed("write chunks"))
+        let operation = UpdateOperation::PointOperation(operation);
+        guarded(&self.path, || self.shard.update(operation))?.map_err(failed("write chunks"))
     }
 
     fn structured(&self, point: NewPoint) -> Result<qdrant_edge::PointStructPersisted> {
@@ -132,9 +149,10 @@ impl EdgeStore {
         if ids.is_empty() {
             return Ok(());
         }
+        check_room(&self.path, ROOM_BYTES)?;
         let ids = ids.iter().copied().map(PointId::Uuid).collect();
         let operation = UpdateOperation::PointOperation(PointOperations::DeletePoints { ids });
-        self.shard.update(operation).map_err(failed("remove chunks"))
+        guarded(&self.path, || self.shard.update(operation))?.map_err(failed("remove chunks"))
     }
 
     /// Makes every change so far survive a crash; blocks until the disk has it.
@@ -142,7 +160,7 @@ impl EdgeStore {
     /// # Errors
     /// [`Error::Store`] when the engine fails.
     pub fn flush(&self) -> Result<()> {
-        self.shard.flush().map_err(failed("flush"))
+        guarded(&self.path, || self.shard.flush())?.map_err(failed("flush"))
     }
 
     /// Merges segments and builds their graph indexes where that pays; blocks, a minute for a hundred thousand chunks.
@@ -151,13 +169,13 @@ impl EdgeStore {
     /// # Errors
     /// [`Error::Store`] when the engine fails.
     pub fn optimize(&self) -> Result<bool> {
-        self.shard.optimize().map_err(failed("optimize the index"))
+        guarded(&self.path, || self.shard.optimize())?.map_err(failed("optimize the index"))
     }
 
     /// The `limit` chunks whose vectors are nearest to `query` by cosine, best first.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     ///
     /// # Panics
     /// When `query` has another width than the store.
@@ -171,7 +189,7 @@ impl EdgeStore {
     /// The cosines of the chunks `ids` to `query`, exact, best first.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn score_dense(&self, query: &[f32], ids: &[Uuid]) -> Result<Vec<Scored>> {
         let vectors = self.vectors(ids)?;
         let scored =
@@ -182,7 +200,7 @@ impl EdgeStore {
     /// The BM25 scores of those of the chunks `ids` that share a word with `query`.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn score_words(&self, query: &str, ids: &[Uuid]) -> Result<Vec<Scored>> {
         let query: SparseVector = self.words.0.embed_query(query);
         if query.indices.is_empty() || ids.is_empty() {
@@ -197,7 +215,7 @@ impl EdgeStore {
     /// The `limit` chunks that share the rarest words with `query` by BM25, best first; none when it has no such word.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn search_words(&self, query: &str, limit: usize) -> Result<Vec<Scored>> {
         let query: SparseVector = self.words.0.embed_query(query);
         if query.indices.is_empty() {
@@ -220,19 +238,19 @@ impl EdgeStore {
         if let Some(filter) = filter {
             request = request.filter(filter);
         }
-        let found = self.shard.query(request.build()).map_err(failed("search"))?;
+        let found = self.read(|| self.shard.query(request.build()))?;
         Ok(found.into_iter().filter_map(|point| Some(Scored { id: uuid(point.id)?, score: point.score })).collect())
     }
 
     /// The stored chunks with these ids, in their order; ids that are not there are left out.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails; [`Error::IndexDamaged`] when a payload is not one of ours.
+    /// [`Error::IndexDamaged`] when the engine cannot read it or a payload is not one of ours.
     pub fn fetch(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, Payload)>> {
         let request = RetrieveRequestBuilder::new(ids.iter().copied().map(PointId::Uuid).collect())
             .with_payload(WithPayloadInterface::Bool(true))
             .build();
-        let records = self.shard.retrieve(request).map_err(failed("fetch chunks"))?;
+        let records = self.read(|| self.shard.retrieve(request))?;
         let mut chunks = Vec::with_capacity(records.len());
         for record in records {
             let Some(id) = uuid(record.id) else { continue };
@@ -249,13 +267,13 @@ impl EdgeStore {
     /// The stored unit vectors of chunks, in the order of `ids`; `None` for ids that are not there.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn vectors(&self, ids: &[Uuid]) -> Result<Vec<Option<Vec<f32>>>> {
         let request = RetrieveRequestBuilder::new(ids.iter().copied().map(PointId::Uuid).collect())
             .with_payload(WithPayloadInterface::Bool(false))
             .with_vector(WithVector::Selector(vec![DENSE.into()]))
             .build();
-        let records = self.shard.retrieve(request).map_err(failed("fetch vectors"))?;
+        let records = self.read(|| self.shard.retrieve(request))?;
         let mut found = HashMap::with_capacity(records.len());
         for record in records {
             let (Some(id), Some(VectorStructInternal::Named(mut named))) = (uuid(record.id), record.vector) else {
@@ -271,7 +289,7 @@ impl EdgeStore {
     /// Ids of all stored chunks.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn ids(&self) -> Result<Vec<Uuid>> {
         let mut ids = Vec::new();
         let mut offset = None;
@@ -282,7 +300,7 @@ impl EdgeStore {
                 with_payload: Some(WithPayloadInterface::Bool(false)),
                 ..ScrollRequest::new()
             };
-            let (records, next) = self.shard.scroll(request).map_err(failed("list chunks"))?;
+            let (records, next) = self.read(|| self.shard.scroll(request))?;
             ids.extend(records.into_iter().filter_map(|record| uuid(record.id)));
             match next {
                 Some(next) => offset = Some(next),
@@ -294,15 +312,29 @@ impl EdgeStore {
     /// Counts of the store.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn info(&self) -> Result<StoreInfo> {
-        let info = self.shard.info().map_err(failed("count chunks"))?;
+        let info = self.read(|| self.shard.info())?;
         Ok(StoreInfo {
             points: info.points_count,
             segments: info.segments_count,
             indexed_vectors: info.indexed_vectors_count,
         })
     }
+
+    /// A read that fails has met a file that is not as it was written.
+    fn read<T>(&self, work: impl FnOnce() -> Result<T, OperationError>) -> Result<T> {
+        guarded(&self.path, work)?.map_err(|source| damaged(&self.path, "the vector store cannot be read", source))
+    }
+}
+
+/// The engine meets some broken files with a panic rather than an error; that, too, is damage and no crash of ours.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OperationError>) -> Result<Result<T, OperationError>> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::IndexDamaged {
+        path: path.to_path_buf(),
+        reason: "the vector store contradicts itself".into(),
+        source: None,
+    })
 }
 
 fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfig {
@@ -352,14 +384,12 @@ fn uuid(id: PointId) -> Option<Uuid> {
 }
 
 /// The engine says of a full disk only in words, and a full disk is no damage.
-fn damaged(path: &Path, source: OperationError) -> Error {
-    let failure = failed("open the index")(source);
+fn damaged(path: &Path, reason: &str, source: OperationError) -> Error {
+    let failure = failed("read the index")(source);
     match failure {
-        Error::Store { source, .. } if !source.to_string().contains("No space left on device") => Error::IndexDamaged {
-            path: path.to_path_buf(),
-            reason: "the vector store cannot be loaded".into(),
-            source: Some(source),
-        },
+        Error::Store { source, .. } if !source.to_string().contains("No space left on device") => {
+            Error::IndexDamaged { path: path.to_path_buf(), reason: reason.into(), source: Some(source) }
+        }
         full => full,
     }
 }

@@ -2,6 +2,7 @@
 
 mod edge;
 mod lock;
+mod room;
 
 pub use edge::{EdgeStore, StoreSettings};
 pub use lock::IndexLock;

@@ -3,7 +3,9 @@
 mod support;
 
 mod ask;
+mod bad_input;
 mod embedding;
 mod index;
 mod layers;
+mod real_data;
 mod search;
