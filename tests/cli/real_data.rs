@@ -19,8 +19,7 @@ fn every_hostile_file_ends_with_one_status() {
     let mut arguments = vec!["index", "--no-ignore"];
     arguments.extend(parts.iter().map(|part| part.to_str().unwrap()));
     // Only short documents are embedded: what is looked at here is how files are read, not how fast they are embedded.
-    let output =
-        home.command().args(arguments).arg("--json").env("IBID_READ_TEXT_BYTES_MAX", "3000").output().unwrap();
+    let output = home.command().args(arguments).arg("--json").env("IBID_READ_TEXT_BYTES_MAX", "3000").output().unwrap();
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!((output.status.code(), stderr.as_str()), (Some(3), ""));
     let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
