@@ -62,8 +62,8 @@ impl Default for RetrieveSettings {
             dense_weight: 0.5,
             rank_constant: 60.0,
             label_weight: 0.5,
-            rerank: 50,
-            rerank_weight: 0.5,
+            rerank: 200,
+            rerank_weight: 0.25,
             query_chars_max: 10_000,
         }
     }

@@ -125,9 +125,10 @@ fn two_processes_do_not_share_an_index() {
         assert!(first.try_wait().unwrap().is_none(), "the first run ended before it took the lock");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let second = home.command().args(["status"]).env("IBID_CONFIG", "").output();
+    let impatient = write(home.folder.path(), "impatient.toml", b"lock_wait_s = 0.0\n");
+    let second = home.command().args(["status"]).env("IBID_CONFIG", impatient).output();
     let second = crate::support::Outcome::of(second.unwrap());
-    // Either it waited until the first was done, or it says who holds the index.
-    assert!(second.code == 0 || second.stderr.contains(&holder), "{} {}", second.code, second.stderr);
+    assert_eq!(second.code, 2, "{}", second.stderr);
+    assert!(second.stderr.contains(&holder) && second.stderr.contains("in use"), "{}", second.stderr);
     assert!(first.wait().unwrap().success());
 }

@@ -30,7 +30,10 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        // Tests share homes and run side by side: each waits its turn.
+        write(folder.path(), "config/ibid/config.toml", b"lock_wait_s = 300.0\n");
+        Self { folder }
     }
 
     /// The binary with this home, and nothing of the user's own settings.
