@@ -326,7 +326,7 @@ fn citations(
     numbers: &mut HashMap<(String, usize, usize), usize>,
 ) -> Vec<Citation> {
     let mut citations: Vec<Citation> = Vec::new();
-    for place in checked.evidence.iter() {
+    for place in &checked.evidence {
         let hit = &hits[place.index];
         let (start, end) = (hit.start + place.span.start, hit.start + place.span.end);
         let next = numbers.len() + 1;

@@ -113,7 +113,6 @@ impl QueryTokens {
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "only inlined code is compiled for the instruction set chosen at run time")]
 fn unpack(codes: &[u8], into: &mut [i8]) {
     const PER_BYTE: usize = 8 / BITS;
     for (byte, four) in codes.iter().zip(into.chunks_mut(PER_BYTE)) {

@@ -104,6 +104,9 @@ impl Searcher {
     ///
     /// # Errors
     /// What opening the model or the index reports.
+    ///
+    /// # Panics
+    /// When opening the model panicked.
     pub fn open(settings: &OpenSettings, retrieve: &RetrieveSettings) -> Result<Self> {
         let manifest = crate::inference::manifest::find(&settings.embed.model, None)?;
         let (embedder, index) = std::thread::scope(|scope| {

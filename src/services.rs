@@ -67,6 +67,9 @@ impl Identity {
     }
 
     /// One line of JSON, the same for the same identity.
+    ///
+    /// # Panics
+    /// Never: an identity is plain data.
     #[must_use]
     pub fn line(&self) -> String {
         serde_json::to_string(self).expect("an identity is plain data")

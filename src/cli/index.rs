@@ -49,14 +49,15 @@ pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
     let mode = if options.dry_run { Mode::DryRun } else { Mode::Sync };
     let bar = Bar::new(context);
     let identity = index.identity.line();
-    let services = Services {
+    let mut services = Services {
         store: &index.store,
         database: &mut index.database,
         embedder: &embedder,
         identity: &identity,
         now: now(),
     };
-    let outcome = sync(&options.paths, mode, services, &settings.index, &context.stop, &|progress| bar.show(progress));
+    let outcome =
+        sync(&options.paths, mode, &mut services, &settings.index, &context.stop, &|progress| bar.show(progress));
     bar.clear();
     let report = outcome?;
     if context.json {

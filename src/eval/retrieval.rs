@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -16,7 +16,10 @@ use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::late_interaction::pack;
 use crate::retrieve::{Fusion, Parts, Query, Ranked, RetrieveSettings, rank};
-use crate::store::{EdgeStore, NewPoint, Payload, StoreSettings};
+use crate::store::{EdgeStore, IndexLock, NewPoint, Payload, StoreSettings};
+
+/// How long to wait for another evaluation of the same collection.
+const LOCK_WAIT: Duration = Duration::from_mins(30);
 
 /// Passages embedded and stored together.
 const WINDOW: usize = 256;
@@ -51,6 +54,8 @@ pub fn evaluate_retrieval(
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let fingerprint = fingerprint(&judged, embedder, store_settings);
     let place = cache.place(&name, &fingerprint);
+    std::fs::create_dir_all(&place).map_err(Error::io("create", &place))?;
+    let _lock = IndexLock::take(&place, LOCK_WAIT)?;
     let (store, database, cut_tokens) = open_or_build(&place, &judged, embedder, store_settings, progress)?;
     let parts = Parts { store: &store, database: &database };
     let names: HashMap<Uuid, &str> =
@@ -161,14 +166,20 @@ fn open_or_build(
     settings: &StoreSettings,
     progress: &dyn Fn(usize, usize),
 ) -> Result<(EdgeStore, Database, u64)> {
-    std::fs::create_dir_all(place).map_err(Error::io("create", place))?;
     let built = Database::open(&place.join("ibid.db"))?.meta("cut_tokens")?;
     if let Some(cut_tokens) = built.and_then(|text| text.parse().ok()) {
         let store = EdgeStore::open(&place.join("vectors"), embedder.dimensions(), settings.clone())?;
         return Ok((store, Database::open(&place.join("ibid.db"))?, cut_tokens));
     }
-    std::fs::remove_dir_all(place).map_err(Error::io("clear", place))?;
-    std::fs::create_dir_all(place).map_err(Error::io("create", place))?;
+    // What an interrupted run left is thrown away, but for the lock that is held.
+    for left in ["vectors", "ibid.db", "ibid.db-wal", "ibid.db-shm"].map(|name| place.join(name)) {
+        let removed = if left.is_dir() { std::fs::remove_dir_all(&left) } else { std::fs::remove_file(&left) };
+        if let Err(source) = removed
+            && source.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Error::io("clear", &left)(source));
+        }
+    }
     let mut database = Database::open(&place.join("ibid.db"))?;
     let store = EdgeStore::open(&place.join("vectors"), embedder.dimensions(), settings.clone())?;
     let mut cut_tokens = 0;

@@ -140,7 +140,7 @@ pub struct Services<'a> {
 pub fn sync(
     paths: &[PathBuf],
     mode: Mode,
-    services: Services<'_>,
+    services: &mut Services<'_>,
     settings: &IndexSettings,
     stop: &AtomicBool,
     progress: &(dyn Fn(Progress<'_>) + Sync),

@@ -111,7 +111,7 @@ fn prepare_chunk(
     debug_assert!(lead > context_tokens, "the start token and the context come first");
     let id = chunk_id(&source.path, &source.sha256, &chunk, settings.identity);
     let text = chunk.text(document).to_string();
-    Ok(PreparedChunk { id, text, context, input, lead, chunk })
+    Ok(PreparedChunk { id, chunk, text, context, input, lead })
 }
 
 /// The namespace of chunk ids: a fixed random UUID of this project.
@@ -125,20 +125,18 @@ fn chunk_id(path: &Path, sha256: &str, chunk: &Chunk, identity: &str) -> Uuid {
 /// The path as the manifest and every output name it: absolute, with bytes that are no UTF-8 escaped as `\xNN`.
 #[must_use]
 pub fn path_key(path: &Path) -> String {
-    match path.to_str() {
-        Some(text) => text.to_string(),
-        None => {
-            use std::fmt::Write as _;
-            let mut key = String::new();
-            for piece in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-                key.push_str(piece.valid());
-                for byte in piece.invalid() {
-                    write!(key, "\\x{byte:02x}").expect("writing to a string cannot fail");
-                }
-            }
-            key
+    use std::fmt::Write as _;
+    if let Some(text) = path.to_str() {
+        return text.to_string();
+    }
+    let mut key = String::new();
+    for piece in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        key.push_str(piece.valid());
+        for byte in piece.invalid() {
+            write!(key, "\\x{byte:02x}").expect("writing to a string cannot fail");
         }
     }
+    key
 }
 
 fn no_text_reason(document: &Document, is_empty: bool) -> String {

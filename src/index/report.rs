@@ -20,6 +20,7 @@ pub struct Problem {
     pub page: Option<u32>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn status_name<S: serde::Serializer>(status: &FileStatus, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(status.name())
 }

@@ -53,7 +53,7 @@ impl BertConfig {
                 config.model_type, config.position_embedding_type, config.hidden_act
             )));
         }
-        if config.num_attention_heads == 0 || config.hidden_size % config.num_attention_heads != 0 {
+        if config.num_attention_heads == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return Err(wrong("hidden_size is not a multiple of num_attention_heads".into()));
         }
         Ok(config)

@@ -291,6 +291,9 @@ impl Embedder {
     ///
     /// # Errors
     /// [`Error::Tensor`] when the model fails.
+    ///
+    /// # Panics
+    /// When a worker panicked.
     pub fn encode(&self, inputs: &[Input], want: Want) -> Result<Vec<Encoded>> {
         if let [only] = inputs {
             return self.together.install(|| self.encode_here(&[&only.ids], want));
@@ -367,6 +370,9 @@ impl Embedder {
 }
 
 /// Indices of `lengths` in batches of at most `tokens_max` tokens, longest first so that no long batch is left for last.
+///
+/// # Panics
+/// Never: a batch is opened before it is filled.
 #[must_use]
 pub fn plan_batches(lengths: &[usize], tokens_max: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();

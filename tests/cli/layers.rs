@@ -27,7 +27,7 @@ fn collect(root: &Path, folder: &Path, all: &mut BTreeMap<String, BTreeSet<Strin
                 rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_string()
             });
             let own = part.clone();
-            all.entry(part).or_insert_with(BTreeSet::new).extend(named.filter(|name| *name != own && !name.is_empty()));
+            all.entry(part).or_default().extend(named.filter(|name| *name != own && !name.is_empty()));
         }
     }
 }

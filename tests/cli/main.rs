@@ -1,5 +1,7 @@
 //! The real binary over the sample documents and real weights, as a user runs it.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and says what it skips")]
+
 mod support;
 
 mod ask;
