@@ -59,11 +59,11 @@ impl Default for RetrieveSettings {
             top_k: 10,
             candidates: 100,
             fusion: Fusion::MinMax,
-            dense_weight: 0.5,
+            dense_weight: 0.45,
             rank_constant: 60.0,
             label_weight: 0.5,
             rerank: 200,
-            rerank_weight: 0.25,
+            rerank_weight: 0.3,
             query_chars_max: 10_000,
         }
     }

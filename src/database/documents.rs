@@ -218,7 +218,7 @@ impl Database {
         read().map_err(self.failed("read label counts"))
     }
 
-    /// Notes points that are about to be stored, so that a crash before [`Self::commit_file`] leaves nothing behind.
+    /// Notes points that are about to be stored, so that a crash before [`Self::commit_files`] leaves nothing behind.
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the write fails.
