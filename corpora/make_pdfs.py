@@ -6,9 +6,9 @@
 
 Run it from anywhere, in a throw-away environment:
 
-    python3 -m venv /tmp/pdfs && /tmp/pdfs/bin/pip install reportlab==5.1.0
-    /tmp/pdfs/bin/python corpora/make_pdfs.py            # write the PDFs
-    /tmp/pdfs/bin/python corpora/make_pdfs.py --check    # fail if a committed PDF differs
+    python3 -m venv venv && venv/bin/pip install reportlab==5.1.0
+    venv/bin/python corpora/make_pdfs.py            # write the PDFs
+    venv/bin/python corpora/make_pdfs.py --check    # fail if a committed PDF differs
 
 The bytes are the same at every run: dates and ids are fixed, and the only embedded font (Vera) comes with reportlab.
 
