@@ -23,3 +23,4 @@ pub mod services;
 pub mod stop_words;
 pub mod store;
 pub mod vector;
+pub mod workflow;
