@@ -172,7 +172,7 @@ pub struct Step {
     #[serde(default)]
     pub cache: bool,
     /// How often the step may be visited: more than once only as the target of a `goto`.
-    #[serde(default = "one")]
+    #[serde(default = "one", alias = "max_visits")]
     pub visits_max: u32,
     /// Arrows back, tried in order when the step is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

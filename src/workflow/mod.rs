@@ -8,5 +8,23 @@ pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod graph;
+pub mod parse;
+pub mod schema;
 pub mod services;
 pub mod steps;
+
+/// The one of `known` that is spelled most like `name`, if any is like it at all.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |other: &str| {
+        let (a, b) = (name.to_lowercase(), other.to_lowercase());
+        // Half a name, or a plural, is meant more often than a name that happens to have the same letters.
+        let part = if a.len() >= 3 && (b.starts_with(&a) || a.starts_with(&b)) { 0.15 } else { 0.0 };
+        strsim::jaro_winkler(&a, &b) + part
+    };
+    known
+        .into_iter()
+        .map(|other| (likeness(other), other))
+        .filter(|(likeness, _)| *likeness >= 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other)
+}

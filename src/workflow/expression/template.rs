@@ -1,0 +1,139 @@
+//! Template source in, a program out that renders over borrowed JSON; knows neither steps nor files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use super::{Mistake, NamedPath, Projected, SOURCE_BYTES_MAX, Scope, missing};
+
+/// What templates may call without it being a value of the run.
+const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "debug"];
+
+/// The name of the only template of a program; messages do not show it.
+const NAME: &str = "template";
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.add_filter("number", number);
+    environment.add_filter("percent", percent);
+    environment
+});
+
+/// A compiled template.
+#[derive(Debug)]
+pub(super) struct Program {
+    environment: Environment<'static>,
+    pub(super) paths: BTreeSet<NamedPath>,
+}
+
+impl Program {
+    pub(super) fn compile(source: &str) -> Result<Self, Mistake> {
+        if let Some(offset) = too_long(source) {
+            return Err(Mistake { message: format!("what stands between the braces is longer than {SOURCE_BYTES_MAX} bytes"), offset });
+        }
+        let mut environment = ENVIRONMENT.clone();
+        environment.add_template_owned(NAME, source.to_string()).map_err(|error| mistake(source, &error))?;
+        let template = environment.get_template(NAME).map_err(|error| mistake(source, &error))?;
+        let paths = template
+            .undeclared_variables(true)
+            .into_iter()
+            .map(|path| path.split('.').map(String::from).collect::<NamedPath>())
+            .filter(|path| !FUNCTIONS.contains(&path[0].as_str()))
+            .collect();
+        Ok(Self { environment, paths })
+    }
+
+    pub(super) fn render(&self, scope: &Scope) -> Result<String, String> {
+        let values: BTreeMap<&str, Value> =
+            scope.project(&self.paths).iter().map(|(name, part)| (*name, to_jinja(part))).collect();
+        let template = self.environment.get_template(NAME).map_err(|error| error.to_string())?;
+        template.render(Value::from(values)).map_err(|error| self.explain(scope, &error))
+    }
+
+    /// The crate's words, or better ones where a path that the template names leads nowhere.
+    fn explain(&self, scope: &Scope, error: &Error) -> String {
+        let lost = match error.kind() {
+            ErrorKind::UndefinedError => self.paths.iter().find_map(|path| missing(scope, path)),
+            _ => None,
+        };
+        let line = error.line().map(|line| format!(" (line {line})")).unwrap_or_default();
+        let words = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        lost.unwrap_or_else(|| format!("{words}{line}"))
+    }
+}
+
+fn mistake(source: &str, error: &Error) -> Mistake {
+    let start_of_line: usize =
+        source.split_inclusive('\n').take(error.line().unwrap_or(1).saturating_sub(1)).map(str::len).sum();
+    let offset = error.range().map_or(start_of_line, |range| range.start).min(source.len());
+    let words = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    Mistake { message: format!("it is no template: {words}"), offset }
+}
+
+/// Where a `{{ … }}` or `{% … %}` begins that is longer than it may be.
+fn too_long(source: &str) -> Option<usize> {
+    let mut rest = 0;
+    while let Some(at) = source[rest..].find(['{']).map(|at| at + rest) {
+        let close = match source.as_bytes().get(at + 1) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            _ => {
+                rest = at + 1;
+                continue;
+            }
+        };
+        let end = source[at..].find(close).map_or(source.len(), |end| end + at);
+        if end - at > SOURCE_BYTES_MAX {
+            return Some(at);
+        }
+        rest = end.max(at + 1);
+    }
+    None
+}
+
+fn to_jinja(part: &Projected<'_>) -> Value {
+    match part {
+        Projected::Nothing(value) | Projected::Whole(value) => Value::from(Serde(value)),
+        Projected::Fields(_, fields) => {
+            Value::from(fields.iter().map(|(name, part)| (*name, to_jinja(part))).collect::<BTreeMap<&str, Value>>())
+        }
+    }
+}
+
+/// `{{ 1234567.5 | number }}` is `1,234,567.5`; `number(2)` gives so many digits after the point.
+fn number(value: &Value, digits: Option<usize>) -> Result<String, Error> {
+    let plain = match (digits, i128::try_from(value.clone()), f64::try_from(value.clone())) {
+        (None, Ok(whole), _) => whole.to_string(),
+        (_, _, Ok(number)) if number.is_finite() => match digits {
+            Some(digits) => format!("{number:.*}", digits.min(15)),
+            None => number.to_string(),
+        },
+        _ => return Err(Error::new(ErrorKind::InvalidOperation, format!("`number` needs a number, not `{value}`"))),
+    };
+    let (sign, plain) = plain.strip_prefix('-').map_or(("", plain.as_str()), |plain| ("-", plain));
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let mut out = String::from(sign);
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    Ok(out)
+}
+
+/// `{{ 0.123 | percent }}` is `12.3%`; `percent(0)` gives so many digits after the point, one when left out.
+fn percent(value: &Value, digits: Option<usize>) -> Result<String, Error> {
+    match f64::try_from(value.clone()) {
+        Ok(share) if share.is_finite() => Ok(format!("{:.*}%", digits.unwrap_or(1).min(15), share * 100.0)),
+        _ => Err(Error::new(ErrorKind::InvalidOperation, format!("`percent` needs a number, not `{value}`"))),
+    }
+}
