@@ -3,6 +3,7 @@
 //! `graph` is what a file says, `check` what is wrong with it, `schedule` which step is next, `run` does it, `journal` keeps
 //! what happened, and `steps/` holds one room for each kind of step. Only `steps/` knows documents, models and citations.
 
+pub mod check;
 pub mod context;
 pub mod event;
 pub mod expression;
@@ -11,6 +12,7 @@ pub mod graph;
 pub mod parse;
 pub mod schema;
 pub mod services;
+pub mod shipped;
 pub mod steps;
 
 /// The one of `known` that is spelled most like `name`, if any is like it at all.

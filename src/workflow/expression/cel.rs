@@ -106,7 +106,8 @@ fn mistake(source: &str, errors: &cel::ParseErrors) -> Mistake {
     let within = rest.char_indices().nth(column - 1).map_or(rest.trim_end().len(), |(at, _)| at);
     // The parser lists every token that it would have taken, which helps nobody.
     let words = error.msg.split(" expecting ").next().unwrap_or_default();
-    let words = words.strip_prefix("Syntax error: ").unwrap_or(words).replace("'<EOF>'", "the end");
+    let words = words.strip_prefix("Syntax error: ").unwrap_or(words);
+    let words = if words.contains("<EOF>") { "it ends too early" } else { words };
     Mistake { message: format!("it is no CEL expression: {words}"), offset: (start + within).min(source.len()) }
 }
 

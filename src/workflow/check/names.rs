@@ -1,0 +1,185 @@
+//! Whether the expressions and templates of a graph can be read, and name only what is there when they are evaluated.
+
+use super::types::{self, Type};
+use super::{Checker, Graph};
+use crate::workflow::expression::{Expression, Mistake, NamedPath, Scope, Template};
+use crate::workflow::nearest;
+use crate::workflow::parse::{Severity, Source};
+use crate::workflow::steps::Kind;
+
+/// Settings that are a list.
+const LISTS: [&str; 4] = ["over", "hits", "queries", "collections"];
+
+impl Checker<'_> {
+    pub(super) fn names(&mut self, graph: &Graph<'_>) {
+        for source in &graph.sources {
+            let rest = &source.part[graph.at.len() + "/step/".len()..];
+            let (number, field) = rest.split_once('/').unwrap_or((rest, ""));
+            let Ok(number) = number.parse::<usize>() else { continue };
+            self.source(graph, number, field, source);
+        }
+    }
+
+    fn source(&mut self, graph: &Graph<'_>, number: usize, field: &str, source: &Source) {
+        let references = match source.is_template {
+            true => Template(source.text.clone()).references(),
+            false => Expression(source.text.clone()).references(),
+        };
+        let paths = match references {
+            Ok(paths) => paths,
+            Err(Mistake { message, offset }) => {
+                let what = if source.is_template { "template" } else { "expression" };
+                let problem = self.places.within(&source.part, offset, Severity::Error, format!("the {what} cannot be read: {message}"), None);
+                self.problems.push(problem);
+                return;
+            }
+        };
+        let mut sound = true;
+        for path in &paths {
+            sound &= self.path(graph, number, field, source, path);
+        }
+        if !source.is_template && sound {
+            self.value_type(graph, number, field, source);
+        }
+    }
+
+    /// Whether the value that an expression gives can be what its setting wants.
+    fn value_type(&mut self, graph: &Graph<'_>, number: usize, field: &str, source: &Source) {
+        let setting = field.rsplit('/').next().unwrap_or(field);
+        let is_condition = setting == "when" || setting == "accept";
+        let wanted = match setting {
+            _ if is_condition => "boolean",
+            _ if LISTS.contains(&field) => "array",
+            _ => return,
+        };
+        let path: NamedPath = source.text.trim().split('.').map(String::from).collect();
+        let is_plain = path.iter().all(|name| super::is_name(name));
+        let found = if is_plain {
+            self.type_of(graph, number, field, &path[0]).ok().and_then(|value| value.at(&path[1..]).ok()?.is_not(wanted))
+        } else {
+            None
+        };
+        if let Some(found) = found {
+            let wanted = if is_condition { "true or false" } else { "a list" };
+            self.error(&source.part, format!("`{setting}` needs {wanted}, and `{}` is {found}", source.text.trim()), None);
+            return;
+        }
+        if !is_condition || Expression(source.text.clone()).references().is_ok_and(|paths| !paths.is_empty()) {
+            return;
+        }
+        // It names nothing, so it always gives the same.
+        match Expression(source.text.clone()).holds(&Scope::default()) {
+            Ok(false) if field == "when" => {
+                let message = format!("`{}` can never run: its `when` never holds", graph.steps[number].id);
+                self.error(&source.part, message, None);
+            }
+            Ok(_) => {
+                let problem = self.places.value(&source.part, Severity::Warning, format!("`{setting}` is always the same"), None);
+                self.problems.push(problem);
+            }
+            Err(failure) => self.error(&source.part, failure.message, None),
+        }
+    }
+
+    /// Whether a path leads to something; says so where it does not.
+    fn path(&mut self, graph: &Graph<'_>, number: usize, field: &str, source: &Source, path: &NamedPath) -> bool {
+        let offset = place_of(&source.text, path);
+        let found = match self.type_of(graph, number, field, &path[0]) {
+            Ok(found) => found,
+            Err((message, suggestion)) => {
+                self.problems.push(self.places.within(&source.part, offset, Severity::Error, message, suggestion));
+                return false;
+            }
+        };
+        // `last` holds outputs by step id.
+        let (found, from) = match (path[0].as_str(), path.get(1)) {
+            ("last", Some(id)) => match graph.index.get(id.as_str()) {
+                Some(step) => (types::output(self.workflow, &graph.steps[*step]), 2),
+                None => {
+                    let meant = nearest(id, graph.ids()).map(|near| format!("did you mean `last.{near}`?"));
+                    let message = format!("`last` holds the outputs of steps, and there is no step `{id}`");
+                    self.problems.push(self.places.within(&source.part, offset, Severity::Error, message, meant));
+                    return false;
+                }
+            },
+            _ => (found, 1),
+        };
+        let Err(lost) = found.at(&path[from..]) else { return true };
+        let reached = from + lost.reached;
+        let (name, before) = (&path[reached], path[..reached].join("."));
+        let (message, suggestion) = if lost.fields.is_empty() && lost.found != "an object" {
+            (format!("`{before}` is {}, so it has no `{name}`", lost.found), None)
+        } else if lost.fields.is_empty() {
+            (format!("`{before}` has no `{name}`; it has no fields at all"), None)
+        } else {
+            let near = nearest(name, lost.fields.iter().map(String::as_str));
+            let message = format!("`{before}` has no `{name}`; it has {}", lost.fields.join(", "));
+            (message, near.map(|near| format!("did you mean `{before}.{near}`?")))
+        };
+        self.problems.push(self.places.within(&source.part, offset, Severity::Error, message, suggestion));
+        false
+    }
+
+    /// What a name is where a setting is evaluated, or why there is nothing of that name.
+    fn type_of(&self, graph: &Graph<'_>, number: usize, field: &str, name: &str) -> Result<Type, (String, Option<String>)> {
+        let step = &graph.steps[number];
+        if name == "input" {
+            return Ok(types::input(graph));
+        }
+        let mut visible = vec!["input", "visit", "last"];
+        match &step.kind {
+            Kind::Each(_) if field.starts_with("input/") => visible.extend(["item", "index"]),
+            Kind::Rules(rules) if rules.over.is_some() && field.starts_with("rules/") => visible.extend(["item", "index"]),
+            Kind::Classify(_) if field.starts_with("classes/") => visible.push("text"),
+            Kind::Generate(_) if field == "accept" => visible.push("text"),
+            _ => {}
+        }
+        if visible.contains(&name) {
+            return Ok(Type::any());
+        }
+        let is_arrow = field.starts_with("goto/");
+        let Some(&named) = graph.index.get(name) else {
+            let before = graph.before[number].iter().map(|step| graph.steps[*step].id.as_str());
+            let fields = graph.input.keys().find(|key| key.as_str() == name);
+            let meant = fields.map(|key| format!("did you mean `input.{key}`?"));
+            let meant = meant.or_else(|| nearest(name, before.chain(visible.iter().copied())).map(|near| format!("did you mean `{near}`?")));
+            let hint = meant.or_else(|| Some(format!("it can read {} and the steps before it", visible.join(", "))));
+            return Err((format!("nothing gives a value `{name}`"), hint));
+        };
+        if named == number {
+            return match is_arrow {
+                true => Ok(types::output(self.workflow, step)),
+                false => Err((format!("`{name}` cannot read its own output"), Some(format!("its output of the round before is `last.{name}`")))),
+            };
+        }
+        if graph.before[number].contains(&named) {
+            return Ok(types::output(self.workflow, &graph.steps[named]));
+        }
+        let id = &step.id;
+        if graph.before[named].contains(&number) {
+            let hint = format!("in a loop, its output of the round before is `last.{name}`");
+            return Err((format!("`{name}` comes after `{id}`, so `{id}` cannot read it"), Some(hint)));
+        }
+        if let Some(&original) = graph.stands_in_for[named].first() {
+            let original = &graph.steps[original].id;
+            return Err((format!("`{name}` only stands in for `{original}`"), Some(format!("read `{original}`, which is then its output"))));
+        }
+        Err((format!("`{id}` reads `{name}`, which need not be done before it"), Some(format!("add \"{name}\" to its needs"))))
+    }
+}
+
+/// Where a path stands in a source: the first place where it is no part of a longer name.
+fn place_of(source: &str, path: &NamedPath) -> usize {
+    let joined = path.join(".");
+    for wanted in [joined.as_str(), path[0].as_str()] {
+        for (at, _) in source.match_indices(wanted) {
+            let before = source[..at].chars().next_back();
+            let after = source[at + wanted.len()..].chars().next();
+            let is_part = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
+            if !is_part(before) && before != Some('.') && !is_part(after) {
+                return at;
+            }
+        }
+    }
+    0
+}

@@ -1,0 +1,24 @@
+//! The workflows that are compiled into the program, by name.
+
+/// A workflow that comes with the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shipped {
+    /// Its name.
+    pub name: &'static str,
+    /// Its file.
+    pub text: &'static str,
+}
+
+/// All of them, sorted by name.
+pub const SHIPPED: [Shipped; 0] = [];
+
+/// The one of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<Shipped> {
+    SHIPPED.iter().copied().find(|shipped| shipped.name == name)
+}
+
+/// The names of all.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SHIPPED.iter().map(|shipped| shipped.name)
+}
