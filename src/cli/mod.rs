@@ -12,6 +12,7 @@ mod show;
 mod status;
 mod terminal;
 mod trace;
+mod workflow;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -84,6 +85,9 @@ enum Command {
     /// Look at earlier asks
     #[command(subcommand)]
     Trace(trace::TraceCommand),
+    /// List, check and draw workflows
+    #[command(subcommand)]
+    Workflow(workflow::WorkflowCommand),
     /// Measure quality on judged data
     #[command(subcommand)]
     Eval(eval::EvalCommand),
@@ -124,6 +128,7 @@ pub fn run() -> Result<Exit> {
         Command::Remove(options) => index::remove(options, &context),
         Command::Model(command) => model::run(command, &context),
         Command::Trace(command) => trace::run(command, &context),
+        Command::Workflow(command) => workflow::run(command, &context),
         Command::Eval(command) => eval::run(command, &context),
         Command::Bench(command) => bench::run(command, &context),
         Command::Status => status::run(&context),

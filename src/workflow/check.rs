@@ -1,6 +1,6 @@
 //! A workflow that was read in, everything that is wrong with what its parts mean together out, each with its place; runs nothing.
 
-mod kinds;
+pub(crate) mod kinds;
 mod names;
 mod types;
 
@@ -446,3 +446,5 @@ fn type_of(field: &InputField) -> InputType {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::SOUND;

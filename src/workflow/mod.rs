@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod context;
+pub mod draw;
 pub mod event;
 pub mod expression;
 pub mod failure;

@@ -44,6 +44,7 @@ fn stages_keep_to_their_side() {
         ("retrieve", vec!["index", "cli", "ask"]),
         ("cite", vec!["index", "retrieve", "store", "config", "cli", "database"]),
         ("database", vec!["index", "retrieve", "store", "config", "cli", "inference"]),
+        ("workflow", vec!["index", "config", "cli"]),
         ("document", vec!["error", "index", "store", "inference"]),
     ];
     for (part, others) in forbidden {

@@ -107,7 +107,7 @@ fn a_default_must_be_of_its_type() {
 }
 
 /// A workflow with all kinds of arrows and nothing wrong.
-const SOUND: &str = r#"
+pub(crate) const SOUND: &str = r#"
 name = "sound"
 description = "Everything at once."
 input = { question = "string", deep = { type = "boolean", default = false } }
