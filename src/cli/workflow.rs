@@ -92,7 +92,8 @@ fn list(context: &Context) -> Result<Exit> {
         })
         .collect();
     if context.json {
-        let workflows: Vec<_> = all.iter().map(|(name, about)| serde_json::json!({ "name": name, "description": about })).collect();
+        let workflows: Vec<_> =
+            all.iter().map(|(name, about)| serde_json::json!({ "name": name, "description": about })).collect();
         out_json(&serde_json::json!({ "schema": "ibid.workflows/1", "workflows": workflows }))?;
         return Ok(Exit::Done);
     }
@@ -126,7 +127,9 @@ fn check(file: &str, context: &Context) -> Result<Exit> {
         Err(problems) => (problems, false),
     };
     if context.json {
-        out_json(&serde_json::json!({ "schema": "ibid.workflow_check/1", "path": name, "ok": is_good, "problems": problems }))?;
+        out_json(
+            &serde_json::json!({ "schema": "ibid.workflow_check/1", "path": name, "ok": is_good, "problems": problems }),
+        )?;
     } else {
         for problem in &problems {
             out(&told(problem, &text, Stream::Out))?;
@@ -159,10 +162,17 @@ pub(crate) fn told(problem: &Problem, text: &str, stream: Stream) -> String {
         let skipped = column.saturating_sub(60);
         let shown: String = visible(&source.chars().skip(skipped).take(100).collect::<String>()).replace('\t', " ");
         let number = line.to_string();
-        let before = unicode_width::UnicodeWidthStr::width(shown.chars().take(column - 1 - skipped).collect::<String>().as_str());
+        let before = unicode_width::UnicodeWidthStr::width(
+            shown.chars().take(column - 1 - skipped).collect::<String>().as_str(),
+        );
         let gutter = " ".repeat(number.len());
         told.push_str(&format!("{} {shown}\n", styled(stream, Look::Faint, &format!("{number} |"))));
-        told.push_str(&format!("{} {}{}\n", styled(stream, Look::Faint, &format!("{gutter} |")), " ".repeat(before), styled(stream, look, "^")));
+        told.push_str(&format!(
+            "{} {}{}\n",
+            styled(stream, Look::Faint, &format!("{gutter} |")),
+            " ".repeat(before),
+            styled(stream, look, "^")
+        ));
     }
     if let Some(suggestion) = suggestion {
         told.push_str(&format!("  {} {}\n", styled(stream, Look::Faint, "help:"), visible(suggestion)));

@@ -14,14 +14,60 @@ use crate::workflow::graph::DescribedInput;
 
 /// Words that cannot be the name of a step: values that every step sees, and words of the two languages.
 pub const RESERVED: [&str; 35] = [
-    "input", "last", "visit", "item", "index", "text", "run", "fail", "skip", "true", "false", "null", "none", "not", "and", "or", "in",
-    "is", "if", "else", "for", "loop", "self", "super", "range", "dict", "namespace", "debug", "as", "break", "const", "continue",
-    "function", "import", "let",
+    "input",
+    "last",
+    "visit",
+    "item",
+    "index",
+    "text",
+    "run",
+    "fail",
+    "skip",
+    "true",
+    "false",
+    "null",
+    "none",
+    "not",
+    "and",
+    "or",
+    "in",
+    "is",
+    "if",
+    "else",
+    "for",
+    "loop",
+    "self",
+    "super",
+    "range",
+    "dict",
+    "namespace",
+    "debug",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "function",
+    "import",
+    "let",
 ];
 
 /// Further words that CEL keeps for itself, and its types.
 const RESERVED_BY_CEL: [&str; 16] = [
-    "package", "return", "var", "void", "while", "bool", "int", "uint", "double", "string", "bytes", "list", "map", "type", "null_type",
+    "package",
+    "return",
+    "var",
+    "void",
+    "while",
+    "bool",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bytes",
+    "list",
+    "map",
+    "type",
+    "null_type",
     "math",
 ];
 
@@ -72,7 +118,8 @@ pub fn check(parsed: &Parsed<'_>, known: &Known) -> Vec<Problem> {
         checker.graph(graph);
     }
     let mut problems = checker.problems;
-    problems.sort_by(|a, b| (a.line, a.column, a.severity, &a.message).cmp(&(b.line, b.column, b.severity, &b.message)));
+    problems
+        .sort_by(|a, b| (a.line, a.column, a.severity, &a.message).cmp(&(b.line, b.column, b.severity, &b.message)));
     problems.dedup();
     problems
 }
@@ -112,8 +159,16 @@ impl<'a> Graph<'a> {
         }
         let prefix = format!("{at}/step/");
         let sources = sources.iter().filter(|source| source.part.starts_with(&prefix)).collect();
-        let mut graph =
-            Self { at: at.into(), input, output, steps, sources, index, before: vec![HashSet::new(); steps.len()], stands_in_for };
+        let mut graph = Self {
+            at: at.into(),
+            input,
+            output,
+            steps,
+            sources,
+            index,
+            before: vec![HashSet::new(); steps.len()],
+            stands_in_for,
+        };
         // Each round carries what comes before one step further; a circle of needs only stops growing.
         for _ in 0..steps.len() {
             let mut grown = false;
@@ -187,14 +242,15 @@ impl Checker<'_> {
 
     fn workflow(&mut self) {
         let limits = &self.workflow.limits;
-        let numbers = [
-            ("steps", limits.steps as f64),
-            ("seconds", limits.seconds),
-            ("parallel", limits.parallel as f64),
-        ];
+        let numbers =
+            [("steps", limits.steps as f64), ("seconds", limits.seconds), ("parallel", limits.parallel as f64)];
         for (name, value) in numbers {
             if value.is_nan() || value <= 0.0 {
-                self.error(&format!("/limits/{name}"), format!("the limit `{name}` must be above 0, not {value}"), None);
+                self.error(
+                    &format!("/limits/{name}"),
+                    format!("the limit `{name}` must be above 0, not {value}"),
+                    None,
+                );
             }
         }
         if limits.usd.is_nan() || limits.usd < 0.0 {
@@ -205,7 +261,11 @@ impl Checker<'_> {
         used.extend(steps.filter_map(|step| kinds::graph_of(step)));
         for name in self.workflow.graphs.keys().filter(|name| !used.contains(name.as_str())) {
             let message = format!("nothing runs the graph `{name}`");
-            self.warning_at(&format!("/graph/{name}"), message, Some("name it in a step of kind `each` or `workflow`, or take it out".into()));
+            self.warning_at(
+                &format!("/graph/{name}"),
+                message,
+                Some("name it in a step of kind `each` or `workflow`, or take it out".into()),
+            );
         }
         self.graph_circles();
     }
@@ -217,11 +277,22 @@ impl Checker<'_> {
             let mut seen = HashSet::new();
             while let Some(next) = open.pop() {
                 if next == name {
-                    self.error_at(&format!("/graph/{name}"), format!("the graph `{name}` runs itself"), Some("a loop is an arrow back: goto".into()));
+                    self.error_at(
+                        &format!("/graph/{name}"),
+                        format!("the graph `{name}` runs itself"),
+                        Some("a loop is an arrow back: goto".into()),
+                    );
                     break;
                 }
                 if seen.insert(next) {
-                    open.extend(self.workflow.graphs.get(next).into_iter().flat_map(|graph| &graph.steps).filter_map(kinds::graph_of));
+                    open.extend(
+                        self.workflow
+                            .graphs
+                            .get(next)
+                            .into_iter()
+                            .flat_map(|graph| &graph.steps)
+                            .filter_map(kinds::graph_of),
+                    );
                 }
             }
         }
@@ -250,15 +321,27 @@ impl Checker<'_> {
         for (name, field) in graph.input {
             let part = format!("{}/input/{name}", graph.at);
             if !is_name(name) {
-                self.error_at(&part, format!("`{name}` cannot be the name of an input"), Some("use lower case letters, digits and `_`".into()));
+                self.error_at(
+                    &part,
+                    format!("`{name}` cannot be the name of an input"),
+                    Some("use lower case letters, digits and `_`".into()),
+                );
             }
             if let InputField::Described(DescribedInput { input_type, default: Some(default), optional, .. }) = field {
                 if !types::is_of(default, *input_type) {
-                    let message = format!("the default of `{name}` is {}, not {}", types::described(default), types::named(*input_type));
+                    let message = format!(
+                        "the default of `{name}` is {}, not {}",
+                        types::described(default),
+                        types::named(*input_type)
+                    );
                     self.error(&format!("{part}/default"), message, None);
                 }
                 if *optional {
-                    self.warning_at(&format!("{part}/optional"), format!("`{name}` has a default, so `optional` says nothing"), None);
+                    self.warning_at(
+                        &format!("{part}/optional"),
+                        format!("`{name}` has a default, so `optional` says nothing"),
+                        None,
+                    );
                 }
             }
         }
@@ -268,9 +351,17 @@ impl Checker<'_> {
         for (number, step) in graph.steps.iter().enumerate() {
             let (part, id) = (graph.part(number, "id"), step.id.as_str());
             if !is_name(id) {
-                self.error(&part, format!("`{id}` cannot be the id of a step"), Some("use lower case letters, digits and `_`, beginning with a letter".into()));
+                self.error(
+                    &part,
+                    format!("`{id}` cannot be the id of a step"),
+                    Some("use lower case letters, digits and `_`, beginning with a letter".into()),
+                );
             } else if RESERVED.contains(&id) || RESERVED_BY_CEL.contains(&id) {
-                self.error(&part, format!("`{id}` cannot be the id of a step, because expressions use the word"), Some(format!("call it `{id}_step`")));
+                self.error(
+                    &part,
+                    format!("`{id}` cannot be the id of a step, because expressions use the word"),
+                    Some(format!("call it `{id}_step`")),
+                );
             } else if graph.index[id] != number {
                 self.error(&part, format!("there are two steps `{id}`"), Some("give one of them another id".into()));
             }
@@ -282,7 +373,8 @@ impl Checker<'_> {
         if let Some(&number) = graph.index.get(id) {
             return Some(number);
         }
-        let meant = nearest(id, graph.ids().filter(|other| *other != owner)).map(|near| format!("did you mean `{near}`?"));
+        let meant =
+            nearest(id, graph.ids().filter(|other| *other != owner)).map(|near| format!("did you mean `{near}`?"));
         let known = || format!("steps are {}", graph.ids().take(20).collect::<Vec<_>>().join(", "));
         self.error(part, format!("there is no step `{id}`"), Some(meant.unwrap_or_else(known)));
         None
@@ -295,7 +387,12 @@ impl Checker<'_> {
                 let part = graph.part(number, &format!("needs/{at}"));
                 let Some(needed) = self.known_step(graph, &part, need, &step.id) else { continue };
                 if !seen.insert(need) {
-                    self.problems.push(self.places.value(&part, Severity::Warning, format!("`{need}` is named twice"), None));
+                    self.problems.push(self.places.value(
+                        &part,
+                        Severity::Warning,
+                        format!("`{need}` is named twice"),
+                        None,
+                    ));
                 }
                 if let Some(&original) = graph.stands_in_for[needed].first() {
                     let id = &graph.steps[original].id;
@@ -330,17 +427,28 @@ impl Checker<'_> {
             }
         }
         if next == number {
-            return self.error(&part, format!("`{named}` cannot stand in for `{}`: it comes back to it", step.id), None);
+            return self.error(
+                &part,
+                format!("`{named}` cannot stand in for `{}`: it comes back to it", step.id),
+                None,
+            );
         }
         if graph.before[number].contains(&fallback) {
-            return self.error(&part, format!("`{named}` comes before `{}`, so it cannot stand in for it", step.id), None);
+            return self.error(
+                &part,
+                format!("`{named}` comes before `{}`, so it cannot stand in for it", step.id),
+                None,
+            );
         }
         for need in graph.needs(fallback).collect::<Vec<_>>() {
             if need == number || graph.before[number].contains(&need) {
                 continue;
             }
             let id = &graph.steps[need].id;
-            let message = format!("`{named}` stands in for `{}`, so it may need only what comes before that, and `{id}` does not", step.id);
+            let message = format!(
+                "`{named}` stands in for `{}`, so it may need only what comes before that, and `{id}` does not",
+                step.id
+            );
             self.error_at(&graph.part(fallback, "needs"), message, None);
         }
     }
@@ -354,7 +462,10 @@ impl Checker<'_> {
             }
             let mut path = vec![start];
             let mut at = start;
-            while let Some(next) = graph.needs(at).find(|need| *need == start || (graph.before[*need].contains(&start) && !path.contains(need))) {
+            while let Some(next) = graph
+                .needs(at)
+                .find(|need| *need == start || (graph.before[*need].contains(&start) && !path.contains(need)))
+            {
                 if next == start {
                     break;
                 }
@@ -368,7 +479,11 @@ impl Checker<'_> {
                 1 => format!("`{}` needs itself", words[0]),
                 _ => format!("steps need each other in a circle: {}", words.join(" → ")),
             };
-            self.error(&graph.part(start, "needs"), message, Some("a loop is an arrow back: goto, with max_visits on the step it goes to".into()));
+            self.error(
+                &graph.part(start, "needs"),
+                message,
+                Some("a loop is an arrow back: goto, with max_visits on the step it goes to".into()),
+            );
         }
     }
 
@@ -383,18 +498,32 @@ impl Checker<'_> {
                     let message = format!("`goto` leads back, and `{}` does not come before `{}`", goto.step, step.id);
                     self.error(&part, message, Some("to go on, let that step need this one, with `when`".into()));
                 } else if graph.steps[target].visits_max < 2 {
-                    let message = format!("this cycle has no max_visits: `{}` may be visited only once, so the arrow would never be taken", goto.step);
+                    let message = format!(
+                        "this cycle has no max_visits: `{}` may be visited only once, so the arrow would never be taken",
+                        goto.step
+                    );
                     self.error(&part, message, Some(format!("give `{}` max_visits = 2 or more", goto.step)));
                 }
             }
         }
         for (number, step) in graph.steps.iter().enumerate() {
-            let part = graph.part(number, if self.places.has(&graph.part(number, "max_visits")) { "max_visits" } else { "visits_max" });
+            let part = graph.part(
+                number,
+                if self.places.has(&graph.part(number, "max_visits")) { "max_visits" } else { "visits_max" },
+            );
             if step.visits_max == 0 {
-                self.error(&part, "a step with max_visits = 0 would never run", Some("leave it out, or give 1 or more".into()));
+                self.error(
+                    &part,
+                    "a step with max_visits = 0 would never run",
+                    Some("leave it out, or give 1 or more".into()),
+                );
             } else if step.visits_max > 1 && !targets.contains(&number) {
                 let hint = "give a later step a goto to it, or take max_visits out";
-                self.warning_at(&part, format!("no arrow goes back to `{}`, so it is visited once", step.id), Some(hint.into()));
+                self.warning_at(
+                    &part,
+                    format!("no arrow goes back to `{}`, so it is visited once", step.id),
+                    Some(hint.into()),
+                );
             }
         }
     }
@@ -408,7 +537,11 @@ impl Checker<'_> {
         if let Some(&original) = graph.stands_in_for[number].first() {
             let (id, original) = (&graph.steps[number].id, &graph.steps[original].id);
             let message = format!("the output would be that of `{id}`, which runs only when `{original}` fails");
-            self.error_at(&part, message, Some(format!("name the step whose output it shall be: output = \"{original}\"")));
+            self.error_at(
+                &part,
+                message,
+                Some(format!("name the step whose output it shall be: output = \"{original}\"")),
+            );
         }
     }
 
@@ -424,7 +557,11 @@ impl Checker<'_> {
         }
         for (number, step) in graph.steps.iter().enumerate().filter(|(number, _)| !used.contains(number)) {
             let message = format!("nothing uses the output of `{}`", step.id);
-            self.warning_at(&graph.part(number, ""), message, Some("let a later step need it, or make it the output".into()));
+            self.warning_at(
+                &graph.part(number, ""),
+                message,
+                Some("let a later step need it, or make it the output".into()),
+            );
         }
     }
 }

@@ -28,7 +28,8 @@ struct Picture<'a> {
 
 /// The workflow's own graph and then its sub-graphs.
 fn pictures(workflow: &Workflow) -> Vec<Picture<'_>> {
-    let whole = Picture { name: "", input: &workflow.input, steps: &workflow.steps, output: workflow.output.as_deref() };
+    let whole =
+        Picture { name: "", input: &workflow.input, steps: &workflow.steps, output: workflow.output.as_deref() };
     let parts = workflow.graphs.iter().map(|(name, graph)| Picture {
         name,
         input: &graph.input,
@@ -104,12 +105,17 @@ pub fn mermaid(workflow: &Workflow) -> String {
             out.push_str(&format!("{indent}{}{open}\"{text}\"{close}:::{}\n", node(&step.id), family(step)));
         }
         for step in picture.steps {
-            let condition = step.when.as_ref().map(|when| format!("|\"{}\"|", quoted(&label(&when.0)))).unwrap_or_default();
+            let condition =
+                step.when.as_ref().map(|when| format!("|\"{}\"|", quoted(&label(&when.0)))).unwrap_or_default();
             for need in &step.needs {
                 out.push_str(&format!("{indent}{} -->{condition} {}\n", node(need), node(&step.id)));
             }
             if let Some(fallback) = picture.fallback(step) {
-                out.push_str(&format!("{indent}{} -.->|on error| {}\n", node(&step.id), node(&picture.steps[fallback].id)));
+                out.push_str(&format!(
+                    "{indent}{} -.->|on error| {}\n",
+                    node(&step.id),
+                    node(&picture.steps[fallback].id)
+                ));
             }
             for goto in &step.goto {
                 let condition = quoted(&label(&goto.when.0));

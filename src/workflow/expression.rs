@@ -197,7 +197,11 @@ fn shortened(text: &str, chars_max: usize) -> String {
 /// Why a path leads nowhere in `scope`, in words, or `None` when it does lead to a value.
 fn missing(scope: &Scope, path: &[String]) -> Option<String> {
     let Some(mut value) = scope.get(&path[0]) else {
-        return Some(format!("there is no value `{}` here; there are {}", path[0], listed(scope.iter().map(|(name, _)| name))));
+        return Some(format!(
+            "there is no value `{}` here; there are {}",
+            path[0],
+            listed(scope.iter().map(|(name, _)| name))
+        ));
     };
     for (at, field) in path.iter().enumerate().skip(1) {
         let before = path[..at].join(".");
@@ -210,7 +214,9 @@ fn missing(scope: &Scope, path: &[String]) -> Option<String> {
                 }
             },
             Value::Null => {
-                return Some(format!("`{before}` is null here (a step that was skipped gives null), so it has no `{field}`"));
+                return Some(format!(
+                    "`{before}` is null here (a step that was skipped gives null), so it has no `{field}`"
+                ));
             }
             other => return Some(format!("`{before}` is {}, so it has no field `{field}`", described(other))),
         }

@@ -118,17 +118,36 @@ impl<'a> Places<'a> {
     }
 
     /// A problem with the value of a part.
-    pub(super) fn value(&self, part: &str, severity: Severity, message: impl Into<String>, suggestion: Option<String>) -> Problem {
+    pub(super) fn value(
+        &self,
+        part: &str,
+        severity: Severity,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) -> Problem {
         self.at(self.spans(part).1.start, severity, message.into(), suggestion)
     }
 
     /// A problem with the name of a part.
-    pub(super) fn key(&self, part: &str, severity: Severity, message: impl Into<String>, suggestion: Option<String>) -> Problem {
+    pub(super) fn key(
+        &self,
+        part: &str,
+        severity: Severity,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) -> Problem {
         self.at(self.spans(part).0.start, severity, message.into(), suggestion)
     }
 
     /// A problem within the text of a part: at the byte `offset` of the text as it is read.
-    pub(super) fn within(&self, part: &str, offset: usize, severity: Severity, message: impl Into<String>, suggestion: Option<String>) -> Problem {
+    pub(super) fn within(
+        &self,
+        part: &str,
+        offset: usize,
+        severity: Severity,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) -> Problem {
         let span = self.spans(part).1;
         let raw = self.text.get(span.clone()).unwrap_or_default();
         self.at(span.start + raw_offset(raw, offset), severity, message.into(), suggestion)
@@ -264,10 +283,20 @@ impl Shape<'_> {
                 None if closed => {
                     let known = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str));
                     let meant = nearest(name, known.clone()).map(|near| format!("did you mean `{near}`?"));
-                    let listed = || format!("known are {}", known.filter(|name| *name != "max_visits").collect::<Vec<_>>().join(", "));
+                    let listed = || {
+                        format!(
+                            "known are {}",
+                            known.filter(|name| *name != "max_visits").collect::<Vec<_>>().join(", ")
+                        )
+                    };
                     let owner = owner(schema, at);
                     let message = format!("{owner} has no field `{name}`");
-                    self.problems.push(self.places.key(&part, Severity::Error, message, Some(meant.unwrap_or_else(listed))));
+                    self.problems.push(self.places.key(
+                        &part,
+                        Severity::Error,
+                        message,
+                        Some(meant.unwrap_or_else(listed)),
+                    ));
                 }
                 None if schema["additionalProperties"].is_object() => {
                     self.value(&part, &schema["additionalProperties"], value);
@@ -279,7 +308,12 @@ impl Shape<'_> {
             if !table.contains_key(name) {
                 let message = format!("{} needs a field `{name}`", owner(schema, at));
                 let about = schema["properties"][name]["description"].as_str().map(|text| one_line(text));
-                self.problems.push(self.places.key(at, Severity::Error, message, about.map(|about| format!("`{name}`: {about}"))));
+                self.problems.push(self.places.key(
+                    at,
+                    Severity::Error,
+                    message,
+                    about.map(|about| format!("`{name}`: {about}")),
+                ));
             }
         }
     }
@@ -320,7 +354,10 @@ impl Shape<'_> {
                 let number = i64::from_str_radix(number.as_str(), number.radix());
                 let least = schema["minimum"].as_i64();
                 let most = schema["maximum"].as_i64();
-                if number.is_err() || least > number.clone().ok() || most.is_some_and(|most| number.is_ok_and(|number| number > most)) {
+                if number.is_err()
+                    || least > number.clone().ok()
+                    || most.is_some_and(|most| number.is_ok_and(|number| number > most))
+                {
                     let least = least.map(|least| format!(" of at least {least}")).unwrap_or_default();
                     let message = format!("`{}` must be a whole number{least}", last(at));
                     self.problems.push(self.places.value(at, Severity::Error, message, None));
@@ -367,7 +404,9 @@ impl Shape<'_> {
             Some(given) => format!("`{}` cannot be \"{given}\"", last(at)),
             None => format!("`{}` must be a text", last(at)),
         };
-        let meant = given.and_then(|given| nearest(given, choices.iter().copied())).map(|near| format!("did you mean \"{near}\"?"));
+        let meant = given
+            .and_then(|given| nearest(given, choices.iter().copied()))
+            .map(|near| format!("did you mean \"{near}\"?"));
         let known = || format!("it is one of \"{}\"", choices.join("\", \""));
         self.problems.push(self.places.value(at, Severity::Error, message, Some(meant.unwrap_or_else(known))));
     }

@@ -85,8 +85,12 @@ mod tests {
 
     #[test]
     fn the_schema_in_the_repository_is_that_of_the_types() {
-        let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/workflow.schema.json")).unwrap_or_default();
+        let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/workflow.schema.json"))
+            .unwrap_or_default();
         let made = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
-        assert!(kept == made, "schemas/workflow.schema.json is stale; write it with: ibid workflow schema > schemas/workflow.schema.json");
+        assert!(
+            kept == made,
+            "schemas/workflow.schema.json is stale; write it with: ibid workflow schema > schemas/workflow.schema.json"
+        );
     }
 }

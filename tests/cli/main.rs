@@ -11,3 +11,4 @@ mod index;
 mod layers;
 mod real_data;
 mod search;
+mod workflow;

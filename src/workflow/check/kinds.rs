@@ -6,9 +6,9 @@ use super::{Checker, Graph};
 use crate::workflow::expression::Expression;
 use crate::workflow::graph::{InputField, Step};
 use crate::workflow::nearest;
+use crate::workflow::steps::Kind;
 use crate::workflow::steps::extract::Extract;
 use crate::workflow::steps::retrieve::TopK;
-use crate::workflow::steps::Kind;
 use crate::workflow::steps::workflow::SubWorkflow;
 
 /// The role that needs no model.
@@ -58,7 +58,11 @@ impl Checker<'_> {
     pub(super) fn step(&mut self, graph: &Graph<'_>, number: usize) {
         let step = &graph.steps[number];
         if step.retry.attempts == 0 {
-            self.error(&graph.part(number, "retry/attempts"), "`attempts` counts the first one too, so it must be 1 or more", None);
+            self.error(
+                &graph.part(number, "retry/attempts"),
+                "`attempts` counts the first one too, so it must be 1 or more",
+                None,
+            );
         }
         let part = |field: &str| graph.part(number, field);
         match &step.kind {
@@ -87,16 +91,25 @@ impl Checker<'_> {
                     self.error(&part("classes"), "there is no class", Some("add one: [[step.classes]]".into()));
                 }
                 if !(-1.0..=1.0).contains(&classify.similarity_min) {
-                    let message = format!("`similarity_min` is a cosine, from -1 to 1, not {}", classify.similarity_min);
+                    let message =
+                        format!("`similarity_min` is a cosine, from -1 to 1, not {}", classify.similarity_min);
                     self.error(&part("similarity_min"), message, None);
                 }
                 for (at, class) in classify.classes.iter().enumerate() {
                     if class.when.is_none() && class.examples.is_empty() && classify.model.is_empty() {
                         let message = format!("nothing ever chooses the class `{}`", class.label);
-                        self.warning_at(&part(&format!("classes/{at}")), message, Some("give it `when` or `examples`, or the step a `model`".into()));
+                        self.warning_at(
+                            &part(&format!("classes/{at}")),
+                            message,
+                            Some("give it `when` or `examples`, or the step a `model`".into()),
+                        );
                     }
                     if classify.classes[..at].iter().any(|other| other.label == class.label) {
-                        self.error(&part(&format!("classes/{at}/label")), format!("there are two classes `{}`", class.label), None);
+                        self.error(
+                            &part(&format!("classes/{at}/label")),
+                            format!("there are two classes `{}`", class.label),
+                            None,
+                        );
                     }
                 }
             }
@@ -106,13 +119,21 @@ impl Checker<'_> {
                 }
                 for (at, rule) in rules.rules.iter().enumerate() {
                     if rules.rules[..at].iter().any(|other| other.name == rule.name) {
-                        self.error(&part(&format!("rules/{at}/name")), format!("there are two rules `{}`", rule.name), None);
+                        self.error(
+                            &part(&format!("rules/{at}/name")),
+                            format!("there are two rules `{}`", rule.name),
+                            None,
+                        );
                     }
                 }
             }
             Kind::Compute(compute) => {
                 if compute.values.is_empty() && compute.exact.is_empty() {
-                    self.error_at(&part(""), format!("`{}` computes nothing", step.id), Some("give `values` or `exact`".into()));
+                    self.error_at(
+                        &part(""),
+                        format!("`{}` computes nothing", step.id),
+                        Some("give `values` or `exact`".into()),
+                    );
                 }
                 for name in compute.exact.keys().filter(|name| compute.values.contains_key(*name)) {
                     self.error_at(&part(&format!("exact/{name}")), format!("`{name}` is in `values` too"), None);
@@ -125,7 +146,11 @@ impl Checker<'_> {
                 self.sampling(graph, number, agent.sampling.tokens_max, agent.sampling.temperature);
                 self.positive(&part("rounds_max"), u64::from(agent.rounds_max));
                 if agent.seconds_max.is_nan() || agent.seconds_max < 0.0 {
-                    self.error(&part("seconds_max"), format!("`seconds_max` must be 0 or more, not {}", agent.seconds_max), None);
+                    self.error(
+                        &part("seconds_max"),
+                        format!("`seconds_max` must be 0 or more, not {}", agent.seconds_max),
+                        None,
+                    );
                 }
                 if agent.model.iter().any(|model| model == EXTRACTIVE) {
                     self.error(&part("model"), "`extractive` is no language model, so it cannot be an agent", None);
@@ -156,7 +181,11 @@ impl Checker<'_> {
             [_] => {}
             [] => self.error_at(part, format!("one of {} is needed", names.join(", ")), None),
             [_, second, ..] => {
-                self.error_at(&format!("{part}/{second}"), format!("only one of {} can be given", names.join(", ")), None);
+                self.error_at(
+                    &format!("{part}/{second}"),
+                    format!("only one of {} can be given", names.join(", ")),
+                    None,
+                );
             }
         }
     }
@@ -179,7 +208,11 @@ impl Checker<'_> {
             self.positive(&graph.part(number, "tokens_max"), 0);
         }
         if let Some(temperature) = temperature.filter(|temperature| temperature.is_nan() || *temperature < 0.0) {
-            self.error(&graph.part(number, "temperature"), format!("`temperature` must be 0 or more, not {temperature}"), None);
+            self.error(
+                &graph.part(number, "temperature"),
+                format!("`temperature` must be 0 or more, not {temperature}"),
+                None,
+            );
         }
     }
 
@@ -187,14 +220,25 @@ impl Checker<'_> {
         let Some(known) = &self.known.models else { return };
         for (at, role) in roles.iter().enumerate().filter(|(_, role)| *role != EXTRACTIVE && !known.contains(*role)) {
             let meant = nearest(role, known.iter().map(String::as_str).chain([EXTRACTIVE]));
-            let hint = meant.map_or_else(|| format!("add it to the settings: [models.{role}]"), |near| format!("did you mean `{near}`?"));
-            self.error(&graph.part(number, &format!("model/{at}")), format!("no model has the role `{role}`"), Some(hint));
+            let hint = meant.map_or_else(
+                || format!("add it to the settings: [models.{role}]"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.error(
+                &graph.part(number, &format!("model/{at}")),
+                format!("no model has the role `{role}`"),
+                Some(hint),
+            );
         }
     }
 
     fn tools(&mut self, part: &str, names: &[String], is_list: bool) {
         if names.is_empty() {
-            self.error(part, "an agent without tools can only guess", Some("name its tools, or use a step of kind `generate`".into()));
+            self.error(
+                part,
+                "an agent without tools can only guess",
+                Some("name its tools, or use a step of kind `generate`".into()),
+            );
         }
         let Some(known) = &self.known.tools else { return };
         for (at, name) in names.iter().enumerate().filter(|(_, name)| !known.contains(*name)) {
@@ -211,7 +255,11 @@ impl Checker<'_> {
         self.sampling(graph, number, extract.sampling.tokens_max, extract.sampling.temperature);
         if extract.patterns.is_empty() && extract.schema.is_none() {
             let hint = "give `from` and `patterns`, or `schema` and `prompt`";
-            self.error_at(&part(""), format!("`{}` does not say what to extract", graph.steps[number].id), Some(hint.into()));
+            self.error_at(
+                &part(""),
+                format!("`{}` does not say what to extract", graph.steps[number].id),
+                Some(hint.into()),
+            );
         }
         if !extract.patterns.is_empty() && extract.from.is_none() {
             self.error_at(&part("patterns"), "`patterns` need `from`: what they are looked for in", None);
@@ -228,11 +276,19 @@ impl Checker<'_> {
                 Err(error) => {
                     let words = error.to_string();
                     let reason = words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
-                    self.error(&part(&format!("patterns/{at}/regex")), format!("the pattern cannot be read: {reason}"), None);
+                    self.error(
+                        &part(&format!("patterns/{at}/regex")),
+                        format!("the pattern cannot be read: {reason}"),
+                        None,
+                    );
                 }
                 Ok(regex) if regex.capture_names().flatten().next().is_none() => {
                     let hint = "name what it shall give: (?<name>…)";
-                    self.warning_at(&part(&format!("patterns/{at}/regex")), "the pattern names no group, so its items have no fields", Some(hint.into()));
+                    self.warning_at(
+                        &part(&format!("patterns/{at}/regex")),
+                        "the pattern names no group, so its items have no fields",
+                        Some(hint.into()),
+                    );
                 }
                 Ok(_) => {}
             }
@@ -255,7 +311,11 @@ impl Checker<'_> {
             ];
             for (name, value) in numbers {
                 if let Some(value) = value.filter(|value| value.is_nan() || *value <= 0.0) {
-                    self.error(&part(&format!("limits/{name}")), format!("the limit `{name}` must be above 0, not {value}"), None);
+                    self.error(
+                        &part(&format!("limits/{name}")),
+                        format!("the limit `{name}` must be above 0, not {value}"),
+                        None,
+                    );
                 }
             }
             if let Some(usd) = limits.usd.filter(|usd| usd.is_nan() || *usd < 0.0) {
@@ -270,7 +330,8 @@ impl Checker<'_> {
             && !folder.join(file).is_file()
         {
             let meant = nearest(file, crate::workflow::shipped::names()).map(|near| format!("did you mean `{near}`?"));
-            let hint = meant.unwrap_or_else(|| "give the name of a shipped workflow, or a path from this file's folder".into());
+            let hint = meant
+                .unwrap_or_else(|| "give the name of a shipped workflow, or a path from this file's folder".into());
             self.error(&part("file"), format!("there is no workflow `{file}`"), Some(hint));
         }
     }
@@ -278,12 +339,22 @@ impl Checker<'_> {
     /// Whether a graph of the file is there and is given what it asks for.
     fn sub_graph(&mut self, part: &str, name: &str, input_part: &str, input: &BTreeMap<String, Expression>) {
         let Some(graph) = self.workflow.graphs.get(name) else {
-            let meant = nearest(name, self.workflow.graphs.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            return self.error(part, format!("there is no graph `{name}`"), Some(meant.unwrap_or_else(|| format!("add it: [graph.{name}]"))));
+            let meant = nearest(name, self.workflow.graphs.keys().map(String::as_str))
+                .map(|near| format!("did you mean `{near}`?"));
+            return self.error(
+                part,
+                format!("there is no graph `{name}`"),
+                Some(meant.unwrap_or_else(|| format!("add it: [graph.{name}]"))),
+            );
         };
         for field in input.keys().filter(|field| !graph.input.contains_key(*field)) {
-            let meant = nearest(field, graph.input.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            self.error_at(&format!("{input_part}/{field}"), format!("the graph `{name}` has no input `{field}`"), meant);
+            let meant =
+                nearest(field, graph.input.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            self.error_at(
+                &format!("{input_part}/{field}"),
+                format!("the graph `{name}` has no input `{field}`"),
+                meant,
+            );
         }
         for (field, about) in &graph.input {
             let may_miss = matches!(about, InputField::Described(about) if about.optional || about.default.is_some());

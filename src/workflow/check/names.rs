@@ -29,7 +29,13 @@ impl Checker<'_> {
             Ok(paths) => paths,
             Err(Mistake { message, offset }) => {
                 let what = if source.is_template { "template" } else { "expression" };
-                let problem = self.places.within(&source.part, offset, Severity::Error, format!("the {what} cannot be read: {message}"), None);
+                let problem = self.places.within(
+                    &source.part,
+                    offset,
+                    Severity::Error,
+                    format!("the {what} cannot be read: {message}"),
+                    None,
+                );
                 self.problems.push(problem);
                 return;
             }
@@ -55,13 +61,19 @@ impl Checker<'_> {
         let path: NamedPath = source.text.trim().split('.').map(String::from).collect();
         let is_plain = path.iter().all(|name| super::is_name(name));
         let found = if is_plain {
-            self.type_of(graph, number, field, &path[0]).ok().and_then(|value| value.at(&path[1..]).ok()?.is_not(wanted))
+            self.type_of(graph, number, field, &path[0])
+                .ok()
+                .and_then(|value| value.at(&path[1..]).ok()?.is_not(wanted))
         } else {
             None
         };
         if let Some(found) = found {
             let wanted = if is_condition { "true or false" } else { "a list" };
-            self.error(&source.part, format!("`{setting}` needs {wanted}, and `{}` is {found}", source.text.trim()), None);
+            self.error(
+                &source.part,
+                format!("`{setting}` needs {wanted}, and `{}` is {found}", source.text.trim()),
+                None,
+            );
             return;
         }
         if !is_condition || Expression(source.text.clone()).references().is_ok_and(|paths| !paths.is_empty()) {
@@ -74,7 +86,8 @@ impl Checker<'_> {
                 self.error(&source.part, message, None);
             }
             Ok(_) => {
-                let problem = self.places.value(&source.part, Severity::Warning, format!("`{setting}` is always the same"), None);
+                let problem =
+                    self.places.value(&source.part, Severity::Warning, format!("`{setting}` is always the same"), None);
                 self.problems.push(problem);
             }
             Err(failure) => self.error(&source.part, failure.message, None),
@@ -121,7 +134,13 @@ impl Checker<'_> {
     }
 
     /// What a name is where a setting is evaluated, or why there is nothing of that name.
-    fn type_of(&self, graph: &Graph<'_>, number: usize, field: &str, name: &str) -> Result<Type, (String, Option<String>)> {
+    fn type_of(
+        &self,
+        graph: &Graph<'_>,
+        number: usize,
+        field: &str,
+        name: &str,
+    ) -> Result<Type, (String, Option<String>)> {
         let step = &graph.steps[number];
         if name == "input" {
             return Ok(types::input(graph));
@@ -129,7 +148,9 @@ impl Checker<'_> {
         let mut visible = vec!["input", "visit", "last"];
         match &step.kind {
             Kind::Each(_) if field.starts_with("input/") => visible.extend(["item", "index"]),
-            Kind::Rules(rules) if rules.over.is_some() && field.starts_with("rules/") => visible.extend(["item", "index"]),
+            Kind::Rules(rules) if rules.over.is_some() && field.starts_with("rules/") => {
+                visible.extend(["item", "index"])
+            }
             Kind::Classify(_) if field.starts_with("classes/") => visible.push("text"),
             Kind::Generate(_) if field == "accept" => visible.push("text"),
             _ => {}
@@ -142,14 +163,19 @@ impl Checker<'_> {
             let before = graph.before[number].iter().map(|step| graph.steps[*step].id.as_str());
             let fields = graph.input.keys().find(|key| key.as_str() == name);
             let meant = fields.map(|key| format!("did you mean `input.{key}`?"));
-            let meant = meant.or_else(|| nearest(name, before.chain(visible.iter().copied())).map(|near| format!("did you mean `{near}`?")));
+            let meant = meant.or_else(|| {
+                nearest(name, before.chain(visible.iter().copied())).map(|near| format!("did you mean `{near}`?"))
+            });
             let hint = meant.or_else(|| Some(format!("it can read {} and the steps before it", visible.join(", "))));
             return Err((format!("nothing gives a value `{name}`"), hint));
         };
         if named == number {
             return match is_arrow {
                 true => Ok(types::output(self.workflow, step)),
-                false => Err((format!("`{name}` cannot read its own output"), Some(format!("its output of the round before is `last.{name}`")))),
+                false => Err((
+                    format!("`{name}` cannot read its own output"),
+                    Some(format!("its output of the round before is `last.{name}`")),
+                )),
             };
         }
         if graph.before[number].contains(&named) {
@@ -162,9 +188,15 @@ impl Checker<'_> {
         }
         if let Some(&original) = graph.stands_in_for[named].first() {
             let original = &graph.steps[original].id;
-            return Err((format!("`{name}` only stands in for `{original}`"), Some(format!("read `{original}`, which is then its output"))));
+            return Err((
+                format!("`{name}` only stands in for `{original}`"),
+                Some(format!("read `{original}`, which is then its output")),
+            ));
         }
-        Err((format!("`{id}` reads `{name}`, which need not be done before it"), Some(format!("add \"{name}\" to its needs"))))
+        Err((
+            format!("`{id}` reads `{name}`, which need not be done before it"),
+            Some(format!("add \"{name}\" to its needs")),
+        ))
     }
 }
 

@@ -57,10 +57,17 @@ fn cases() -> Vec<String> {
         text("a", "record = \"ful\""),
         text("a", "retry = { attempt = 3 }\nvisits_max = -1"),
         // Ids.
-        text("Draft", "") + &text("input", "needs = [\"Draft\"]") + &text("a", "needs = [\"input\"]") + &text("a", "needs = [\"a\"]"),
+        text("Draft", "")
+            + &text("input", "needs = [\"Draft\"]")
+            + &text("a", "needs = [\"input\"]")
+            + &text("a", "needs = [\"a\"]"),
         // Edges.
-        find.to_string() + &text("a", "needs = [\"fnd\"]\ngoto = [{ step = \"fidn\", when = \"true\" }]\non_error = \"skp\""),
-        text("a", "needs = [\"c\"]") + &text("b", "needs = [\"a\"]") + &text("c", "needs = [\"b\"]") + &text("d", "needs = [\"d\"]"),
+        find.to_string()
+            + &text("a", "needs = [\"fnd\"]\ngoto = [{ step = \"fidn\", when = \"true\" }]\non_error = \"skp\""),
+        text("a", "needs = [\"c\"]")
+            + &text("b", "needs = [\"a\"]")
+            + &text("c", "needs = [\"b\"]")
+            + &text("d", "needs = [\"d\"]"),
         find.to_string() + &text("a", "needs = [\"find\"]\ngoto = [{ step = \"find\", when = \"a.text == ''\" }]"),
         text("a", "goto = [{ step = \"b\", when = \"visit > 1\" }]") + &text("b", "needs = [\"a\"]\nmax_visits = 2"),
         text("a", "max_visits = 0") + &text("b", "needs = [\"a\"]\nmax_visits = 2"),
@@ -73,25 +80,56 @@ fn cases() -> Vec<String> {
         // Names.
         find.to_string() + &step("a", "kind = \"format\"\nneeds = [\"find\"]\nvalue = \"find.hist\""),
         find.to_string() + &step("a", "kind = \"format\"\nvalue = \"find.hits\""),
-        text("a", "needs = [\"b\"]") + &step("b", "kind = \"format\"\ntemplate = \"\"\"\nGood: {{ input.question }}\nBad: {{ a.text }} {{ input.questoin }} {{ question }}\"\"\""),
-        find.to_string() + &step("a", "kind = \"generate\"\nneeds = [\"find\"]\nhits = \"find.hits\"\nquestion = \"{{ input.question }}\"\naccept = \"text.size() > 3\"") + &step("b", "kind = \"verify\"\nneeds = [\"a\"]\ndraft = \"a.txt\"\nhits = \"find.hits\""),
-        find.to_string() + &step("a", "kind = \"format\"\nneeds = [\"find\"]\nvalue = \"last.fidn.hits\"\nwhen = \"last.find.hist == []\""),
-        step("a", "kind = \"compute\"\nvalues = { n = \"1\" }\nexact = { r = \"1 / 3\" }") + &step("b", "kind = \"format\"\nneeds = [\"a\"]\nvalue = \"[a.n, a.r, a.r_number, a.q]\""),
-        step("a", "kind = \"format\"\nvalue = \"input.question +\"\nwhen = \"nope(1)\"") + &step("b", "kind = \"format\"\ntemplate = \"{{ input.question | shout }\"\nneeds = [\"a\"]"),
+        text("a", "needs = [\"b\"]")
+            + &step(
+                "b",
+                "kind = \"format\"\ntemplate = \"\"\"\nGood: {{ input.question }}\nBad: {{ a.text }} {{ input.questoin }} {{ question }}\"\"\"",
+            ),
+        find.to_string()
+            + &step(
+                "a",
+                "kind = \"generate\"\nneeds = [\"find\"]\nhits = \"find.hits\"\nquestion = \"{{ input.question }}\"\naccept = \"text.size() > 3\"",
+            )
+            + &step("b", "kind = \"verify\"\nneeds = [\"a\"]\ndraft = \"a.txt\"\nhits = \"find.hits\""),
+        find.to_string()
+            + &step(
+                "a",
+                "kind = \"format\"\nneeds = [\"find\"]\nvalue = \"last.fidn.hits\"\nwhen = \"last.find.hist == []\"",
+            ),
+        step("a", "kind = \"compute\"\nvalues = { n = \"1\" }\nexact = { r = \"1 / 3\" }")
+            + &step("b", "kind = \"format\"\nneeds = [\"a\"]\nvalue = \"[a.n, a.r, a.r_number, a.q]\""),
+        step("a", "kind = \"format\"\nvalue = \"input.question +\"\nwhen = \"nope(1)\"")
+            + &step("b", "kind = \"format\"\ntemplate = \"{{ input.question | shout }\"\nneeds = [\"a\"]"),
         step("a", "kind = \"format\"\nvalue = \"item + last.a\""),
         // Types.
-        find.to_string() + &text("a", "needs = [\"find\"]\nwhen = \"find.hits\"") + &step("b", "kind = \"rerank\"\nneeds = [\"a\"]\nquery = \"q\"\nhits = \"a.text\"\ntop_k = 0"),
-        step("a", "kind = \"extract\"\nprompt = \"p\"\nschema = { type = \"object\", properties = { sum = { type = \"number\" } } }") + &step("b", "kind = \"format\"\nneeds = [\"a\"]\nvalue = \"a.value.summ\""),
+        find.to_string()
+            + &text("a", "needs = [\"find\"]\nwhen = \"find.hits\"")
+            + &step("b", "kind = \"rerank\"\nneeds = [\"a\"]\nquery = \"q\"\nhits = \"a.text\"\ntop_k = 0"),
+        step(
+            "a",
+            "kind = \"extract\"\nprompt = \"p\"\nschema = { type = \"object\", properties = { sum = { type = \"number\" } } }",
+        ) + &step("b", "kind = \"format\"\nneeds = [\"a\"]\nvalue = \"a.value.summ\""),
         // Settings of kinds.
-        step("a", "kind = \"retrieve\"") + &step("b", "kind = \"retrieve\"\nneeds = [\"a\"]\nquery = \"q\"\nqueries = \"input.docs\""),
-        step("a", "kind = \"extract\"\npatterns = [{ name = \"p\", regex = '(a' }, { name = \"q\", regex = 'a' }]") + &step("b", "kind = \"extract\"\nneeds = [\"a\"]\nprompt = \"p\"\nschema = { type = 3 }"),
+        step("a", "kind = \"retrieve\"")
+            + &step("b", "kind = \"retrieve\"\nneeds = [\"a\"]\nquery = \"q\"\nqueries = \"input.docs\""),
+        step("a", "kind = \"extract\"\npatterns = [{ name = \"p\", regex = '(a' }, { name = \"q\", regex = 'a' }]")
+            + &step("b", "kind = \"extract\"\nneeds = [\"a\"]\nprompt = \"p\"\nschema = { type = 3 }"),
         step("a", "kind = \"generate\"\nmodel = [\"strnog\", \"extractive\"]\ntokens_max = 0\ntemperature = -1"),
-        step("a", "kind = \"agent\"\ngoal = \"g\"\ntools = [\"serach\"]\nmodel = [\"other\"]\nrounds_max = 0") + &step("b", "kind = \"tool\"\nneeds = [\"a\"]\ntool = \"calcluator\""),
-        step("a", "kind = \"classify\"\ntext = \"t\"\ndefault = \"x\"\nsimilarity_min = 2\nclasses = [{ label = \"x\" }, { label = \"x\", when = \"text == 'a'\" }]"),
-        step("a", "kind = \"rules\"\nrules = []") + &step("b", "kind = \"compute\"\nneeds = [\"a\"]") + &step("c", "kind = \"format\"\nneeds = [\"b\"]"),
-        step("a", "kind = \"each\"\nover = \"input.question\"\ngraph = \"on\"\ninput = { q = \"item\" }\nparallel = 0") + "[graph.one]\ninput = { question = \"string\" }\n[[graph.one.step]]\nid = \"s\"\nkind = \"format\"\ntemplate = \"{{ input.q }}\"\n",
-        step("a", "kind = \"each\"\nover = \"input.docs\"\ngraph = \"one\"\ninput = { q = \"item\" }") + "[graph.one]\ninput = { question = \"string\" }\n[[graph.one.step]]\nid = \"s\"\nkind = \"workflow\"\ngraph = \"one\"\ninput = { question = \"a.items\" }\n",
-        step("a", "kind = \"workflow\"\nfile = \"nowhere.toml\"\nlimits = { tokens = 0 }") + "[limits]\nsteps = 0\nusd = -1.0\n",
+        step("a", "kind = \"agent\"\ngoal = \"g\"\ntools = [\"serach\"]\nmodel = [\"other\"]\nrounds_max = 0")
+            + &step("b", "kind = \"tool\"\nneeds = [\"a\"]\ntool = \"calcluator\""),
+        step(
+            "a",
+            "kind = \"classify\"\ntext = \"t\"\ndefault = \"x\"\nsimilarity_min = 2\nclasses = [{ label = \"x\" }, { label = \"x\", when = \"text == 'a'\" }]",
+        ),
+        step("a", "kind = \"rules\"\nrules = []")
+            + &step("b", "kind = \"compute\"\nneeds = [\"a\"]")
+            + &step("c", "kind = \"format\"\nneeds = [\"b\"]"),
+        step("a", "kind = \"each\"\nover = \"input.question\"\ngraph = \"on\"\ninput = { q = \"item\" }\nparallel = 0")
+            + "[graph.one]\ninput = { question = \"string\" }\n[[graph.one.step]]\nid = \"s\"\nkind = \"format\"\ntemplate = \"{{ input.q }}\"\n",
+        step("a", "kind = \"each\"\nover = \"input.docs\"\ngraph = \"one\"\ninput = { q = \"item\" }")
+            + "[graph.one]\ninput = { question = \"string\" }\n[[graph.one.step]]\nid = \"s\"\nkind = \"workflow\"\ngraph = \"one\"\ninput = { question = \"a.items\" }\n",
+        step("a", "kind = \"workflow\"\nfile = \"nowhere.toml\"\nlimits = { tokens = 0 }")
+            + "[limits]\nsteps = 0\nusd = -1.0\n",
         "output = \"b\"\n".to_string() + &text("a", ""),
     ]
 }

@@ -135,7 +135,8 @@ fn field_schema(field: &InputField) -> Value {
         InputType::Object => "object",
         InputType::Any => return Value::Bool(true),
     };
-    let optional = matches!(field, InputField::Described(described) if described.optional && described.default.is_none());
+    let optional =
+        matches!(field, InputField::Described(described) if described.optional && described.default.is_none());
     if optional { json!({ "type": [name, "null"] }) } else { json!({ "type": name }) }
 }
 
@@ -153,7 +154,9 @@ fn output_within(workflow: &Workflow, step: &Step, depth: usize) -> Type {
             });
             Type::object(compute.values.keys().map(|name| (name.clone(), Value::Bool(true))).chain(exact))
         }
-        Kind::Format(format) if format.template.is_some() => Type::object([("text".into(), json!({ "type": "string" }))]),
+        Kind::Format(format) if format.template.is_some() => {
+            Type::object([("text".into(), json!({ "type": "string" }))])
+        }
         Kind::Format(format) if format.answer.is_some() => Type::object(
             ["schema", "question", "status", "text", "claims", "run", "models", "usage", "took_ms"]
                 .map(|name| (name.to_string(), Value::Bool(true))),

@@ -83,7 +83,8 @@ pub(super) fn lay_out(sizes: &[Size], arrows: &[(usize, usize)]) -> Layout {
     }
     let left = (0..nodes.len()).map(|node| x[node] - nodes[node].width / 2.0).fold(f64::INFINITY, f64::min);
     let left = if left.is_finite() { left } else { 0.0 };
-    let placed = |node: usize| Placed { x: x[node] - left, y: y[node], width: nodes[node].width, height: nodes[node].height };
+    let placed =
+        |node: usize| Placed { x: x[node] - left, y: y[node], width: nodes[node].width, height: nodes[node].height };
     let boxes: Vec<Placed> = (0..sizes.len()).map(placed).collect();
     let points = chains.iter().map(|chain| {
         let (first, last) = (placed(chain[0]), placed(chain[chain.len() - 1]));
@@ -125,10 +126,12 @@ fn ordered(layer: &[usize], links: &[(usize, usize)]) -> Vec<Vec<usize>> {
     let mut best = (crossings(&rows, layer, links), rows.clone());
     for sweep in 0..SWEEPS {
         let down = sweep % 2 == 0;
-        let order: Vec<usize> = if down { (1..rows.len()).collect() } else { (0..rows.len().saturating_sub(1)).rev().collect() };
+        let order: Vec<usize> =
+            if down { (1..rows.len()).collect() } else { (0..rows.len().saturating_sub(1)).rev().collect() };
         for at in order {
             let other = if down { at - 1 } else { at + 1 };
-            let place: HashMap<usize, usize> = rows[other].iter().enumerate().map(|(place, node)| (*node, place)).collect();
+            let place: HashMap<usize, usize> =
+                rows[other].iter().enumerate().map(|(place, node)| (*node, place)).collect();
             let mut keyed: Vec<(f64, usize)> = Vec::new();
             for (own, &node) in rows[at].iter().enumerate() {
                 let joined: Vec<usize> = links
@@ -164,7 +167,11 @@ fn crossings(rows: &[Vec<usize>], layer: &[usize], links: &[(usize, usize)]) -> 
     for (number, &(from, to)) in links.iter().enumerate() {
         for &(other_from, other_to) in &links[number + 1..] {
             let same = layer[from] == layer[other_from];
-            count += usize::from(same && (place[from] < place[other_from]) != (place[to] < place[other_to]) && to != other_to && from != other_from);
+            count += usize::from(
+                same && (place[from] < place[other_from]) != (place[to] < place[other_to])
+                    && to != other_to
+                    && from != other_from,
+            );
         }
     }
     count
@@ -174,25 +181,30 @@ fn crossings(rows: &[Vec<usize>], layer: &[usize], links: &[(usize, usize)]) -> 
 fn across(nodes: &[Size], rows: &[Vec<usize>], links: &[(usize, usize)]) -> Vec<f64> {
     let mut x = vec![0.0; nodes.len()];
     for row in rows {
-        let width: f64 = row.iter().map(|node| nodes[*node].width).sum::<f64>() + GAP_X * row.len().saturating_sub(1) as f64;
+        let width: f64 =
+            row.iter().map(|node| nodes[*node].width).sum::<f64>() + GAP_X * row.len().saturating_sub(1) as f64;
         let mut at = -width / 2.0;
         for &node in row {
             x[node] = at + nodes[node].width / 2.0;
             at += nodes[node].width + GAP_X;
         }
     }
-    let mut joined: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    // Chains of boxes shall be straight first, then the long arrows.
+    let mut joined: Vec<Vec<(usize, f64)>> = vec![Vec::new(); nodes.len()];
     for &(from, to) in links {
-        joined[from].push(to);
-        joined[to].push(from);
+        let points = [from, to].into_iter().filter(|node| nodes[*node].height == 0.0).count();
+        let pull = [1.0, 0.1, 2.0][points];
+        joined[from].push((to, pull));
+        joined[to].push((from, pull));
     }
-    for _ in 0..SWEEPS * 4 {
+    for _ in 0..SWEEPS * 10 {
         for row in rows {
             let wanted: Vec<f64> = row
                 .iter()
-                .map(|&node| match joined[node].len() {
-                    0 => x[node],
-                    count => joined[node].iter().map(|other| x[*other]).sum::<f64>() / count as f64,
+                .map(|&node| {
+                    let pulls: f64 = joined[node].iter().map(|(_, pull)| pull).sum();
+                    let mean = joined[node].iter().map(|(other, pull)| x[*other] * pull).sum::<f64>() / pulls;
+                    if pulls > 0.0 { mean } else { x[node] }
                 })
                 .collect();
             // From the left each box keeps clear of the one before; from the right of the one behind; the mean of both is fair to all.

@@ -97,7 +97,10 @@ pub(super) fn style() -> String {
     format!("{FIXED}{light}@media (prefers-color-scheme:dark){{{dark}}}")
 }
 
-fn coloured(ground: &Ground, of: impl Fn(&(&'static str, [&'static str; 3], [&'static str; 3])) -> [&'static str; 3]) -> String {
+fn coloured(
+    ground: &Ground,
+    of: impl Fn(&(&'static str, [&'static str; 3], [&'static str; 3])) -> [&'static str; 3],
+) -> String {
     let Ground { ground, ink, soft, line, label, label_line, frame, back, error, sign } = ground;
     let mut out = format!(
         ".wf-ground{{fill:{ground}}}.wf-title,.wf-id,.wf-strong{{fill:{ink}}}.wf-about,.wf-label text,.wf-end text,.wf-frame text{{fill:{soft}}}\

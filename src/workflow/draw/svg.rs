@@ -67,7 +67,12 @@ pub fn svg(workflow: &Workflow, outcomes: Option<&Outcomes>) -> String {
     );
     if !workflow.description.is_empty() {
         let shown: String = workflow.description.chars().take(140).collect();
-        let _ = write!(out, "<text class=\"wf-about wf-left\" x=\"{MARGIN}\" y=\"{:.1}\">{}</text>", MARGIN + 40.0, escaped(&shown));
+        let _ = write!(
+            out,
+            "<text class=\"wf-about wf-left\" x=\"{MARGIN}\" y=\"{:.1}\">{}</text>",
+            MARGIN + 40.0,
+            escaped(&shown)
+        );
     }
     out.push_str(&body);
     out.push_str("</svg>\n");
@@ -107,7 +112,8 @@ fn draw(picture: &Picture<'_>, outcomes: Option<&Outcomes>) -> Drawing {
     sizes.push(Size { width: 76.0, height: 28.0 });
     let mut arrows: Vec<Arrow> = Vec::new();
     for (to, step) in steps.iter().enumerate() {
-        let needs: Vec<usize> = step.needs.iter().filter_map(|need| picture.find(need)).filter(|from| *from != to).collect();
+        let needs: Vec<usize> =
+            step.needs.iter().filter_map(|need| picture.find(need)).filter(|from| *from != to).collect();
         let is_fallback = steps.iter().any(|other| other.id != step.id && other.on_error == step.id);
         if needs.is_empty() && !is_fallback {
             arrows.push(Arrow { from: source, to, class: "wf-arrow" });
@@ -131,7 +137,12 @@ fn draw(picture: &Picture<'_>, outcomes: Option<&Outcomes>) -> Drawing {
         let _ = write!(body, "<path class=\"{}\" marker-end=\"url(#{head})\" d=\"{}\"/>", arrow.class, curve(points));
         if head == "wf-head-error" {
             let (start, end) = (points[0], points[points.len() - 1]);
-            body.push_str(&pill(f64::midpoint(start.0, end.0), f64::midpoint(start.1, end.1), "on error", "wf-label wf-label-error"));
+            body.push_str(&pill(
+                f64::midpoint(start.0, end.0),
+                f64::midpoint(start.1, end.1),
+                "on error",
+                "wf-label wf-label-error",
+            ));
         }
     }
     let mut width = layout.width;
@@ -139,7 +150,13 @@ fn draw(picture: &Picture<'_>, outcomes: Option<&Outcomes>) -> Drawing {
     for (from, step) in steps.iter().enumerate() {
         for goto in &step.goto {
             let Some(to) = picture.find(&goto.step) else { continue };
-            let right = arrow_back(&mut body, &layout.boxes[from], &layout.boxes[to], layout.width + 34.0 + 30.0 * loops, &label(&goto.when.0));
+            let right = arrow_back(
+                &mut body,
+                &layout.boxes[from],
+                &layout.boxes[to],
+                layout.width + 34.0 + 30.0 * loops,
+                &label(&goto.when.0),
+            );
             width = width.max(right);
             loops += 1.0;
         }

@@ -14,7 +14,11 @@ fn the_drawing_is_sound_xml_with_every_step() {
     for step in &workflow.steps {
         assert!(plain.contains(&format!("data-step=\"{}\"", step.id)), "{}", step.id);
     }
-    assert!(plain.contains("data-step=\"one/best\"") && plain.contains("check.share &lt; 0.5") && plain.contains("on error"));
+    assert!(
+        plain.contains("data-step=\"one/best\"")
+            && plain.contains("check.share &lt; 0.5")
+            && plain.contains("on error")
+    );
     // Everything that opens closes, in order.
     let mut open = Vec::new();
     for tag in plain.split('<').skip(1) {

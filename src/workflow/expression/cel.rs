@@ -52,11 +52,16 @@ impl Program {
         }
         let mut found = Found::default();
         found.visit(program.expression(), &mut Vec::new());
-        if let Some((name, id, member)) = found.calls.iter().find(|(name, _, member)| !functions::is_known(name, *member)) {
+        if let Some((name, id, member)) =
+            found.calls.iter().find(|(name, _, member)| !functions::is_known(name, *member))
+        {
             let offset = program.source_info().offset_for(*id).map_or(0, |(start, _)| start as usize);
             let near = crate::workflow::nearest(name, functions::names(*member));
             let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            return Err(Mistake { message: format!("there is no function `{name}`{hint}"), offset: byte_at(source, offset) });
+            return Err(Mistake {
+                message: format!("there is no function `{name}`{hint}"),
+                offset: byte_at(source, offset),
+            });
         }
         let plain = path_of(program.expression()).filter(|path| !TYPES.contains(&path[0].as_str()));
         let mut expression = program.expression().clone();
@@ -86,9 +91,9 @@ impl Program {
     /// The crate's words, or better ones where a path that the expression names leads nowhere.
     fn explain(&self, scope: &Scope, error: &ExecutionError) -> String {
         let lost = match error {
-            ExecutionError::NoSuchKey(_) | ExecutionError::UndeclaredReference(_) | ExecutionError::NoSuchOverload(_) => {
-                self.paths.iter().find_map(|path| missing(scope, path))
-            }
+            ExecutionError::NoSuchKey(_)
+            | ExecutionError::UndeclaredReference(_)
+            | ExecutionError::NoSuchOverload(_) => self.paths.iter().find_map(|path| missing(scope, path)),
             _ => None,
         };
         lost.unwrap_or_else(|| error.to_string())
@@ -120,13 +125,9 @@ fn byte_at(source: &str, chars: usize) -> usize {
 fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {
     match &expression.expr {
         Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
-        Expr::Comprehension(loop_) => vec![
-            &loop_.iter_range,
-            &loop_.accu_init,
-            &loop_.loop_cond,
-            &loop_.loop_step,
-            &loop_.result,
-        ],
+        Expr::Comprehension(loop_) => {
+            vec![&loop_.iter_range, &loop_.accu_init, &loop_.loop_cond, &loop_.loop_step, &loop_.result]
+        }
         Expr::List(list) => list.elements.iter().collect(),
         Expr::Map(map) => map.entries.iter().flat_map(entry_parts).collect(),
         Expr::Struct(made) => made.entries.iter().flat_map(entry_parts).collect(),
@@ -188,7 +189,11 @@ impl Found {
                 // Names with `@` are what macros expand to.
                 if call.func_name.starts_with(|c: char| c.is_ascii_alphabetic()) && !call.func_name.contains('@') {
                     // `math.round(x)` parses as a call on a value named `math`.
-                    let qualified = call.target.as_deref().and_then(path_of).map(|path| format!("{}.{}", path.join("."), call.func_name));
+                    let qualified = call
+                        .target
+                        .as_deref()
+                        .and_then(path_of)
+                        .map(|path| format!("{}.{}", path.join("."), call.func_name));
                     if let Some(name) = qualified.filter(|name| functions::is_known(name, false)) {
                         self.calls.push((name, expression.id, false));
                         call.args.iter().for_each(|part| self.visit(part, bound));
@@ -255,14 +260,19 @@ fn bend(expression: &mut IdedExpr) {
             call.args.iter_mut().for_each(bend);
         }
         Expr::Comprehension(loop_) => {
-            for part in
-                [&mut loop_.accu_init, &mut loop_.loop_cond, &mut loop_.loop_step, &mut loop_.result, &mut loop_.iter_range]
-            {
+            for part in [
+                &mut loop_.accu_init,
+                &mut loop_.loop_cond,
+                &mut loop_.loop_step,
+                &mut loop_.result,
+                &mut loop_.iter_range,
+            ] {
                 bend(part);
             }
             let id = loop_.iter_range.id;
             let range = std::mem::take(&mut loop_.iter_range);
-            let call = cel::common::ast::CallExpr { func_name: functions::IN_ORDER.into(), target: None, args: vec![range] };
+            let call =
+                cel::common::ast::CallExpr { func_name: functions::IN_ORDER.into(), target: None, args: vec![range] };
             loop_.iter_range = IdedExpr { id, expr: Expr::Call(call) };
         }
         Expr::List(list) => list.elements.iter_mut().for_each(bend),
@@ -281,7 +291,8 @@ fn bend(expression: &mut IdedExpr) {
 
 /// Lists stay with the crate's own `+`, which builds the result of `map` and `filter` in place.
 fn may_be_number(expression: &IdedExpr) -> bool {
-    !matches!(&expression.expr, Expr::List(_) | Expr::Map(_)) && !matches!(&expression.expr, Expr::Ident(name) if name.starts_with('@'))
+    !matches!(&expression.expr, Expr::List(_) | Expr::Map(_))
+        && !matches!(&expression.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
 fn to_cel<'v>(part: &Projected<'v>) -> Box<dyn Val + 'v> {

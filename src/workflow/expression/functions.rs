@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelString, DYN_TYPE, INT_TYPE, LIST_TYPE, STRING_TYPE};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelString, DYN_TYPE, INT_TYPE, LIST_TYPE, STRING_TYPE,
+};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 use regex::Regex;
@@ -21,18 +23,82 @@ pub(super) const MATCHES: &str = "@matches";
 
 /// Functions called as `f(x)`.
 const GLOBAL: [&str; 35] = [
-    "size", "int", "uint", "double", "string", "bytes", "bool", "dyn", "type", "matches", "join", "unique", "sort_by", "flatten",
-    "round", "sum", "has", "lists.range", "math.greatest", "math.least", "math.ceil", "math.floor", "math.round", "math.trunc",
-    "math.abs", "math.sign", "math.sqrt", "math.isNaN", "math.isInf", "math.isFinite", "optional.of", "optional.none",
-    "optional.ofNonZeroValue", "strings.quote", "math.bitAnd",
+    "size",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bytes",
+    "bool",
+    "dyn",
+    "type",
+    "matches",
+    "join",
+    "unique",
+    "sort_by",
+    "flatten",
+    "round",
+    "sum",
+    "has",
+    "lists.range",
+    "math.greatest",
+    "math.least",
+    "math.ceil",
+    "math.floor",
+    "math.round",
+    "math.trunc",
+    "math.abs",
+    "math.sign",
+    "math.sqrt",
+    "math.isNaN",
+    "math.isInf",
+    "math.isFinite",
+    "optional.of",
+    "optional.none",
+    "optional.ofNonZeroValue",
+    "strings.quote",
+    "math.bitAnd",
 ];
 
 /// Functions called as `x.f()`.
 const MEMBER: [&str; 37] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "all", "exists", "exists_one", "existsOne", "map", "filter", "join",
-    "charAt", "indexOf", "lastIndexOf", "lowerAscii", "upperAscii", "replace", "split", "substring", "trim", "reverse", "format",
-    "slice", "flatten", "distinct", "sort", "sortBy", "hasValue", "value", "or", "orValue", "optMap",
-    "optFlatMap", "first", "last", "quote",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "all",
+    "exists",
+    "exists_one",
+    "existsOne",
+    "map",
+    "filter",
+    "join",
+    "charAt",
+    "indexOf",
+    "lastIndexOf",
+    "lowerAscii",
+    "upperAscii",
+    "replace",
+    "split",
+    "substring",
+    "trim",
+    "reverse",
+    "format",
+    "slice",
+    "flatten",
+    "distinct",
+    "sort",
+    "sortBy",
+    "hasValue",
+    "value",
+    "or",
+    "orValue",
+    "optMap",
+    "optFlatMap",
+    "first",
+    "last",
+    "quote",
 ];
 
 /// Whether there is a function of this name, called on a value or not.
@@ -52,7 +118,8 @@ pub(super) fn environment() -> Env {
     env.add_extension(cel::extensions::strings).expect(what);
     env.add_extension(cel::extensions::lists).expect(what);
     env.add_extension(cel::extensions::math).expect(what);
-    for (name, operation) in [(ADD, add as cel::common::functions::Function), (SUBTRACT, subtract), (MULTIPLY, multiply), (DIVIDE, divide)]
+    for (name, operation) in
+        [(ADD, add as cel::common::functions::Function), (SUBTRACT, subtract), (MULTIPLY, multiply), (DIVIDE, divide)]
     {
         env.add_overload(name, name, vec![DYN_TYPE, DYN_TYPE], operation).expect(what);
     }
@@ -89,7 +156,10 @@ fn mixed(arguments: &Arguments<'_, '_>) -> Option<(f64, f64)> {
 }
 
 fn unfit(operator: &str, arguments: &Arguments<'_, '_>) -> ExecutionError {
-    ExecutionError::no_such_overload(operator, arguments.iter().map(|value| value.get_type().name().to_string()).collect())
+    ExecutionError::no_such_overload(
+        operator,
+        arguments.iter().map(|value| value.get_type().name().to_string()).collect(),
+    )
 }
 
 fn add<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
@@ -165,7 +235,10 @@ fn join<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
         } else if let Some(truth) = item.downcast_ref::<CelBool>() {
             parts.push(truth.inner().to_string());
         } else if item.get_type().name() != "null_type" {
-            return Err(ExecutionError::function_error("join", format!("a {} cannot be joined", item.get_type().name())));
+            return Err(ExecutionError::function_error(
+                "join",
+                format!("a {} cannot be joined", item.get_type().name()),
+            ));
         }
     }
     Ok(CowVal::owned(CelString::from(std::borrow::Cow::Owned(parts.join(text(&arguments[1])?)))))
@@ -235,14 +308,16 @@ fn sort_by<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 /// `sum(list)`: of numbers; whole where all of them are.
 fn sum<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let list = items(&arguments[0])?;
-    let wholes: Option<Vec<i64>> = list.iter().map(|item| item.downcast_ref::<CelInt>().map(|whole| *whole.inner())).collect();
+    let wholes: Option<Vec<i64>> =
+        list.iter().map(|item| item.downcast_ref::<CelInt>().map(|whole| *whole.inner())).collect();
     if let Some(total) = wholes.and_then(|wholes| wholes.into_iter().try_fold(0_i64, i64::checked_add)) {
         return Ok(CowVal::owned(CelInt::from(total)));
     }
     let mut total = 0.0;
     for item in list {
-        total += number(item.as_ref())
-            .ok_or_else(|| ExecutionError::function_error("sum", format!("a {} is no number", item.get_type().name())))?;
+        total += number(item.as_ref()).ok_or_else(|| {
+            ExecutionError::function_error("sum", format!("a {} is no number", item.get_type().name()))
+        })?;
     }
     Ok(CowVal::owned(CelDouble::from(total)))
 }

@@ -33,7 +33,10 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn compile(source: &str) -> Result<Self, Mistake> {
         if let Some(offset) = too_long(source) {
-            return Err(Mistake { message: format!("what stands between the braces is longer than {SOURCE_BYTES_MAX} bytes"), offset });
+            return Err(Mistake {
+                message: format!("what stands between the braces is longer than {SOURCE_BYTES_MAX} bytes"),
+                offset,
+            });
         }
         let mut environment = ENVIRONMENT.clone();
         environment.add_template_owned(NAME, source.to_string()).map_err(|error| mistake(source, &error))?;
@@ -61,7 +64,8 @@ impl Program {
             _ => None,
         };
         let line = error.line().map(|line| format!(" (line {line})")).unwrap_or_default();
-        let words = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        let words =
+            error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
         lost.unwrap_or_else(|| format!("{words}{line}"))
     }
 }

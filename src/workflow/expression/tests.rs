@@ -84,8 +84,14 @@ fn templates_give_text() {
     let cases = [
         ("{{ input.question }}", "Who?"),
         ("{% for hit in find.hits %}{{ loop.index }}{{ hit.path }} {% endfor %}", "1b 2a 3b "),
-        ("{{ find.hits | length }} {{ draft.claims | tojson }} {{ ['a', 'b'] | join(', ') }}", "3 [[0, 2], [3, 5]] a, b"),
-        ("{{ 1234567.5 | number }} {{ 1234 | number }} {{ -1234.5 | number(2) }} {{ 12 | number }}", "1,234,567.5 1,234 -1,234.50 12"),
+        (
+            "{{ find.hits | length }} {{ draft.claims | tojson }} {{ ['a', 'b'] | join(', ') }}",
+            "3 [[0, 2], [3, 5]] a, b",
+        ),
+        (
+            "{{ 1234567.5 | number }} {{ 1234 | number }} {{ -1234.5 | number(2) }} {{ 12 | number }}",
+            "1,234,567.5 1,234 -1,234.50 12",
+        ),
         ("{{ 0.1234 | percent }} {{ 0.5 | percent(0) }}", "12.3% 50%"),
         ("{% set d = draft %}{{ d.text }}", "A. B."),
         ("{{ draft['text'] }} {{ draft.claims[1][0] }}", "A. B. 3"),
