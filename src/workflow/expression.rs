@@ -206,13 +206,14 @@ fn missing(scope: &Scope, path: &[String]) -> Option<String> {
     for (at, field) in path.iter().enumerate().skip(1) {
         let before = path[..at].join(".");
         match value {
-            Value::Object(object) => match object.get(field) {
-                Some(next) => value = next,
-                None => {
+            Value::Object(object) => {
+                if let Some(next) = object.get(field) {
+                    value = next;
+                } else {
                     let names = listed(object.keys().map(String::as_str));
                     return Some(format!("`{before}` has no field `{field}`; it has {names}"));
                 }
-            },
+            }
             Value::Null => {
                 return Some(format!(
                     "`{before}` is null here (a step that was skipped gives null), so it has no `{field}`"

@@ -58,7 +58,7 @@ pub struct Places<'a> {
     spans: HashMap<String, (Range<usize>, Range<usize>)>,
 }
 
-impl<'a> Places<'a> {
+impl Places<'_> {
     fn collect(&mut self, at: &str, table: &DeTable<'_>) {
         for (key, value) in table {
             let at = format!("{at}/{}", key.get_ref());
@@ -307,7 +307,7 @@ impl Shape<'_> {
         for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             if !table.contains_key(name) {
                 let message = format!("{} needs a field `{name}`", owner(schema, at));
-                let about = schema["properties"][name]["description"].as_str().map(|text| one_line(text));
+                let about = schema["properties"][name]["description"].as_str().map(one_line);
                 self.problems.push(self.places.key(
                     at,
                     Severity::Error,
@@ -383,13 +383,12 @@ impl Shape<'_> {
             self.problems.push(self.places.value(&part, Severity::Error, "`kind` must be a text", known()));
             return;
         };
-        match variants.iter().find(|variant| variant["title"] == name) {
-            Some(variant) => self.table(at, variant, table),
-            None => {
-                let meant = nearest(name, kinds()).map(|near| format!("did you mean `{near}`?")).or_else(known);
-                let message = format!("there is no kind `{name}`");
-                self.problems.push(self.places.value(&part, Severity::Error, message, meant));
-            }
+        if let Some(variant) = variants.iter().find(|variant| variant["title"] == name) {
+            self.table(at, variant, table);
+        } else {
+            let meant = nearest(name, kinds()).map(|near| format!("did you mean `{near}`?")).or_else(known);
+            let message = format!("there is no kind `{name}`");
+            self.problems.push(self.places.value(&part, Severity::Error, message, meant));
         }
     }
 

@@ -46,10 +46,10 @@ fn merged(step: &Value, kind: &Value) -> Value {
 
 /// The schema of what a step of this kind gives; `None` where that depends on the step.
 pub(super) fn output(kind: &str) -> Option<Value> {
-    fn of<T: JsonSchema>() -> Option<Value> {
-        Some(schema_for!(T).to_value())
+    fn of<T: JsonSchema>() -> Value {
+        schema_for!(T).to_value()
     }
-    match kind {
+    let schema = match kind {
         "read" => of::<read::ReadOutput>(),
         "retrieve" | "rerank" => of::<retrieve::HitsOutput>(),
         "generate" => of::<generate::GenerateOutput>(),
@@ -60,8 +60,9 @@ pub(super) fn output(kind: &str) -> Option<Value> {
         "agent" => of::<agent::AgentOutput>(),
         "approve" => of::<approve::ApproveOutput>(),
         "each" => of::<each::EachOutput>(),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(schema)
 }
 
 #[cfg(test)]

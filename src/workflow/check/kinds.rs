@@ -7,6 +7,7 @@ use crate::workflow::expression::Expression;
 use crate::workflow::graph::{InputField, Step};
 use crate::workflow::nearest;
 use crate::workflow::steps::Kind;
+use crate::workflow::steps::classify::Classify;
 use crate::workflow::steps::extract::Extract;
 use crate::workflow::steps::retrieve::TopK;
 use crate::workflow::steps::workflow::SubWorkflow;
@@ -85,34 +86,7 @@ impl Checker<'_> {
                 }
             }
             Kind::Extract(extract) => self.extract(graph, number, extract),
-            Kind::Classify(classify) => {
-                self.models(graph, number, &classify.model);
-                if classify.classes.is_empty() {
-                    self.error(&part("classes"), "there is no class", Some("add one: [[step.classes]]".into()));
-                }
-                if !(-1.0..=1.0).contains(&classify.similarity_min) {
-                    let message =
-                        format!("`similarity_min` is a cosine, from -1 to 1, not {}", classify.similarity_min);
-                    self.error(&part("similarity_min"), message, None);
-                }
-                for (at, class) in classify.classes.iter().enumerate() {
-                    if class.when.is_none() && class.examples.is_empty() && classify.model.is_empty() {
-                        let message = format!("nothing ever chooses the class `{}`", class.label);
-                        self.warning_at(
-                            &part(&format!("classes/{at}")),
-                            message,
-                            Some("give it `when` or `examples`, or the step a `model`".into()),
-                        );
-                    }
-                    if classify.classes[..at].iter().any(|other| other.label == class.label) {
-                        self.error(
-                            &part(&format!("classes/{at}/label")),
-                            format!("there are two classes `{}`", class.label),
-                            None,
-                        );
-                    }
-                }
-            }
+            Kind::Classify(classify) => self.classify(graph, number, classify),
             Kind::Rules(rules) => {
                 if rules.rules.is_empty() {
                     self.error(&part("rules"), "there is no rule", Some("add one: [[step.rules]]".into()));
@@ -171,6 +145,35 @@ impl Checker<'_> {
                 self.one_of(&part(""), &parts);
             }
             Kind::Approve(_) | Kind::Verify(_) | Kind::Read(_) => {}
+        }
+    }
+
+    fn classify(&mut self, graph: &Graph<'_>, number: usize, classify: &Classify) {
+        let part = |field: &str| graph.part(number, field);
+        self.models(graph, number, &classify.model);
+        if classify.classes.is_empty() {
+            self.error(&part("classes"), "there is no class", Some("add one: [[step.classes]]".into()));
+        }
+        if !(-1.0..=1.0).contains(&classify.similarity_min) {
+            let message = format!("`similarity_min` is a cosine, from -1 to 1, not {}", classify.similarity_min);
+            self.error(&part("similarity_min"), message, None);
+        }
+        for (at, class) in classify.classes.iter().enumerate() {
+            if class.when.is_none() && class.examples.is_empty() && classify.model.is_empty() {
+                let message = format!("nothing ever chooses the class `{}`", class.label);
+                self.warning_at(
+                    &part(&format!("classes/{at}")),
+                    message,
+                    Some("give it `when` or `examples`, or the step a `model`".into()),
+                );
+            }
+            if classify.classes[..at].iter().any(|other| other.label == class.label) {
+                self.error(
+                    &part(&format!("classes/{at}/label")),
+                    format!("there are two classes `{}`", class.label),
+                    None,
+                );
+            }
         }
     }
 

@@ -106,15 +106,16 @@ impl Checker<'_> {
         };
         // `last` holds outputs by step id.
         let (found, from) = match (path[0].as_str(), path.get(1)) {
-            ("last", Some(id)) => match graph.index.get(id.as_str()) {
-                Some(step) => (types::output(self.workflow, &graph.steps[*step]), 2),
-                None => {
+            ("last", Some(id)) => {
+                if let Some(step) = graph.index.get(id.as_str()) {
+                    (types::output(self.workflow, &graph.steps[*step]), 2)
+                } else {
                     let meant = nearest(id, graph.ids()).map(|near| format!("did you mean `last.{near}`?"));
                     let message = format!("`last` holds the outputs of steps, and there is no step `{id}`");
                     self.problems.push(self.places.within(&source.part, offset, Severity::Error, message, meant));
                     return false;
                 }
-            },
+            }
             _ => (found, 1),
         };
         let Err(lost) = found.at(&path[from..]) else { return true };
@@ -149,7 +150,7 @@ impl Checker<'_> {
         match &step.kind {
             Kind::Each(_) if field.starts_with("input/") => visible.extend(["item", "index"]),
             Kind::Rules(rules) if rules.over.is_some() && field.starts_with("rules/") => {
-                visible.extend(["item", "index"])
+                visible.extend(["item", "index"]);
             }
             Kind::Classify(_) if field.starts_with("classes/") => visible.push("text"),
             Kind::Generate(_) if field == "accept" => visible.push("text"),

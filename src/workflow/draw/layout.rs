@@ -208,7 +208,7 @@ fn across(nodes: &[Size], rows: &[Vec<usize>], links: &[(usize, usize)]) -> Vec<
                 })
                 .collect();
             // From the left each box keeps clear of the one before; from the right of the one behind; the mean of both is fair to all.
-            let apart = |a: usize, b: usize| (nodes[a].width + nodes[b].width) / 2.0 + GAP_X;
+            let apart = |a: usize, b: usize| f64::midpoint(nodes[a].width, nodes[b].width) + GAP_X;
             let mut from_left = wanted.clone();
             for at in 1..row.len() {
                 from_left[at] = from_left[at].max(from_left[at - 1] + apart(row[at - 1], row[at]));
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_circle_ends() {
-        let sizes = vec![Size { width: 10.0, height: 10.0 }; 3];
+        let sizes = [Size { width: 10.0, height: 10.0 }; 3];
         assert_eq!(lay_out(&sizes[..0], &[]).boxes.len(), 0);
         let layer = layers(3, &[(0, 1), (1, 2), (2, 0)]);
         assert_eq!(layer.len(), 3);

@@ -37,7 +37,7 @@ const SLATE_DARK: [&str; 3] = ["#1e293b", "#94a3b8", "#cbd5e1"];
 
 /// The rest of the drawing.
 struct Ground {
-    ground: &'static str,
+    paper: &'static str,
     ink: &'static str,
     soft: &'static str,
     line: &'static str,
@@ -50,7 +50,7 @@ struct Ground {
 }
 
 const LIGHT: Ground = Ground {
-    ground: "#ffffff",
+    paper: "#ffffff",
     ink: "#0f172a",
     soft: "#64748b",
     line: "#94a3b8",
@@ -63,7 +63,7 @@ const LIGHT: Ground = Ground {
 };
 
 const DARK: Ground = Ground {
-    ground: "#0b1120",
+    paper: "#0b1120",
     ink: "#f1f5f9",
     soft: "#94a3b8",
     line: "#64748b",
@@ -101,14 +101,14 @@ fn coloured(
     ground: &Ground,
     of: impl Fn(&(&'static str, [&'static str; 3], [&'static str; 3])) -> [&'static str; 3],
 ) -> String {
-    let Ground { ground, ink, soft, line, label, label_line, frame, back, error, sign } = ground;
+    let Ground { paper, ink, soft, line, label, label_line, frame, back, error, sign } = ground;
     let mut out = format!(
-        ".wf-ground{{fill:{ground}}}.wf-title,.wf-id,.wf-strong{{fill:{ink}}}.wf-about,.wf-label text,.wf-end text,.wf-frame text{{fill:{soft}}}\
+        ".wf-ground{{fill:{paper}}}.wf-title,.wf-id,.wf-strong{{fill:{ink}}}.wf-about,.wf-label text,.wf-end text,.wf-frame text{{fill:{soft}}}\
          .wf-arrow,.wf-end rect{{stroke:{line}}}.wf-head{{fill:{line}}}.wf-label rect{{fill:{label};stroke:{label_line}}}\
          .wf-frame rect{{fill:{frame};stroke:{label_line}}}.wf-frame .wf-strong{{fill:{ink}}}\
          .wf-back{{stroke:{back}}}.wf-head-back,.wf-label-back text{{fill:{back}}}\
          .wf-error{{stroke:{error}}}.wf-head-error,.wf-label-error text{{fill:{error}}}\
-         .wf-badge circle{{stroke:{ground}}}.wf-badge text{{fill:{sign}}}"
+         .wf-badge circle{{stroke:{paper}}}.wf-badge text{{fill:{sign}}}"
     );
     for row in &STEPS {
         let (name, [fill, edge, word]) = (row.0, of(row));

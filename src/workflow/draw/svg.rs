@@ -163,8 +163,9 @@ fn draw(picture: &Picture<'_>, outcomes: Option<&Outcomes>) -> Drawing {
     }
     for (number, step) in steps.iter().enumerate() {
         let key = if picture.name.is_empty() { step.id.clone() } else { format!("{}/{}", picture.name, step.id) };
-        let outcome = outcomes.map(|outcomes| outcomes.get(&key).copied());
-        body.push_str(&node(step, &layout.boxes[number], &key, outcome));
+        let ended = outcomes.map(|outcomes| outcomes.get(&key).copied());
+        let look = ended.map_or((family(step), "", ""), look_of);
+        body.push_str(&node(step, &layout.boxes[number], &key, look));
     }
     // Conditions last: they lie on the arrows that end at their steps.
     for (number, step) in steps.iter().enumerate() {
@@ -246,8 +247,23 @@ fn pill(x: f64, y: f64, text: &str, class: &str) -> String {
     )
 }
 
+/// A step's class in the style sheet, the sign on its badge, and how it ended in words.
+type Look = (&'static str, &'static str, &'static str);
+
+/// The look of a step of a run; one that was not reached has no outcome.
+fn look_of(outcome: Option<Outcome>) -> Look {
+    match outcome {
+        None => ("waiting", "", ", not reached"),
+        Some(Outcome::Done) => ("done", "✓", ", done"),
+        Some(Outcome::Skipped) => ("skipped", "–", ", skipped"),
+        Some(Outcome::FailedSkipped) => ("mended", "!", ", failed and skipped"),
+        Some(Outcome::FellBack) => ("mended", "!", ", failed; another step stood in"),
+        Some(Outcome::Failed) => ("failed", "✕", ", failed"),
+    }
+}
+
 /// A step's box: its shape by kind, its colour by kind or outcome.
-fn node(step: &Step, at: &Placed, key: &str, outcome: Option<Option<Outcome>>) -> String {
+fn node(step: &Step, at: &Placed, key: &str, (class, sign, words): Look) -> String {
     let (left, top, width, height) = (at.x - at.width / 2.0, at.y, at.width, at.height);
     let (right, bottom, middle) = (left + width, top + height, top + height / 2.0);
     let rect = |inset: f64, round: f64| {
@@ -297,15 +313,6 @@ fn node(step: &Step, at: &Placed, key: &str, outcome: Option<Option<Outcome>>) -
         "format" => rect(0.0, height / 2.0),
         "verify" | "rules" => rect(0.0, 3.0),
         _ => rect(0.0, 10.0),
-    };
-    let (class, sign, words) = match outcome {
-        None => (family(step), "", ""),
-        Some(None) => ("waiting", "", ", not reached"),
-        Some(Some(Outcome::Done)) => ("done", "✓", ", done"),
-        Some(Some(Outcome::Skipped)) => ("skipped", "–", ", skipped"),
-        Some(Some(Outcome::FailedSkipped)) => ("mended", "!", ", failed and skipped"),
-        Some(Some(Outcome::FellBack)) => ("mended", "!", ", failed; another step stood in"),
-        Some(Some(Outcome::Failed)) => ("failed", "✕", ", failed"),
     };
     let badge = if sign.is_empty() {
         String::new()

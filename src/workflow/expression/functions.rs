@@ -1,5 +1,7 @@
 //! The functions that expressions have beyond the standard language, and the names of all that there are.
 
+#![expect(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the form of a function is the crate's")]
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -219,7 +221,10 @@ fn text<'a>(value: &'a CowVal<'_, '_>) -> Result<&'a str, ExecutionError> {
 }
 
 fn items<'a, 'v>(value: &'a CowVal<'_, 'v>) -> Result<&'a [Box<dyn Val + 'v>], ExecutionError> {
-    value.downcast_ref::<CelList<'_>>().map(|list| list.inner()).ok_or_else(|| unfit("list", &vec![value.clone()]))
+    value
+        .downcast_ref::<CelList<'_>>()
+        .map(cel::common::types::CelList::inner)
+        .ok_or_else(|| unfit("list", &vec![value.clone()]))
 }
 
 /// `join(list, separator)`: numbers and truth values are written out, null is left out.
