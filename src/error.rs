@@ -134,6 +134,24 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A model server answered, but not as it should.
+    #[error("the language model `{model}` failed: {reason}")]
+    ModelServer {
+        /// The model.
+        model: String,
+        /// In what way.
+        fault: ServerFault,
+        /// In words, the server's own where it gave some.
+        reason: String,
+    },
+    /// A tool failed, or did not keep to its own schema or to a limit.
+    #[error("the tool `{tool}` failed: {reason}")]
+    Tool {
+        /// The tool.
+        tool: String,
+        /// Why.
+        reason: String,
+    },
     /// A model server cannot be reached.
     #[error("cannot reach the model server {url}; check that it runs and that llm.url is right")]
     ServerUnreachable {
@@ -215,6 +233,26 @@ pub enum Error {
     Interrupted,
 }
 
+/// In what way a model server failed; decides who is asked next, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerFault {
+    /// It wants fewer requests.
+    Busy {
+        /// Milliseconds after which it wants to be asked again, where it says so.
+        retry_after_ms: Option<u64>,
+    },
+    /// Something failed inside it.
+    Failed,
+    /// It does not do what was asked: a wrong key, an unknown model.
+    Refused,
+    /// The connection broke off in the middle of the answer.
+    BrokeOff,
+    /// It stopped sending.
+    Silent,
+    /// What it sent is not in the protocol, or is no text.
+    Garbled,
+}
+
 /// `SQLITE_IOERR_SHMSIZE`: the file beside the database that its readers share cannot grow, which only a full disk does.
 const SHARED_MEMORY_FULL: i32 = 4874;
 
@@ -272,7 +310,7 @@ impl Error {
             return 5;
         }
         match self {
-            Self::ServerUnreachable { .. } => 4,
+            Self::ServerUnreachable { .. } | Self::ModelServer { fault: ServerFault::Silent, .. } => 4,
             Self::Limit { .. } => 5,
             Self::IndexDamaged { .. } => 6,
             Self::Interrupted => 130,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, ServerFault};
 
 /// The class of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -64,9 +64,26 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let class = match &error {
             Error::ServerUnreachable { .. } => FailureClass::Unreachable,
+            Error::ModelServer { fault, .. } => match fault {
+                ServerFault::Busy { .. } => FailureClass::RateLimited,
+                ServerFault::Failed => FailureClass::ServerError,
+                ServerFault::Refused => FailureClass::Refused,
+                ServerFault::BrokeOff => FailureClass::Unreachable,
+                ServerFault::Silent => FailureClass::Timeout,
+                ServerFault::Garbled => FailureClass::InvalidOutput,
+            },
+            Error::Generation { .. } => FailureClass::InvalidOutput,
+            Error::Tool { .. } => FailureClass::Tool,
+            Error::Offline { .. } | Error::Setting { .. } | Error::ModelMissing { .. } | Error::ModelUnknown { .. } => {
+                FailureClass::Refused
+            }
             Error::Document { .. } | Error::IndexDamaged { .. } | Error::IndexMissing { .. } => FailureClass::Document,
             Error::Interrupted => FailureClass::Cancelled,
             _ => FailureClass::Other,
+        };
+        let retry_after_ms = match &error {
+            Error::ModelServer { fault: ServerFault::Busy { retry_after_ms }, .. } => *retry_after_ms,
+            _ => None,
         };
         let mut message = error.to_string();
         let mut cause = std::error::Error::source(&error);
@@ -78,6 +95,6 @@ impl From<Error> for Failure {
             }
             cause = inner.source();
         }
-        Self::new(class, message)
+        Self { class, message, retry_after_ms }
     }
 }

@@ -89,6 +89,7 @@ impl LanguageModel for LocalModel {
             output_tokens: 0,
             finish: Finish::Length,
             model: self.name.clone(),
+            tool_calls: vec![],
         };
         if room == 0 {
             return Ok(answer);

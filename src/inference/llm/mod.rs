@@ -30,8 +30,8 @@ pub trait LanguageModel: Send + Sync {
     /// # Errors
     /// [`Error::Limit`](crate::error::Error::Limit) when the conversation does not fit the context;
     /// [`Error::Generation`](crate::error::Error::Generation) when the model gives no answer;
-    /// [`Error::ServerUnreachable`](crate::error::Error::ServerUnreachable) and
-    /// [`Error::Offline`](crate::error::Error::Offline) from a server.
+    /// [`Error::ServerUnreachable`](crate::error::Error::ServerUnreachable),
+    /// [`Error::ModelServer`](crate::error::Error::ModelServer) and [`Error::Offline`](crate::error::Error::Offline) from a server.
     fn generate(
         &self,
         request: &GenerateRequest,
@@ -49,6 +49,8 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+    /// A tool, to the model that called it; only for models that were told of tools.
+    Tool,
 }
 
 impl Role {
@@ -59,6 +61,7 @@ impl Role {
             Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 }
@@ -70,13 +73,51 @@ pub struct Message {
     pub role: Role,
     /// What is said.
     pub content: String,
+    /// The tools that the model calls; only in its own messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that this answers; only in a tool's messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
 }
 
 impl Message {
     /// A message of `role`.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), tool_calls: vec![], tool_call_id: None }
     }
+
+    /// The model's message that calls tools.
+    pub fn calling(content: impl Into<String>, tool_calls: Vec<ToolCall>) -> Self {
+        Self { tool_calls, ..Self::new(Role::Assistant, content) }
+    }
+
+    /// A tool's answer to the call with this id.
+    pub fn of_tool(tool_call_id: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { tool_call_id: Some(tool_call_id.into()), ..Self::new(Role::Tool, content) }
+    }
+}
+
+/// A model's wish to call a tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Names the call in its conversation.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// JSON as the model wrote it, which need not be JSON at all.
+    pub arguments: String,
+}
+
+/// A tool as a model is told of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolDeclaration {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The JSON Schema of its arguments.
+    pub parameters: serde_json::Value,
 }
 
 /// What is asked of a model.
@@ -92,6 +133,13 @@ pub struct GenerateRequest {
     pub seed: u64,
     /// Texts that end the answer; they are not part of it.
     pub stop: Vec<String>,
+    /// Tools that the model may call; only a server's model is told of them, see [`LlmSettings::has_native_tools`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolDeclaration>,
+    /// The JSON Schema that the answer shall keep to; only a server's model is held to it, see
+    /// [`LlmSettings::has_native_schema`]. The caller checks the answer in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
 }
 
 impl GenerateRequest {
@@ -99,7 +147,7 @@ impl GenerateRequest {
     #[must_use]
     pub fn new(messages: Vec<Message>, settings: &LlmSettings) -> Self {
         let LlmSettings { tokens_max, temperature, seed, .. } = *settings;
-        Self { messages, tokens_max, temperature, seed, stop: vec![] }
+        Self { messages, tokens_max, temperature, seed, stop: vec![], tools: vec![], schema: None }
     }
 }
 
@@ -128,6 +176,9 @@ pub struct Generated {
     pub finish: Finish,
     /// The model that answered, by its own account.
     pub model: String,
+    /// The tools that it wants called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
 }
 
 /// Which language model answers, and within which limits.
@@ -162,6 +213,10 @@ pub struct LlmSettings {
     pub usd_per_million_input: f64,
     /// Price of a million tokens written.
     pub usd_per_million_output: f64,
+    /// Whether the server's model is told of tools in the protocol's own way (`tools`, `tool_calls`); otherwise in words.
+    pub native_tools: bool,
+    /// Whether the server is asked to hold answers to a JSON Schema (`response_format`).
+    pub native_schema: bool,
 }
 
 impl Default for LlmSettings {
@@ -181,6 +236,8 @@ impl Default for LlmSettings {
             context_tokens_max: 8_192,
             usd_per_million_input: 0.0,
             usd_per_million_output: 0.0,
+            native_tools: true,
+            native_schema: true,
         }
     }
 }
@@ -189,9 +246,31 @@ impl LlmSettings {
     /// What the tokens of one answer cost, in US dollars.
     #[must_use]
     pub fn usd(&self, generated: &Generated) -> f64 {
-        (generated.input_tokens as f64 * self.usd_per_million_input
-            + generated.output_tokens as f64 * self.usd_per_million_output)
-            / 1e6
+        self.price(generated.input_tokens, generated.output_tokens)
+    }
+
+    /// What so many tokens read and written cost, in US dollars.
+    #[must_use]
+    pub fn price(&self, input_tokens: u64, output_tokens: u64) -> f64 {
+        (input_tokens as f64 * self.usd_per_million_input + output_tokens as f64 * self.usd_per_million_output) / 1e6
+    }
+
+    /// The name of the model that is meant: the one set, else the local default.
+    #[must_use]
+    pub fn model_name(&self) -> &str {
+        self.model.as_deref().unwrap_or(DEFAULT_MODEL)
+    }
+
+    /// Whether the model takes tools in its protocol.
+    #[must_use]
+    pub fn has_native_tools(&self) -> bool {
+        self.url.is_some() && self.native_tools
+    }
+
+    /// Whether the model's server holds answers to a schema.
+    #[must_use]
+    pub fn has_native_schema(&self) -> bool {
+        self.url.is_some() && self.native_schema
     }
 }
 
@@ -215,8 +294,7 @@ pub fn open(settings: &LlmSettings, surroundings: Surroundings<'_>) -> Result<Bo
     if settings.url.is_some() {
         return Ok(Box::new(remote::RemoteModel::open(settings, surroundings.offline)?));
     }
-    let name = settings.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    let manifest = manifest::find(name, surroundings.manifests)?;
+    let manifest = manifest::find(settings.model_name(), surroundings.manifests)?;
     Ok(Box::new(local::LocalModel::open(&manifest, settings, surroundings.device)?))
 }
 
@@ -237,7 +315,14 @@ mod tests {
             LlmSettings { usd_per_million_input: 2.0, usd_per_million_output: 10.0, ..LlmSettings::default() };
         let text = String::new();
         let (input_tokens, output_tokens) = (500_000, 100_000);
-        let generated = Generated { text, input_tokens, output_tokens, finish: Finish::Stop, model: "m".into() };
+        let generated = Generated {
+            text,
+            input_tokens,
+            output_tokens,
+            finish: Finish::Stop,
+            model: "m".into(),
+            tool_calls: vec![],
+        };
         assert!((settings.usd(&generated) - 2.0).abs() < 1e-12);
     }
 

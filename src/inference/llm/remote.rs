@@ -11,16 +11,16 @@ use reqwest::blocking::{Client, Response};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
-use super::{Finish, GenerateRequest, Generated, LanguageModel, LlmSettings};
-use crate::error::{Error, Result};
-use stream::{Answer, read_stream};
+use super::{Finish, GenerateRequest, Generated, LanguageModel, LlmSettings, Message};
+use crate::error::{Error, Result, ServerFault};
+use stream::{Answer, Broken, read_stream};
 
 /// Bytes of a server's answer or complaint that are read; an answer of a million tokens has fewer.
 const BODY_BYTES_MAX: u64 = 64 << 20;
 /// Characters of a server's complaint that are shown.
 const COMPLAINT_MAX: usize = 500;
-/// Longest wait that a server may ask for with `Retry-After`.
-const RETRY_AFTER_S_MAX: u64 = 60;
+/// Longest wait that a server may ask for with `Retry-After` before its own attempts here.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// A language model behind an HTTP server.
 pub struct RemoteModel {
@@ -92,6 +92,32 @@ impl RemoteModel {
         Ok(Self { client, base, completions, model, key, retries: settings.retries, retry_pause })
     }
 
+    /// The request in the protocol's form.
+    fn body(&self, request: &GenerateRequest) -> Value {
+        let mut body = json!({
+            "model": self.model,
+            "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
+            "max_tokens": request.tokens_max,
+            "temperature": request.temperature,
+            "seed": request.seed,
+            "stream": true,
+            "stream_options": { "include_usage": true },
+        });
+        if !request.stop.is_empty() {
+            body["stop"] = json!(request.stop);
+        }
+        if !request.tools.is_empty() {
+            let tools = request.tools.iter().map(|tool| json!({ "type": "function", "function": tool }));
+            body["tools"] = tools.collect();
+        }
+        if let Some(schema) = &request.schema {
+            // Not `strict`: the servers that know it refuse many schemas, and the answer is checked in any case.
+            let schema = json!({ "name": "answer", "schema": schema });
+            body["response_format"] = json!({ "type": "json_schema", "json_schema": schema });
+        }
+        body
+    }
+
     fn send(&self, body: &Value) -> Result<Response, Failure> {
         let mut request = self.client.post(self.completions.clone()).json(body);
         if let Some(key) = &self.key {
@@ -99,7 +125,11 @@ impl RemoteModel {
         }
         let response = request.send().map_err(|source| {
             // A server that does not take connections, or hangs for the whole time limit, will not do better in a second.
-            let lasting = source.is_timeout() || source.is_builder() || source.is_connect();
+            if source.is_timeout() && !source.is_connect() {
+                let reason = format!("the server {} said nothing for the whole of llm.timeout_s", self.base);
+                return Failure::Lasting(Box::new(self.wrong(ServerFault::Silent, reason)));
+            }
+            let lasting = source.is_builder() || source.is_connect();
             let error = Box::new(unreachable(&self.base, source));
             if lasting { Failure::Lasting(error) } else { Failure::Passing(error, None) }
         })?;
@@ -108,16 +138,23 @@ impl RemoteModel {
             return Ok(response);
         }
         let pause = retry_after(&response);
-        let error = Box::new(self.wrong(format!("the server answered {status}: {}", complaint(response))));
-        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            Err(Failure::Passing(error, pause))
-        } else {
+        let fault = match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                ServerFault::Busy { retry_after_ms: pause.map(|pause| pause.as_millis() as u64) }
+            }
+            _ if status.is_server_error() => ServerFault::Failed,
+            _ => ServerFault::Refused,
+        };
+        let error = Box::new(self.wrong(fault, format!("the server answered {status}: {}", complaint(response))));
+        if fault == ServerFault::Refused {
             Err(Failure::Lasting(error))
+        } else {
+            Err(Failure::Passing(error, pause.map(|pause| pause.min(RETRY_AFTER_MAX))))
         }
     }
 
-    fn wrong(&self, reason: String) -> Error {
-        Error::Generation { model: self.model.clone(), reason }
+    fn wrong(&self, fault: ServerFault, reason: String) -> Error {
+        Error::ModelServer { model: self.model.clone(), fault, reason }
     }
 
     /// One attempt, whole answer included; text that was handed on makes any later failure lasting, since it cannot be
@@ -129,10 +166,10 @@ impl RemoteModel {
         on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Option<Finish>, Failure> {
         let response = self.send(body)?;
-        read_stream(response, BODY_BYTES_MAX, answer, on_text).map_err(|reason| {
+        read_stream(response, BODY_BYTES_MAX, answer, on_text).map_err(|Broken { fault, reason }| {
             let shown = !answer.text.is_empty();
             let reason = if shown { format!("{reason}, after part of the answer") } else { reason };
-            let error = Box::new(self.wrong(reason));
+            let error = Box::new(self.wrong(fault, reason));
             if shown { Failure::Lasting(error) } else { Failure::Passing(error, None) }
         })
     }
@@ -148,26 +185,16 @@ impl LanguageModel for RemoteModel {
         request: &GenerateRequest,
         on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated> {
-        let mut body = json!({
-            "model": self.model,
-            "messages": request.messages,
-            "max_tokens": request.tokens_max,
-            "temperature": request.temperature,
-            "seed": request.seed,
-            "stream": true,
-            "stream_options": { "include_usage": true },
-        });
-        if !request.stop.is_empty() {
-            body["stop"] = json!(request.stop);
-        }
+        let body = self.body(request);
         let mut failures = 0;
         loop {
             let mut answer = Answer::default();
             match self.attempt(&body, &mut answer, on_text) {
                 Ok(finish) => {
                     let finish = finish.unwrap_or(Finish::Stop);
-                    if answer.text.is_empty() && finish == Finish::Stop && answer.output_tokens == 0 {
-                        return Err(self.wrong("the server gave an empty answer".into()));
+                    let is_empty = answer.text.is_empty() && answer.tool_calls.is_empty();
+                    if is_empty && finish == Finish::Stop && answer.output_tokens == 0 {
+                        return Err(self.wrong(ServerFault::Garbled, "the server gave an empty answer".into()));
                     }
                     return Ok(Generated {
                         text: answer.text,
@@ -175,6 +202,7 @@ impl LanguageModel for RemoteModel {
                         output_tokens: answer.output_tokens,
                         finish,
                         model: answer.model.unwrap_or_else(|| self.model.clone()),
+                        tool_calls: answer.tool_calls,
                     });
                 }
                 Err(Failure::Lasting(error)) => return Err(*error),
@@ -201,6 +229,21 @@ impl std::fmt::Debug for RemoteModel {
     }
 }
 
+/// A message in the protocol's form.
+fn message(message: &Message) -> Value {
+    let mut body = json!({ "role": message.role.name(), "content": message.content });
+    if !message.tool_calls.is_empty() {
+        let calls = message.tool_calls.iter().map(|call| {
+            json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
+        });
+        body["tool_calls"] = calls.collect();
+    }
+    if let Some(id) = &message.tool_call_id {
+        body["tool_call_id"] = json!(id);
+    }
+    body
+}
+
 /// The key from its file or variable; `None` where neither is set.
 fn key(settings: &LlmSettings) -> Result<Option<String>> {
     let key = match &settings.api_key_file {
@@ -224,7 +267,7 @@ fn unreachable(base: &str, source: reqwest::Error) -> Error {
 /// How long the server asks to wait, in seconds; a date, the other form of the header, is left to our own pause.
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds: u64 = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(RETRY_AFTER_S_MAX)))
+    Some(Duration::from_secs(seconds))
 }
 
 /// What the server says is wrong, in one line without control characters.

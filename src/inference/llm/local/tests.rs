@@ -26,7 +26,7 @@ fn model() -> Option<&'static LocalModel> {
 
 fn ask(text: &str, tokens_max: usize) -> GenerateRequest {
     let messages = vec![Message::new(Role::User, text)];
-    GenerateRequest { messages, tokens_max, temperature: 0.0, seed: 0, stop: vec![] }
+    GenerateRequest { messages, tokens_max, temperature: 0.0, seed: 0, stop: vec![], tools: vec![], schema: None }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
 
-use super::super::{Message, Role};
+use super::super::{Role, ToolCall, ToolDeclaration};
 use super::*;
 
 /// What the server does with one connection: bytes to send one after the other; it closes after the last.
@@ -80,7 +80,15 @@ fn settings(url: &str) -> LlmSettings {
 
 fn request() -> GenerateRequest {
     let messages = vec![Message::new(Role::User, "Why?")];
-    GenerateRequest { messages, tokens_max: 9, temperature: 0.0, seed: 4, stop: vec!["END".into()] }
+    GenerateRequest {
+        messages,
+        tokens_max: 9,
+        temperature: 0.0,
+        seed: 4,
+        stop: vec!["END".into()],
+        tools: vec![],
+        schema: None,
+    }
 }
 
 fn answer(settings: &LlmSettings) -> (Result<Generated>, Vec<String>) {
@@ -136,7 +144,10 @@ fn a_busy_server_is_asked_again_but_not_for_ever() {
 
     let (url, requests) = serve(vec![busy(), busy()]);
     let error = answer(&LlmSettings { retries: 1, ..settings(&url) }).0.unwrap_err();
-    assert!(matches!(&error, Error::Generation { reason, .. } if reason.contains("429")), "{error}");
+    assert!(
+        matches!(&error, Error::ModelServer { fault: ServerFault::Busy { retry_after_ms: Some(0) }, reason, .. } if reason.contains("429")),
+        "{error}"
+    );
     assert_eq!(requests.iter().count(), 2);
 }
 
@@ -229,4 +240,77 @@ fn offline_allows_only_this_machine() {
         let error = RemoteModel::open(&settings(url), false).unwrap_err();
         assert!(matches!(error, Error::Setting { .. }) && !error.to_string().contains("pw"), "{url}: {error}");
     }
+}
+
+#[test]
+fn tools_are_declared_and_their_calls_come_in_pieces() {
+    let piece = |delta: Value| format!("data: {}\n\n", json!({ "choices": [{ "delta": delta }] })).into_bytes();
+    let call = |index: u32, id: &str, name: &str, arguments: &str| json!({ "tool_calls": [{ "index": index, "id": id, "function": { "name": name, "arguments": arguments } }] });
+    let script = vec![
+        stream_head(),
+        piece(json!({ "role": "assistant", "content": null })),
+        piece(call(0, "a", "calculator", "")),
+        piece(json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{\"expression\":" } }] })),
+        piece(json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "\"1+1\"}" } }] })),
+        piece(call(1, "b", "search", "{}")),
+        ending("tool_calls"),
+    ];
+    let (url, requests) = serve(vec![script]);
+    let call = |id: &str, name: &str, arguments: &str| ToolCall {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.into(),
+    };
+    let tool =
+        ToolDeclaration { name: "search".into(), description: "d".into(), parameters: json!({ "type": "object" }) };
+    let earlier = Message::calling("Let me see.", vec![call("x", "search", "{\"query\":\"a\"}")]);
+    let messages = vec![Message::new(Role::User, "Why?"), earlier, Message::of_tool("x", "nothing")];
+    let request =
+        GenerateRequest { messages, tools: vec![tool], schema: Some(json!({ "type": "object" })), ..request() };
+    let model = RemoteModel::open(&settings(&url), true).unwrap();
+    let generated = model.generate(&request, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(generated.tool_calls, [call("a", "calculator", "{\"expression\":\"1+1\"}"), call("b", "search", "{}")]);
+    let sent = requests.recv().unwrap();
+    let body: Value = serde_json::from_str(sent.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(body["tools"][0]["function"]["name"], "search");
+    assert_eq!(body["messages"][1]["tool_calls"][0]["function"]["arguments"], "{\"query\":\"a\"}");
+    assert_eq!(body["messages"][2], json!({ "role": "tool", "content": "nothing", "tool_call_id": "x" }));
+    assert_eq!(body["response_format"]["json_schema"]["schema"], json!({ "type": "object" }));
+}
+
+#[test]
+fn each_way_to_fail_has_its_fault() {
+    let fault = |settings: &LlmSettings| match answer(&LlmSettings { retries: 0, ..settings.clone() }).0.unwrap_err() {
+        Error::ModelServer { fault, .. } => fault,
+        other => panic!("{other:?}"),
+    };
+    let one = |script: Script| {
+        let (url, _requests) = serve(vec![script]);
+        fault(&settings(&url))
+    };
+    assert_eq!(one(plain("429 No", "retry-after: 7\r\n", "")), ServerFault::Busy { retry_after_ms: Some(7_000) });
+    assert_eq!(one(plain("429 No", "", "")), ServerFault::Busy { retry_after_ms: None });
+    assert_eq!(one(plain("500 No", "", "{}")), ServerFault::Failed);
+    assert_eq!(one(plain("401 No", "", "{}")), ServerFault::Refused);
+    assert_eq!(one(vec![stream_head(), event("half")]), ServerFault::BrokeOff);
+    assert_eq!(one(plain("200 OK", "", "{\"choices\": [")), ServerFault::Garbled);
+    assert_eq!(one(vec![stream_head(), b"data: {nonsense}\n\n".to_vec()]), ServerFault::Garbled);
+    // Half a character, and then the event ends as if nothing were missing.
+    let half = b"data: {\"choices\":[{\"delta\":{\"content\":\"caf\xc3\"}}]}\n\n".to_vec();
+    assert_eq!(one(vec![stream_head(), half, ending("stop")]), ServerFault::Garbled);
+    // Headers, part of the answer, then nothing for longer than the limit.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let open: Vec<_> = listener
+            .incoming()
+            .map(|socket| {
+                let mut socket = socket.unwrap();
+                let _ = socket.write_all(&[stream_head(), event("wait")].concat());
+                socket
+            })
+            .collect();
+        drop(open);
+    });
+    assert_eq!(fault(&LlmSettings { timeout_s: 1, ..settings(&url) }), ServerFault::Silent);
 }
