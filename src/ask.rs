@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::inference::embedder::Embedder;
 use crate::inference::llm::{GenerateRequest, LanguageModel, LlmSettings, Message, Role};
 use crate::label::file_words;
-use crate::retrieve::{Found, Searcher};
+use crate::retrieve::{Found, Query, Searcher};
 
 /// Who drafts where the command line does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,11 +137,7 @@ pub fn ask(
         None => {
             let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
             let evidence = Evidence::new(&texts);
-            let places: Vec<_> = evidence.sentences.iter().map(|sentence| (sentence.index, sentence.span)).collect();
-            let similarities = match &query {
-                Some(query) => searcher.sentence_similarities(query, &hits, &places)?,
-                None => vec![0.0; places.len()],
-            };
+            let similarities = similarities(query.as_ref(), &hits, &evidence, searcher)?;
             draft_by_extracting(question, &hits, &evidence, &similarities, &settings.extract)
         }
     };
@@ -159,10 +155,24 @@ pub fn ask(
 }
 
 /// The name of the check in answers.
-const VERIFIER: &str = "lexical+maxsim/1";
+pub const VERIFIER: &str = "lexical+maxsim/1";
+/// The name of the drafter that takes sentences of the passages themselves.
+pub const EXTRACTIVE: &str = "extractive";
 
 fn drafter(model: Option<&dyn LanguageModel>) -> String {
-    model.map_or_else(|| "extractive".into(), |model| model.name().into())
+    model.map_or_else(|| EXTRACTIVE.into(), |model| model.name().into())
+}
+
+/// How near each sentence of `evidence`, which holds the texts of the hits, is to the query; 0 without one.
+///
+/// # Errors
+/// As [`Searcher::sentence_similarities`].
+pub fn similarities(query: Option<&Query>, hits: &[Hit], evidence: &Evidence, searcher: &Searcher) -> Result<Vec<f32>> {
+    let places: Vec<_> = evidence.sentences.iter().map(|sentence| (sentence.index, sentence.span)).collect();
+    match query {
+        Some(query) => searcher.sentence_similarities(query, hits, &places),
+        None => Ok(vec![0.0; places.len()]),
+    }
 }
 
 /// The sentences of the hits that answer the question, in an order that reads well; none when the hits are not likely to
@@ -232,10 +242,17 @@ pub fn draft_with_model(
         output_tokens: generated.output_tokens,
         usd: llm.usd(&generated),
     };
-    let text = if generated.text.contains(NO_ANSWER) { String::new() } else { generated.text };
-    let claims = split_claims(&text).into_iter().map(|claim| claim.span).collect();
+    let (text, claims) = draft_of(generated.text);
     let by = drafter(Some(model));
     Ok(Drafted { text, claims, by, prompt: Some(told.join("\n\n")), usage, ..Drafted::default() })
+}
+
+/// A model's answer to [`prompt`] as a draft and the places of its sentences; empty when it says that there is no answer.
+#[must_use]
+pub fn draft_of(answer: String) -> (String, Vec<ByteSpan>) {
+    let text = if answer.contains(NO_ANSWER) { String::new() } else { answer };
+    let claims = split_claims(&text).into_iter().map(|claim| claim.span).collect();
+    (text, claims)
 }
 
 /// The conversation that asks for an answer. The passages are data: they stand apart, and the rules say so.

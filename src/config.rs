@@ -3,6 +3,7 @@
 //! Order: flag, then environment (`IBID_SECTION_KEY`), then the project's `ibid.toml` (in the nearest parent folder), then
 //! the user's (`ibid/config.toml` in the XDG configuration folder), then the defaults.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use toml::{Table, Value};
 
 use crate::ask::AskSettings;
 use crate::chunk::ChunkSettings;
+use crate::collections::{self, CollectionSettings};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
 use crate::inference::embedder::EmbedSettings;
@@ -19,6 +21,9 @@ use crate::ingest::walk::WalkSettings;
 use crate::retrieve::RetrieveSettings;
 use crate::services::OpenSettings;
 use crate::store::StoreSettings;
+use crate::tools::ToolSettings;
+use crate::workflow::models::BreakerSettings;
+use crate::workflow::services::{ServiceSettings, Services};
 
 /// Seconds to wait for another process where nothing else is set: longer than a search, shorter than patience.
 const LOCK_WAIT_S: f64 = 3.0;
@@ -49,8 +54,16 @@ pub struct Settings {
     pub retrieve: RetrieveSettings,
     /// Drafting and checking answers.
     pub ask: AskSettings,
-    /// Language models.
+    /// The language model where nothing else is named.
     pub llm: LlmSettings,
+    /// Language models by role, for workflows: `[models.cheap]`, `[models.strong]`. `local` is there without being named.
+    pub models: BTreeMap<String, LlmSettings>,
+    /// When a model server is left alone for a while.
+    pub breaker: BreakerSettings,
+    /// What tools may take.
+    pub tools: ToolSettings,
+    /// Collections by name, where they are not below the data folder.
+    pub collections: BTreeMap<String, CollectionSettings>,
 }
 
 impl Settings {
@@ -101,6 +114,35 @@ impl Settings {
         })
     }
 
+    /// These settings with the folder of collection `name` as the data folder.
+    ///
+    /// # Errors
+    /// As [`Self::home`], and [`Error::Usage`] for a name that cannot be one.
+    pub fn in_collection(mut self, name: &str) -> Result<Self> {
+        self.home = Some(collections::home(&self.home()?, name, &self.collections)?);
+        Ok(self)
+    }
+
+    /// What the steps of workflows use; nothing is opened yet.
+    ///
+    /// # Errors
+    /// As [`Self::home`].
+    pub fn services(&self) -> Result<Services> {
+        Ok(Services::new(ServiceSettings {
+            opening: self.opening()?,
+            retrieve: self.retrieve.clone(),
+            collections: self.collections.clone(),
+            walk: self.walk.clone(),
+            read: self.read.clone(),
+            ask: self.ask.clone(),
+            llm: self.llm.clone(),
+            models: self.models.clone(),
+            breaker: self.breaker.clone(),
+            tools: self.tools.clone(),
+            offline: self.offline,
+        }))
+    }
+
     /// The data folder.
     ///
     /// # Errors
@@ -145,7 +187,8 @@ fn merge(base: &mut Table, over: Table) {
 }
 
 /// Sections whose keys the environment can set.
-const SECTIONS: [&str; 9] = ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "llm"];
+const SECTIONS: [&str; 11] =
+    ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "llm", "breaker", "tools"];
 
 /// Lays `IBID_HOME`, `IBID_OFFLINE` or `IBID_SECTION_KEY` over the table; other names are not ours.
 fn overlay(table: &mut Table, name: &str, value: &str) -> Result<()> {
@@ -215,6 +258,21 @@ mod tests {
         assert_eq!((settings.chunk.tokens_max, settings.chunk.overlap_tokens), (50, 9));
         assert_eq!(settings.index.chunk, settings.chunk);
         assert!(settings.offline);
+    }
+
+    #[test]
+    fn models_have_roles_and_collections_have_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "home = '/data'\n[models.strong]\nurl = 'http://127.0.0.1:1/v1'\nmodel = 'm'\nusd_per_million_input = 2.5\n\
+                    [collections.contracts]\nhome = '/contracts'\n[breaker]\nfailures_max = 2\n";
+        std::fs::write(folder.path().join("ibid.toml"), text).unwrap();
+        let settings = Settings::gather(folder.path(), None, []).unwrap();
+        assert_eq!(settings.models["strong"].usd_per_million_input, 2.5);
+        assert_eq!(settings.breaker.failures_max, 2);
+        assert_eq!(settings.clone().in_collection("contracts").unwrap().home().unwrap(), Path::new("/contracts"));
+        assert_eq!(settings.in_collection("x").unwrap().home().unwrap(), Path::new("/data/collections/x"));
+        std::fs::write(folder.path().join("ibid.toml"), "[models.strong]\nmodle = 'm'\n").unwrap();
+        assert!(Settings::gather(folder.path(), None, []).is_err());
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(crate) struct GlobalOptions {
     /// Keep the index in this folder [default: IBID_HOME, or ibid in the XDG data folder]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) home: Option<PathBuf>,
+    /// Use this collection: an index of its own below the data folder, or where [collections.NAME] says
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
+    pub(crate) collection: Option<String>,
     /// Read settings from this file only
     #[arg(long, global = true, value_name = "FILE", env = "IBID_CONFIG", help_heading = "Everywhere")]
     pub(crate) config: Option<PathBuf>,
@@ -53,6 +56,9 @@ impl Context {
         let mut settings = Settings::gather(&folder, options.config.as_deref(), environment)?;
         if let Some(home) = &options.home {
             settings.home = Some(home.clone());
+        }
+        if let Some(collection) = &options.collection {
+            settings = settings.in_collection(collection)?;
         }
         settings.offline |= options.offline;
         if let Some(device) = options.device {

@@ -10,6 +10,7 @@ pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod graph;
+pub mod models;
 pub mod parse;
 pub mod schema;
 pub mod services;

@@ -1,5 +1,195 @@
-//! What the steps of a run use, opened when it is first needed: collections, models by role, tools.
+//! What the steps of a run use, opened when it is first needed: collections, models by role, tools, the embedder.
 
-/// The opened parts that steps use; empty for graphs that need nothing outside.
-#[derive(Debug, Default)]
-pub struct Services {}
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::models::{BreakerSettings, ModelRoles};
+use crate::ask::AskSettings;
+use crate::chunk::ChunkSettings;
+use crate::collections::{CollectionSettings, Collections, DEFAULT};
+use crate::error::Result;
+use crate::inference::embedder::{EmbedSettings, Embedder, Role};
+use crate::inference::llm::LlmSettings;
+use crate::ingest::ReadSettings;
+use crate::ingest::walk::WalkSettings;
+use crate::retrieve::RetrieveSettings;
+use crate::services::{OpenSettings, open_embedder};
+use crate::store::StoreSettings;
+use crate::tools::calculator::Calculator;
+use crate::tools::search::Search;
+use crate::tools::{ToolSettings, Tools};
+use crate::vector::dot;
+
+/// Example texts whose vectors are kept; past it all are dropped and made again.
+const EXAMPLES_MAX: usize = 10_000;
+
+/// All that the steps of workflows can be set.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// The data folder and how indexes in it are opened.
+    pub opening: OpenSettings,
+    /// Searching.
+    pub retrieve: RetrieveSettings,
+    /// Collections that lie elsewhere.
+    pub collections: BTreeMap<String, CollectionSettings>,
+    /// Walking folders.
+    pub walk: WalkSettings,
+    /// Reading files.
+    pub read: ReadSettings,
+    /// Drafting and checking answers.
+    pub ask: AskSettings,
+    /// The model where none is named.
+    pub llm: LlmSettings,
+    /// Models by role.
+    pub models: BTreeMap<String, LlmSettings>,
+    /// When a model server is left alone.
+    pub breaker: BreakerSettings,
+    /// What tools may take.
+    pub tools: ToolSettings,
+    /// Whether no socket may be opened to anything but a local address.
+    pub offline: bool,
+}
+
+impl Default for ServiceSettings {
+    /// Every default, and no data folder.
+    fn default() -> Self {
+        Self {
+            opening: OpenSettings {
+                home: PathBuf::new(),
+                lock_wait_s: 0.0,
+                embed: EmbedSettings::default(),
+                chunk: ChunkSettings::default(),
+                store: StoreSettings::default(),
+            },
+            retrieve: RetrieveSettings::default(),
+            collections: BTreeMap::new(),
+            walk: WalkSettings::default(),
+            read: ReadSettings::default(),
+            ask: AskSettings::default(),
+            llm: LlmSettings::default(),
+            models: BTreeMap::new(),
+            breaker: BreakerSettings::default(),
+            tools: ToolSettings::default(),
+            offline: false,
+        }
+    }
+}
+
+/// The parts that steps use. The default has every default and no data folder, for graphs that need nothing outside.
+#[derive(Debug)]
+pub struct Services {
+    settings: ServiceSettings,
+    collections: Arc<Collections>,
+    models: ModelRoles,
+    tools: Tools,
+    embedder: Mutex<Option<Arc<Embedder>>>,
+    /// Vectors of texts that others are compared with again and again.
+    examples: Mutex<HashMap<String, Arc<Vec<f32>>>>,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self::new(ServiceSettings::default())
+    }
+}
+
+impl Services {
+    /// The parts that `settings` name, with the tools `calculator` and `search`. Opens nothing yet.
+    #[must_use]
+    pub fn new(settings: ServiceSettings) -> Self {
+        let opening = settings.opening.clone();
+        let device = opening.embed.device;
+        let collections = Arc::new(Collections::new(opening, settings.retrieve.clone(), settings.collections.clone()));
+        let models = ModelRoles::new(&settings.models, &settings.llm, settings.breaker, device, settings.offline);
+        let mut tools = Tools::new(settings.tools.clone());
+        tools.add(Arc::new(Calculator));
+        tools.add(Arc::new(Search::new(Arc::clone(&collections))));
+        Self { settings, collections, models, tools, embedder: Mutex::default(), examples: Mutex::default() }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &ServiceSettings {
+        &self.settings
+    }
+
+    /// The collections.
+    #[must_use]
+    pub fn collections(&self) -> &Collections {
+        &self.collections
+    }
+
+    /// The models.
+    #[must_use]
+    pub fn models(&self) -> &ModelRoles {
+        &self.models
+    }
+
+    /// The tools.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// The tools, to add one.
+    pub fn tools_mut(&mut self) -> &mut Tools {
+        &mut self.tools
+    }
+
+    /// The name of the embedding model, which need not be open.
+    #[must_use]
+    pub fn embedder_name(&self) -> &str {
+        &self.settings.opening.embed.model
+    }
+
+    /// Runs `work` with the embedder: that of the default collection when it is open, so that there is only one, else its own.
+    ///
+    /// # Errors
+    /// What opening it reports; what `work` reports.
+    pub fn with_embedder<T>(&self, work: impl FnOnce(&Embedder) -> Result<T>) -> Result<T> {
+        let own = self.embedder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(embedder) = own {
+            return work(&embedder);
+        }
+        if self.collections.is_open(DEFAULT) {
+            return self.collections.with(DEFAULT, |searcher| work(searcher.embedder()));
+        }
+        let embedder = {
+            let mut slot = self.embedder.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*slot {
+                Some(embedder) => Arc::clone(embedder),
+                None => Arc::clone(slot.insert(Arc::new(open_embedder(&self.settings.opening.embed)?))),
+            }
+        };
+        work(&embedder)
+    }
+
+    /// The cosine of `text` with each of `examples`, -1 to 1, in their order. Vectors of examples are kept.
+    ///
+    /// # Errors
+    /// As [`Self::with_embedder`].
+    pub fn similarities(&self, text: &str, examples: &[&str]) -> Result<Vec<f32>> {
+        let kept = |examples: &[&str]| -> Vec<Option<Arc<Vec<f32>>>> {
+            let vectors = self.examples.lock().unwrap_or_else(PoisonError::into_inner);
+            examples.iter().map(|example| vectors.get(*example).cloned()).collect()
+        };
+        self.with_embedder(|embedder| {
+            let mut found = kept(examples);
+            let missing: Vec<usize> = (0..examples.len()).filter(|at| found[*at].is_none()).collect();
+            let texts: Vec<&str> = std::iter::once(text).chain(missing.iter().map(|at| examples[*at])).collect();
+            let mut vectors = embedder.embed(&texts, Role::Query)?.vectors.into_iter();
+            let own = vectors.next().unwrap_or_default();
+            let mut examples_kept = self.examples.lock().unwrap_or_else(PoisonError::into_inner);
+            if examples_kept.len() + missing.len() > EXAMPLES_MAX {
+                examples_kept.clear();
+            }
+            for (at, vector) in missing.into_iter().zip(vectors) {
+                let vector = Arc::new(vector);
+                examples_kept.insert(examples[at].to_string(), Arc::clone(&vector));
+                found[at] = Some(vector);
+            }
+            Ok(found.into_iter().map(|vector| vector.map_or(0.0, |vector| dot(&own, &vector))).collect())
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Names of collections in, opened indexes out, each opened when it is first searched; knows no workflow.
+//!
+//! A collection is an index in a folder of its own. The one called `default` is the data folder itself; another one lies in
+//! `collections/NAME` below it, unless the settings name its folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::retrieve::{RetrieveSettings, Searcher};
+use crate::services::{OpenSettings, database_path};
+
+/// The name of the collection in the data folder itself.
+pub const DEFAULT: &str = "default";
+/// Characters of a name.
+const NAME_CHARS_MAX: usize = 64;
+
+/// One collection in the settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CollectionSettings {
+    /// The folder of its index; `collections/NAME` below the data folder when left out.
+    pub home: Option<PathBuf>,
+}
+
+/// An opened collection.
+#[derive(Debug)]
+struct Opened {
+    searcher: Searcher,
+    generation: Option<String>,
+}
+
+/// Collections by name. Searches of one collection take turns; different collections are searched side by side.
+#[derive(Debug)]
+pub struct Collections {
+    opening: OpenSettings,
+    retrieve: RetrieveSettings,
+    named: BTreeMap<String, CollectionSettings>,
+    opened: Mutex<BTreeMap<String, Arc<Mutex<Option<Opened>>>>>,
+}
+
+impl Collections {
+    /// Collections below the data folder of `opening`; opens nothing yet.
+    #[must_use]
+    pub fn new(opening: OpenSettings, retrieve: RetrieveSettings, named: BTreeMap<String, CollectionSettings>) -> Self {
+        Self { opening, retrieve, named, opened: Mutex::default() }
+    }
+
+    /// The folder of a collection's index.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that could lead out of the data folder.
+    pub fn home(&self, name: &str) -> Result<PathBuf> {
+        home(&self.opening.home, name, &self.named)
+    }
+
+    /// The collections that have an index, and those that the settings name, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: BTreeSet<String> = self.named.keys().cloned().collect();
+        if database_path(&self.opening.home).exists() {
+            names.insert(DEFAULT.into());
+        }
+        for entry in std::fs::read_dir(self.opening.home.join("collections")).into_iter().flatten().flatten() {
+            if database_path(&entry.path()).exists() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.into_iter().collect()
+    }
+
+    /// Runs `work` on a collection, which is opened if it is not.
+    ///
+    /// # Errors
+    /// What opening it reports; what `work` reports.
+    pub fn with<T>(&self, name: &str, work: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
+        self.opened(name, |opened| work(&opened.searcher))
+    }
+
+    /// Whether a collection is open already.
+    #[must_use]
+    pub fn is_open(&self, name: &str) -> bool {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that somebody searches, or opens, right now.
+        opened.get(name).is_some_and(|slot| slot.try_lock().map_or(true, |slot| slot.is_some()))
+    }
+
+    /// A text that is another one whenever the collection holds something else; for keys of caches.
+    ///
+    /// # Errors
+    /// What opening it or its database reports.
+    pub fn generation(&self, name: &str) -> Result<String> {
+        self.opened(name, |opened| {
+            if let Some(generation) = &opened.generation {
+                return Ok(generation.clone());
+            }
+            let mut hash = Sha256::new();
+            for (path, file) in opened.searcher.database().files()? {
+                hash.update(format!("{path}\0{}\0{}\0", file.sha256, file.status.name()));
+            }
+            if let Some(identity) = opened.searcher.database().meta("identity")? {
+                hash.update(identity);
+            }
+            let generation: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            // It stays as it is while its lock is held here.
+            Ok(opened.generation.insert(generation).clone())
+        })
+    }
+
+    fn opened<T>(&self, name: &str, work: impl FnOnce(&mut Opened) -> Result<T>) -> Result<T> {
+        let home = self.home(name)?;
+        let slot = {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(opened.entry(name.to_string()).or_default())
+        };
+        // A search that panicked has changed nothing.
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = match &mut *slot {
+            Some(opened) => opened,
+            empty => {
+                let opening = OpenSettings { home, ..self.opening.clone() };
+                let searcher = Searcher::open(&opening, &self.retrieve)?;
+                empty.insert(Opened { searcher, generation: None })
+            }
+        };
+        work(opened)
+    }
+}
+
+/// The folder of collection `name` for a program whose data folder is `root`.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that could lead out of it.
+pub fn home(root: &std::path::Path, name: &str, named: &BTreeMap<String, CollectionSettings>) -> Result<PathBuf> {
+    if let Some(home) = named.get(name).and_then(|settings| settings.home.clone()) {
+        return std::path::absolute(&home).map_err(Error::io("resolve", &home));
+    }
+    if root.as_os_str().is_empty() {
+        return Err(Error::usage(format!("there is no data folder to find the collection `{name}` in")));
+    }
+    if name == DEFAULT {
+        return Ok(root.to_path_buf());
+    }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    let is_name = !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(allowed);
+    if !is_name {
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        return Err(Error::usage(format!(
+            "a collection cannot be called `{}`; a name has lower-case letters, digits, - and _, at most {NAME_CHARS_MAX}",
+            name.escape_debug()
+        )));
+    }
+    Ok(root.join("collections").join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_name_leads_to_its_folder_and_never_out_of_the_data_folder() {
+        let root = Path::new("/data");
+        let named = BTreeMap::from([("far".to_string(), CollectionSettings { home: Some("/else/where".into()) })]);
+        assert_eq!(home(root, DEFAULT, &named).unwrap(), Path::new("/data"));
+        assert_eq!(home(root, "contracts-2024", &named).unwrap(), Path::new("/data/collections/contracts-2024"));
+        assert_eq!(home(root, "far", &named).unwrap(), Path::new("/else/where"));
+        for name in ["", ".", "..", "a/b", "../x", "A", "a\0b", &"x".repeat(65)] {
+            assert!(matches!(home(root, name, &named), Err(Error::Usage { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_collection_that_is_not_there_says_how_to_make_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings =
+            crate::config::Settings { home: Some(folder.path().into()), ..crate::config::Settings::default() };
+        let collections = Collections::new(settings.opening().unwrap(), RetrieveSettings::default(), BTreeMap::new());
+        assert_eq!(collections.names(), Vec::<String>::new());
+        let error = collections.with("absent", |_| Ok(())).unwrap_err();
+        assert!(matches!(error, Error::IndexMissing { .. }), "{error}");
+        assert!(!collections.is_open("absent"));
+    }
+}
