@@ -67,11 +67,13 @@ pub struct ToolSettings {
     pub result_bytes_max: usize,
     /// Seconds of one call.
     pub seconds_max: f64,
+    /// Characters of a result that a model is shown.
+    pub observation_chars_max: usize,
 }
 
 impl Default for ToolSettings {
     fn default() -> Self {
-        Self { result_bytes_max: 1 << 20, seconds_max: 60.0 }
+        Self { result_bytes_max: 1 << 20, seconds_max: 60.0, observation_chars_max: 6_000 }
     }
 }
 

@@ -10,8 +10,15 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::passages::{kind, output, passages};
+use super::verify::{VerifiedClaim, drafted};
+use crate::answer::{Hit, Models};
+use crate::ask::{VERIFIER, compose};
+use crate::workflow::context::StepContext;
 use crate::workflow::expression::{Expression, Template};
+use crate::workflow::failure::{Failure, FailureClass};
 
 /// What a file says about a `format` step; exactly one of its fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,4 +47,52 @@ pub struct AnswerParts {
     pub check: Expression,
     /// The hits that were the evidence.
     pub hits: Expression,
+}
+
+impl Format {
+    /// Makes the final form.
+    pub(crate) fn run(&self, cx: &mut StepContext<'_>) -> Result<Value, Failure> {
+        match (&self.template, &self.value, &self.answer) {
+            (Some(template), None, None) => Ok(json!({ "text": cx.text(template)? })),
+            (None, Some(value), None) => cx.value(value),
+            (None, None, Some(parts)) => parts.answer(cx),
+            _ => {
+                let message = "a `format` step has exactly one of `template`, `value` and `answer`";
+                Err(Failure::new(FailureClass::Expression, message))
+            }
+        }
+    }
+}
+
+impl AnswerParts {
+    /// The answer that `ibid ask` would give for these parts. How long it took is for the one who ran the whole to say.
+    fn answer(&self, cx: &StepContext<'_>) -> Result<Value, Failure> {
+        let wrong = |what: &Expression, reason: String| {
+            Failure::new(FailureClass::Expression, format!("`{}` {reason}", what.0))
+        };
+        let question = match cx.value(&self.question)? {
+            Value::String(question) => question,
+            other => return Err(wrong(&self.question, format!("is {}, not the text of a question", kind(&other)))),
+        };
+        let draft = drafted(&cx.value(&self.draft)?, &self.draft.0)?;
+        let found = passages(&cx.value(&self.hits)?, &self.hits.0)?;
+        let hits: Vec<Hit> = found.into_iter().map(|passage| passage.hit).collect();
+        let claims: Vec<VerifiedClaim> = match cx.value(&self.check)? {
+            Value::Null => vec![],
+            mut check => serde_json::from_value(check["claims"].take())
+                .map_err(|error| wrong(&self.check, format!("is no output of a `verify` step ({error})")))?,
+        };
+        let is_of_draft = claims.len() == draft.claims.len()
+            && claims.iter().zip(&draft.claims).all(|(claim, span)| claim.text == span.of(&draft.text));
+        if !is_of_draft {
+            return Err(wrong(&self.check, format!("checked another draft than `{}`", self.draft.0)));
+        }
+        let checked: Vec<_> = claims.iter().map(|claim| claim.checked(&hits)).collect::<Result<_, _>>()?;
+        let mut answer = compose(&question, &draft, &checked, &hits, &cx.services.settings().ask);
+        answer.run = cx.run.into();
+        answer.models =
+            Models { embedder: cx.services.embedder_name().into(), draft: draft.by, verifier: VERIFIER.into() };
+        answer.usage = draft.usage;
+        Ok(output(&answer))
+    }
 }

@@ -2,12 +2,14 @@
 
 pub mod agent;
 pub mod approve;
+mod asking;
 pub mod classify;
 pub mod compute;
 pub mod each;
 pub mod extract;
 pub mod format;
 pub mod generate;
+mod passages;
 pub mod read;
 pub mod rerank;
 pub mod retrieve;
@@ -18,6 +20,10 @@ pub mod workflow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::context::StepContext;
+use super::failure::{Failure, FailureClass};
 
 /// What a step does, with what the file says about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,3 +60,33 @@ pub enum Kind {
     /// Makes the final form.
     Format(format::Format),
 }
+
+impl Kind {
+    /// Runs the step once and gives its output.
+    ///
+    /// # Errors
+    /// What its kind reports. `each`, `workflow` and `approve` open frames or pause the run, which only the engine can do:
+    /// asked here they fail.
+    pub(crate) fn run(&self, cx: &mut StepContext<'_>) -> Result<Value, Failure> {
+        match self {
+            Self::Read(step) => step.run(cx),
+            Self::Retrieve(step) => step.run(cx),
+            Self::Rerank(step) => step.run(cx),
+            Self::Generate(step) => step.run(cx),
+            Self::Extract(step) => step.run(cx),
+            Self::Classify(step) => step.run(cx),
+            Self::Verify(step) => step.run(cx),
+            Self::Rules(step) => step.run(cx),
+            Self::Compute(step) => step.run(cx),
+            Self::Tool(step) => step.run(cx),
+            Self::Agent(step) => step.run(cx),
+            Self::Format(step) => step.run(cx),
+            Self::Approve(_) | Self::Each(_) | Self::Workflow(_) => {
+                Err(Failure::new(FailureClass::Other, "this kind of step is run by the engine itself"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

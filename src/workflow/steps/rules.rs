@@ -15,8 +15,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::passages::{kind, output, truth};
+use crate::workflow::context::StepContext;
 use crate::workflow::expression::{Expression, Template};
+use crate::workflow::failure::{Failure, FailureClass};
 
 /// What a file says about a `rules` step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -84,4 +88,56 @@ pub struct Finding {
     pub evidence: serde_json::Value,
     /// The item, where the rules were looked at for a list.
     pub item: serde_json::Value,
+}
+
+impl Rules {
+    /// Looks at every rule for every item.
+    pub(crate) fn run(&self, cx: &mut StepContext<'_>) -> Result<Value, Failure> {
+        let items = match &self.over {
+            None => None,
+            Some(over) => match cx.value(over)? {
+                Value::Array(items) => Some(items),
+                Value::Null => Some(vec![]),
+                other => {
+                    let message = format!("`over` must give a list; `{}` gave {}", over.0, kind(&other));
+                    return Err(Failure::new(FailureClass::Expression, message));
+                }
+            },
+        };
+        cx.input(json!({ "rules": self.rules.len(), "items": items.as_ref().map(Vec::len) }));
+        let mut findings = Vec::new();
+        match items {
+            None => self.look(cx.scope(), &Value::Null, &mut findings)?,
+            Some(items) => {
+                for item in &items {
+                    self.look(&cx.scope().with("item", item.clone()), item, &mut findings)?;
+                }
+            }
+        }
+        let worst = findings.iter().map(|finding| finding.severity).max();
+        Ok(output(&RulesOutput { findings, worst, passed: worst != Some(Severity::Error) }))
+    }
+
+    fn look(
+        &self,
+        scope: &crate::workflow::expression::Scope,
+        item: &Value,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Failure> {
+        for rule in &self.rules {
+            let named = |failure: Failure| Failure { message: format!("rule `{}`: {failure}", rule.name), ..failure };
+            let held = rule.when.evaluate(scope).and_then(|value| truth(&value, &rule.when.0)).map_err(named)?;
+            if held {
+                let evidence = rule.evidence.as_ref().map(|evidence| evidence.evaluate(scope)).transpose();
+                findings.push(Finding {
+                    rule: rule.name.clone(),
+                    severity: rule.severity,
+                    message: rule.message.render(scope).map_err(named)?,
+                    evidence: evidence.map_err(named)?.unwrap_or_default(),
+                    item: item.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
 }

@@ -9,10 +9,22 @@
 //! hits = "rerank.hits"
 //! ```
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use super::passages::{Passage, kind, output, passages, recorded};
+use crate::ask::{Drafted, verify};
+use crate::cite::claims::split_claims;
+use crate::cite::verdict::{Checked, EvidenceSpan, Verdict};
+use crate::document::ByteSpan;
+use crate::workflow::context::{Call, Effect, Reserve, StepContext};
+use crate::workflow::event::{CallKind, Spent};
 use crate::workflow::expression::Expression;
+use crate::workflow::failure::{Failure, FailureClass};
 
 /// What a file says about a `verify` step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,4 +71,116 @@ pub struct EvidencePlace {
     pub start: usize,
     /// Byte after the last.
     pub end: usize,
+}
+
+impl Verify {
+    /// Checks every sentence of the draft against all hits.
+    pub(crate) fn run(&self, cx: &mut StepContext<'_>) -> Result<Value, Failure> {
+        let drafted = drafted(&cx.value(&self.draft)?, &self.draft.0)?;
+        let found = passages(&cx.value(&self.hits)?, &self.hits.0)?;
+        let claims: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
+        cx.input(json!({ "claims": claims, "hits": found.len() }));
+        let checked: Vec<Checked> = if claims.is_empty() {
+            vec![]
+        } else {
+            let services = cx.services;
+            let hits: Vec<_> = found.into_iter().map(|Passage { hit, .. }| hit).collect();
+            let mut hash = Sha256::new();
+            for hit in &hits {
+                hash.update(format!("{}\0{}\0", hit.text.len(), hit.text));
+            }
+            let evidence = hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            let call = Call {
+                kind: CallKind::Embedding,
+                name: services.embedder_name().to_string(),
+                // The hits are in the record already; that they are the same is what counts here.
+                request: json!({ "verify": claims, "hits": hits.len(), "hits_sha256": evidence }),
+                reserve: Reserve::default(),
+                effect: Effect::None,
+            };
+            let response = cx.call(call, &mut |_| {
+                let checked = services.with_embedder(|embedder| verify(&drafted, &hits, embedder))?;
+                Ok((output(&checked), Spent::default()))
+            })?;
+            recorded(response, "a check")?
+        };
+        let claims: Vec<VerifiedClaim> = drafted
+            .claims
+            .iter()
+            .zip(checked)
+            .map(|(span, checked)| VerifiedClaim::of(span.of(&drafted.text), &checked))
+            .collect();
+        let supported = claims.iter().filter(|claim| claim.verdict == "supported").count();
+        let share = if claims.is_empty() { 0.0 } else { supported as f32 / claims.len() as f32 };
+        Ok(output(&VerifyOutput { claims, supported, share }))
+    }
+}
+
+/// A draft as the state holds it: a text, or an object with `text` and perhaps `claims`, `by`, `spent` and `answerable`.
+///
+/// # Errors
+/// [`FailureClass::Expression`] when it is something else.
+pub(super) fn drafted(value: &Value, what: &str) -> Result<Drafted, Failure> {
+    let wrong = |reason: String| Failure::new(FailureClass::Expression, format!("`{what}` is no draft: {reason}"));
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Object(object) => object
+            .get("text")
+            .and_then(Value::as_str)
+            .ok_or_else(|| wrong("it is an object without `text`".into()))?
+            .to_string(),
+        other => return Err(wrong(format!("it is {}", kind(other)))),
+    };
+    let claims = match &value["claims"] {
+        Value::Null => split_claims(&text).into_iter().map(|claim| claim.span).collect(),
+        spans => {
+            let spans: Vec<[usize; 2]> = serde_json::from_value(spans.clone())
+                .map_err(|_| wrong("its `claims` are no list of [start, end]".into()))?;
+            if spans.iter().any(|[start, end]| text.get(*start..*end).is_none()) {
+                return Err(wrong("its `claims` are no places of its `text`".into()));
+            }
+            spans.into_iter().map(|[start, end]| ByteSpan::new(start, end)).collect()
+        }
+    };
+    let spent: Spent = serde_json::from_value(value["spent"].clone()).unwrap_or_default();
+    let usage =
+        crate::answer::Usage { input_tokens: spent.input_tokens, output_tokens: spent.output_tokens, usd: spent.usd };
+    let by = value["by"].as_str().unwrap_or_default().to_string();
+    let answerable = value["answerable"].as_f64().map(|answerable| answerable as f32);
+    Ok(Drafted { text, claims, by, usage, answerable, ..Drafted::default() })
+}
+
+impl VerifiedClaim {
+    fn of(text: &str, checked: &Checked) -> Self {
+        let place =
+            |place: &EvidenceSpan| EvidencePlace { hit: place.index, start: place.span.start, end: place.span.end };
+        Self {
+            text: text.into(),
+            verdict: json!(checked.verdict).as_str().unwrap_or_default().into(),
+            method: checked.method.clone(),
+            score: checked.score,
+            evidence: checked.evidence.iter().map(place).collect(),
+        }
+    }
+
+    /// The verdict in the form that an answer is composed from.
+    ///
+    /// # Errors
+    /// [`FailureClass::Expression`] for a verdict or a place that there is not.
+    pub(super) fn checked(&self, hits: &[crate::answer::Hit]) -> Result<Checked, Failure> {
+        let wrong = |reason: &str| Failure::new(FailureClass::Expression, format!("`{}` {reason}", self.text));
+        let verdict: Verdict =
+            serde_json::from_value(json!(self.verdict)).map_err(|_| wrong("has no known verdict"))?;
+        let mut evidence = Vec::with_capacity(self.evidence.len());
+        for place in &self.evidence {
+            let text = hits.get(place.hit).and_then(|hit| hit.text.get(place.start..place.end));
+            text.ok_or_else(|| wrong("rests on a place that is not in the hits; `verify` and `format` need the same"))?;
+            evidence.push(EvidenceSpan { index: place.hit, span: ByteSpan::new(place.start, place.end) });
+        }
+        Ok(Checked { verdict, method: self.method.clone(), score: self.score, evidence })
+    }
 }
