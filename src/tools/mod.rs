@@ -267,7 +267,7 @@ mod tests {
     }
 
     fn tools() -> Tools {
-        let mut tools = Tools::new(ToolSettings { seconds_max: 0.2, ..ToolSettings::default() });
+        let mut tools = Tools::new(ToolSettings { seconds_max: 3.0, ..ToolSettings::default() });
         tools.add(Arc::new(Hostile));
         tools.add(Arc::new(Calculator));
         tools

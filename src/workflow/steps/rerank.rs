@@ -42,8 +42,9 @@ pub struct Rerank {
     pub per_document_max: usize,
 }
 
-/// Weight of the likeness to this step's query against the score that a hit came with.
-const LIKENESS_WEIGHT: f32 = 0.5;
+/// Weight of the likeness to this step's query against the score that a hit came with, which was made for another query or
+/// among the passages of another collection and so says less.
+const LIKENESS_WEIGHT: f32 = 0.7;
 
 impl Rerank {
     /// Orders the hits by how well they fit the query. Hits that one search of one collection found for this very query are in
