@@ -137,7 +137,7 @@ impl Settings {
             ask: self.ask.clone(),
             llm: self.llm.clone(),
             models: self.models.clone(),
-            breaker: self.breaker.clone(),
+            breaker: self.breaker,
             tools: self.tools.clone(),
             offline: self.offline,
         }))
@@ -267,7 +267,7 @@ mod tests {
                     [collections.contracts]\nhome = '/contracts'\n[breaker]\nfailures_max = 2\n";
         std::fs::write(folder.path().join("ibid.toml"), text).unwrap();
         let settings = Settings::gather(folder.path(), None, []).unwrap();
-        assert_eq!(settings.models["strong"].usd_per_million_input, 2.5);
+        assert!((settings.models["strong"].usd_per_million_input - 2.5).abs() < 1e-12);
         assert_eq!(settings.breaker.failures_max, 2);
         assert_eq!(settings.clone().in_collection("contracts").unwrap().home().unwrap(), Path::new("/contracts"));
         assert_eq!(settings.in_collection("x").unwrap().home().unwrap(), Path::new("/data/collections/x"));

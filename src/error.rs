@@ -162,7 +162,7 @@ pub enum Error {
         source: Cause,
     },
     /// There is no index yet.
-    #[error("there is no index in {path}; make one with: ibid index PATH")]
+    #[error("there is no index in {path}; make one with: ibid index {}PATH", collection_option(path))]
     IndexMissing {
         /// The data folder.
         path: PathBuf,
@@ -255,6 +255,13 @@ pub enum ServerFault {
 
 /// `SQLITE_IOERR_SHMSIZE`: the file beside the database that its readers share cannot grow, which only a full disk does.
 const SHARED_MEMORY_FULL: i32 = 4874;
+
+/// The option that names the collection whose folder this is, with a space after it; nothing for the data folder itself.
+fn collection_option(path: &Path) -> String {
+    let is_collection = path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "collections");
+    let name = path.file_name().filter(|_| is_collection);
+    name.map(|name| format!("--collection {} ", name.to_string_lossy())).unwrap_or_default()
+}
 
 impl Error {
     /// An [`Error::Io`] for `action` on `path`; for `map_err`.

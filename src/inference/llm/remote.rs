@@ -20,7 +20,7 @@ const BODY_BYTES_MAX: u64 = 64 << 20;
 /// Characters of a server's complaint that are shown.
 const COMPLAINT_MAX: usize = 500;
 /// Longest wait that a server may ask for with `Retry-After` before its own attempts here.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// A language model behind an HTTP server.
 pub struct RemoteModel {

@@ -233,13 +233,11 @@ impl Reader<'_> {
     fn date_after_day(&mut self, day: Decimal) -> Result<Option<Date>, String> {
         let before = self.rest;
         let Some(month) = self.word_if(month) else { return Ok(None) };
-        match (i8::try_from(day), self.year()) {
-            (Ok(day), Some(year)) => date(year, month, day).map(Some),
-            _ => {
-                self.rest = before;
-                Ok(None)
-            }
+        if let (Ok(day), Some(year)) = (i8::try_from(day), self.year()) {
+            return date(year, month, day).map(Some);
         }
+        self.rest = before;
+        Ok(None)
     }
 
     /// `March 31, 2024`, its month already read.

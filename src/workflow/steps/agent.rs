@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::asking::{Answered, SECONDS_UP, add, all_failed, another_may_do, ask_within, request, roles};
 use super::generate::Sampling;
-use super::passages::{output, passages};
+use super::passages::{Passage, output, passages};
 use super::tool::call_tool_timed;
 use crate::inference::llm::{GenerateRequest, LlmSettings, Message, Role, ToolCall, ToolDeclaration};
 use crate::workflow::context::StepContext;
@@ -181,19 +181,19 @@ impl Work<'_> {
             let request = self.request(cx, settings);
             let reserve = cx.services.models().reserve(role, &request)?;
             if self.agent.tokens_total_max > 0 && self.tokens + reserve.tokens > self.agent.tokens_total_max {
-                return self.end("tokens");
+                return Ok(self.end("tokens"));
             }
             let left = self.agent.seconds_left(self.took_ms);
             if left.is_some_and(|left| left <= 0.0) {
-                return self.end("seconds");
+                return Ok(self.end("seconds"));
             }
             let failure = match ask_within(cx, role, &request, left) {
                 Ok(answered) => match self.round(cx, settings, &answered)? {
                     Step::On => continue,
-                    Step::Answered => return self.end("answered"),
+                    Step::Answered => return Ok(self.end("answered")),
                     Step::Lost(failure) => failure,
                 },
-                Err(failure) if failure.message == SECONDS_UP => return self.end("seconds"),
+                Err(failure) if failure.message == SECONDS_UP => return Ok(self.end("seconds")),
                 Err(failure) => failure,
             };
             if !another_may_do(&failure) {
@@ -203,15 +203,15 @@ impl Work<'_> {
             // The next model goes on where this one failed.
             match models.next() {
                 Some(next) => role = next,
-                None => return Err(all_failed(failures)),
+                None => return Err(all_failed(&failures)),
             }
         }
-        self.end("rounds")
+        Ok(self.end("rounds"))
     }
 
-    fn end(mut self, by: &str) -> Result<Value, Failure> {
+    fn end(mut self, by: &str) -> Value {
         self.output.ended_by = by.into();
-        Ok(output(&self.output))
+        output(&self.output)
     }
 
     fn is_last(&self) -> bool {
@@ -294,12 +294,11 @@ impl Work<'_> {
         self.output.rounds += 1;
         self.output.by = settings.model_name().into();
         let round = self.output.rounds;
-        let (thought, wishes) = match settings.has_native_tools() {
-            true => native(&generated.text, &generated.tool_calls),
-            false => {
-                let Reply { thought, wish } = protocol::read(&generated.text);
-                (thought, vec![(format!("call_{round}"), wish)])
-            }
+        let (thought, wishes) = if settings.has_native_tools() {
+            native(&generated.text, &generated.tool_calls)
+        } else {
+            let Reply { thought, wish } = protocol::read(&generated.text);
+            (thought, vec![(format!("call_{round}"), wish)])
         };
         if !thought.is_empty() {
             cx.note(json!({ "round": round, "thought": thought }));
@@ -346,9 +345,9 @@ impl Work<'_> {
         let mut seen: BTreeSet<_> = passages(&Value::Array(self.output.hits.clone()), "hits")
             .unwrap_or_default()
             .iter()
-            .map(|it| it.key())
+            .map(Passage::key)
             .collect();
-        self.output.hits.extend(hits.iter().filter(|hit| seen.insert(hit.key())).map(|hit| hit.value()));
+        self.output.hits.extend(hits.iter().filter(|hit| seen.insert(hit.key())).map(Passage::value));
         if !repeated {
             cx.note(json!({ "round": round, "observation": observation }));
         }

@@ -113,7 +113,7 @@ pub(super) fn another_may_do(failure: &Failure) -> bool {
 
 /// The failure of a step of which every model failed: the last one's class, and what each said. A failure that another attempt
 /// may mend goes before one that none will.
-pub(super) fn all_failed(failures: Vec<(String, Failure)>) -> Failure {
+pub(super) fn all_failed(failures: &[(String, Failure)]) -> Failure {
     use FailureClass::{RateLimited, ServerError, Timeout, Unreachable};
     let said: Vec<String> = failures.iter().map(|(role, failure)| format!("{role}: {failure}")).collect();
     let passing = |failure: &Failure| matches!(failure.class, RateLimited | ServerError | Timeout | Unreachable);

@@ -107,7 +107,7 @@ impl Classify {
         }
         // A model that was asked and did not know leaves it to the default; if none could even be asked, that is a failure.
         if !failures.is_empty() && failures.len() == self.model.len() {
-            return Err(all_failed(failures));
+            return Err(all_failed(&failures));
         }
         Ok(decided(&self.default, "default", 0.0))
     }

@@ -108,7 +108,7 @@ impl Extract {
                 Err(failure) => return Err(failure),
             }
         }
-        Err(all_failed(failures))
+        Err(all_failed(&failures))
     }
 
     /// Every match of every pattern: by source, then by pattern, then by place.

@@ -133,7 +133,7 @@ impl Generate {
                 Err(failure) => return Err(failure),
             }
         }
-        Err(all_failed(failures))
+        Err(all_failed(&failures))
     }
 
     /// The models in order; what the settings say where the step names none.

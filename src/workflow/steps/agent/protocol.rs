@@ -97,9 +97,9 @@ pub(super) fn read(reply: &str) -> Reply {
     let mut parts: Vec<(Key, String)> = Vec::new();
     let mut before = String::new();
     for line in reply.lines() {
-        match (key(line), parts.last_mut()) {
-            // An answer goes to the end, whatever its lines begin with.
-            (_, Some((Key::Answer, text))) => push_line(text, line),
+        // An answer goes to the end, whatever its lines begin with.
+        let answers = parts.last().is_some_and(|(key, _)| *key == Key::Answer);
+        match (key(line).filter(|_| !answers), parts.last_mut()) {
             (Some((key, rest)), _) => parts.push((key, rest.trim_end().to_string())),
             (None, Some((_, text))) => push_line(text, line),
             (None, None) => push_line(&mut before, line),
