@@ -20,11 +20,11 @@ use serde_json::{Map, Value, json};
 
 use super::asking::{Answered, SECONDS_UP, add, all_failed, another_may_do, ask_within, request, roles};
 use super::generate::Sampling;
-use super::passages::{Passage, output, passages};
+use super::passages::{Passage, output, passages, recorded};
 use super::tool::call_tool_timed;
 use crate::inference::llm::{GenerateRequest, LlmSettings, Message, Role, ToolCall, ToolDeclaration};
-use crate::workflow::context::StepContext;
-use crate::workflow::event::Spent;
+use crate::workflow::context::{Call, Effect, Reserve, StepContext};
+use crate::workflow::event::{CallKind, Spent};
 use crate::workflow::expression::Template;
 use crate::workflow::failure::{Failure, FailureClass};
 use protocol::{Reply, Wish};
@@ -140,15 +140,7 @@ impl Agent {
         let goal = cx.text(&self.goal)?;
         let system = self.system.as_ref().map(|system| cx.text(system)).transpose()?;
         cx.input(json!({ "goal": goal, "system": system, "tools": self.tools }));
-        let mut tools = Vec::with_capacity(self.tools.len());
-        for name in &self.tools {
-            let tool = cx.services.tools().get(name)?;
-            tools.push(ToolDeclaration {
-                name: name.clone(),
-                description: tool.description(),
-                parameters: tool.parameters(),
-            });
-        }
+        let tools = self.declared(cx)?;
         let output = AgentOutput {
             text: String::new(),
             ended_by: "rounds".into(),
@@ -162,6 +154,29 @@ impl Agent {
         let work =
             Work { agent: self, goal, system, tools, rounds, known: BTreeMap::new(), took_ms: 0.0, tokens: 0, output };
         work.run(cx)
+    }
+
+    /// The tools as the model is told of them. A tool may tell what there is just now, such as the collections, so a replay must be
+    /// told what the record says.
+    fn declared(&self, cx: &mut StepContext<'_>) -> Result<Vec<ToolDeclaration>, Failure> {
+        let services = cx.services;
+        let call = Call {
+            kind: CallKind::Tool,
+            name: "tools".into(),
+            request: json!({ "describe": self.tools }),
+            reserve: Reserve::default(),
+            effect: Effect::None,
+        };
+        let response = cx.call(call, &mut |_| {
+            let mut declared = Vec::with_capacity(self.tools.len());
+            for name in &self.tools {
+                let tool = services.tools().get(name)?;
+                let (description, parameters) = (tool.description(), tool.parameters());
+                declared.push(ToolDeclaration { name: name.clone(), description, parameters });
+            }
+            Ok((json!(declared), Spent::default()))
+        })?;
+        recorded(response, "the tools")
     }
 
     /// Seconds that are left, where they are capped.
