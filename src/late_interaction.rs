@@ -4,7 +4,11 @@
 //! variables, and each is kept in a few bits with one scale a token (as in RaBitQ, Gao & Long 2024, and its several-bit
 //! extension, Gao et al. 2025). The scale makes the estimate of a dot product unbiased.
 
+mod kernel;
+
 use half::f16;
+
+use kernel::Kernel;
 
 /// Version of the packed form; part of the identity of an index.
 pub const VERSION: u32 = 1;
@@ -57,9 +61,7 @@ fn signed(level: i32) -> i32 {
 #[derive(Debug, Clone)]
 pub struct QueryTokens {
     width: usize,
-    /// `[tokens, width]`, rotated, in steps of `scales`.
-    codes: Vec<i8>,
-    scales: Vec<f32>,
+    kernel: Kernel,
     /// Weight of each token; they sum to 1.
     weights: Vec<f32>,
 }
@@ -85,7 +87,7 @@ impl QueryTokens {
         }
         let sum: f32 = weights.iter().sum();
         let weights = weights.iter().map(|weight| if sum > 0.0 { weight / sum } else { 0.0 }).collect();
-        Self { width, codes, scales, weights }
+        Self { width, kernel: Kernel::new(codes, width, scales), weights }
     }
 
     /// The weighted mean over the query's tokens of the best cosine among the packed tokens, about -1 to 1; higher is
@@ -93,40 +95,11 @@ impl QueryTokens {
     #[must_use]
     pub fn max_sim(&self, packed: &[u8]) -> f32 {
         let bytes = packed_bytes(self.width);
-        let mut best = vec![f32::NEG_INFINITY; self.scales.len()];
-        let mut unpacked = vec![0_i8; self.width];
-        if packed.len() < bytes || best.is_empty() {
+        if packed.len() < bytes || self.weights.is_empty() {
             return 0.0;
         }
-        pulp::Arch::new().dispatch(|| {
-            for token in packed.chunks_exact(bytes) {
-                let scale = f16::from_le_bytes([token[0], token[1]]).to_f32();
-                unpack(&token[2..], &mut unpacked);
-                for (index, query) in self.codes.chunks_exact(self.width).enumerate() {
-                    let similarity = dot(query, &unpacked) as f32 * scale * self.scales[index];
-                    best[index] = best[index].max(similarity);
-                }
-            }
-        });
-        best.iter().zip(&self.weights).map(|(best, weight)| best * weight).sum()
+        self.kernel.best(packed, bytes).iter().zip(&self.weights).map(|(best, weight)| best * weight).sum()
     }
-}
-
-#[inline(always)]
-fn unpack(codes: &[u8], into: &mut [i8]) {
-    const PER_BYTE: usize = 8 / BITS;
-    for (byte, four) in codes.iter().zip(into.chunks_mut(PER_BYTE)) {
-        for (index, value) in four.iter_mut().enumerate() {
-            let level = (byte >> (index * BITS)) & (LEVELS as u8 - 1);
-            *value = (2 * level) as i8 - (LEVELS as i8 - 1);
-        }
-    }
-}
-
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "only inlined code is compiled for the instruction set chosen at run time")]
-fn dot(a: &[i8], b: &[i8]) -> i32 {
-    a.iter().zip(b).map(|(x, y)| i32::from(i16::from(*x) * i16::from(*y))).sum()
 }
 
 /// A fixed random rotation: twice, random signs, then a Hadamard transform of each block of a power of two, the blocks

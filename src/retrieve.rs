@@ -2,6 +2,9 @@
 //!
 //! Scores are fused, not ranks: what the scores say about each other would be lost. All weights are settings.
 
+mod scores;
+mod times;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -17,6 +20,11 @@ use crate::label::terms;
 use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::services::{Index, OpenSettings, Opening, open_embedder};
 use crate::store::{EdgeStore, Scored};
+
+pub use times::StageTimes;
+
+use scores::{fuse, idf, min_max};
+use times::timed;
 
 /// How dense and lexical scores become one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -89,6 +97,8 @@ pub struct Found {
     pub query: Option<Query>,
     /// Milliseconds from query to hits.
     pub took_ms: f64,
+    /// Milliseconds of each stage.
+    pub times: StageTimes,
 }
 
 /// An opened index with the embedder that it was made with.
@@ -124,11 +134,15 @@ impl Searcher {
     pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
         let started = Instant::now();
         let parts = Parts { store: &self.index.store, database: &self.index.database };
-        let Some(query) = Query::prepare(query, &self.embedder, parts.database)? else { return Ok(Found::default()) };
-        let mut ranked = rank(&query, parts, &self.settings)?;
+        let mut times = StageTimes::default();
+        let Some(query) = prepare_timed(query, &self.embedder, parts.database, &mut times)? else {
+            return Ok(Found::default());
+        };
+        let mut ranked = rank_timed(&query, parts, &self.settings, &mut times)?;
         ranked.truncate(top_k);
         let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
-        let mut payloads: HashMap<Uuid, _> = self.index.store.fetch(&ids)?.into_iter().collect();
+        let fetched = timed(&mut times.payloads_ms, || self.index.store.fetch(&ids))?;
+        let mut payloads: HashMap<Uuid, _> = fetched.into_iter().collect();
         let mut hits = Vec::with_capacity(ranked.len());
         for Ranked { id, score, scores } in ranked {
             let Some(payload) = payloads.remove(&id) else {
@@ -153,7 +167,7 @@ impl Searcher {
                 scores,
             });
         }
-        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0, times })
     }
 
     /// How near each sentence is to the query, as the rerank measures passages: from the stored token vectors, which know
@@ -237,14 +251,24 @@ impl Query {
     /// # Errors
     /// What model or database report.
     pub fn prepare(text: &str, embedder: &Embedder, database: &Database) -> Result<Option<Self>> {
-        let input = embedder.tokenize(text, Role::Query)?;
-        if input.ids.len() <= 2 {
-            return Ok(None);
-        }
-        let encoded = embedder.encode(std::slice::from_ref(&input), Want::VectorAndTokens)?.remove(0);
-        let tokens = query_tokens(&input.ids, &encoded.tokens, embedder, database)?;
-        Ok(Some(Self { text: text.into(), vector: encoded.vector, tokens }))
+        prepare_timed(text, embedder, database, &mut StageTimes::default())
     }
+}
+
+fn prepare_timed(
+    text: &str,
+    embedder: &Embedder,
+    database: &Database,
+    times: &mut StageTimes,
+) -> Result<Option<Query>> {
+    let input = timed(&mut times.tokenize_ms, || embedder.tokenize(text, Role::Query))?;
+    if input.ids.len() <= 2 {
+        return Ok(None);
+    }
+    let inputs = std::slice::from_ref(&input);
+    let encoded = timed(&mut times.encode_ms, || embedder.encode(inputs, Want::VectorAndTokens))?.remove(0);
+    let tokens = timed(&mut times.weights_ms, || query_tokens(&input.ids, &encoded.tokens, embedder, database))?;
+    Ok(Some(Query { text: text.into(), vector: encoded.vector, tokens }))
 }
 
 /// All candidates for `query`, best first: those of the dense and the lexical search, fused, moved by their documents'
@@ -253,16 +277,26 @@ impl Query {
 /// # Errors
 /// What store or database report.
 pub fn rank(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
+    rank_timed(query, parts, settings, &mut StageTimes::default())
+}
+
+fn rank_timed(
+    query: &Query,
+    parts: Parts<'_>,
+    settings: &RetrieveSettings,
+    times: &mut StageTimes,
+) -> Result<Vec<Ranked>> {
     let Parts { store, database } = parts;
-    let dense = store.search_dense(&query.vector, settings.candidates)?;
-    let words = store.search_words(&query.text, settings.candidates)?;
+    let dense = timed(&mut times.dense_ms, || store.search_dense(&query.vector, settings.candidates))?;
+    let words = timed(&mut times.words_ms, || store.search_words(&query.text, settings.candidates))?;
     let mut candidates = gather(dense, words);
     // A point that the manifest does not know is a leftover of an interrupted run.
-    let files = database.files_of(&candidates.iter().map(|candidate| candidate.id).collect::<Vec<_>>())?;
+    let ids: Vec<Uuid> = candidates.iter().map(|candidate| candidate.id).collect();
+    let files = timed(&mut times.files_ms, || database.files_of(&ids))?;
     candidates.retain(|candidate| files.contains_key(&candidate.id));
-    complete(&mut candidates, query, store)?;
+    timed(&mut times.complete_ms, || complete(&mut candidates, query, store))?;
     fuse(&mut candidates, settings);
-    let labels = label_scores(&query.text, &files, database, settings)?;
+    let labels = timed(&mut times.labels_ms, || label_scores(&query.text, &files, database, settings))?;
     let label_of = |id: Uuid| labels.get(&files[&id]).copied().unwrap_or_default() * settings.label_weight;
     let by_score = |a: &Ranked, b: &Ranked| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id));
     for candidate in &mut candidates {
@@ -272,7 +306,7 @@ pub fn rank(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Res
     let depth = settings.rerank.min(candidates.len());
     if depth > 0 {
         let (head, tail) = candidates.split_at_mut(depth);
-        rerank(head, &query.tokens, database, settings)?;
+        timed(&mut times.max_sim_ms, || rerank(head, &query.tokens, database, settings))?;
         for candidate in head.iter_mut() {
             candidate.score += label_of(candidate.id);
         }
@@ -322,41 +356,6 @@ fn complete(candidates: &mut [Ranked], query: &Query, store: &EdgeStore) -> Resu
         candidate.scores.bm25 = candidate.scores.bm25.or_else(|| Some(words.get(&id).copied().unwrap_or_default()));
     }
     Ok(())
-}
-
-fn fuse(candidates: &mut [Ranked], settings: &RetrieveSettings) {
-    let dense: Vec<f32> = candidates.iter().map(|candidate| candidate.scores.dense.unwrap_or_default()).collect();
-    let words: Vec<f32> = candidates.iter().map(|candidate| candidate.scores.bm25.unwrap_or_default()).collect();
-    let (dense, words) = match settings.fusion {
-        Fusion::MinMax => (min_max(&dense), min_max(&words)),
-        Fusion::Ranks => (reciprocal(&dense, settings.rank_constant), reciprocal(&words, settings.rank_constant)),
-    };
-    for (candidate, (dense, words)) in candidates.iter_mut().zip(dense.iter().zip(&words)) {
-        candidate.scores.fused = settings.dense_weight * dense + (1.0 - settings.dense_weight) * words;
-    }
-}
-
-/// Values scaled so that the least is 0 and the greatest 1; all 0 where they are equal.
-fn min_max(values: &[f32]) -> Vec<f32> {
-    let least = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let range = values.iter().copied().fold(f32::NEG_INFINITY, f32::max) - least;
-    values.iter().map(|value| if range > 0.0 { (value - least) / range } else { 0.0 }).collect()
-}
-
-/// Reciprocal ranks scaled so that rank 1 is 1.
-fn reciprocal(values: &[f32], constant: f32) -> Vec<f32> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-    let mut scores = vec![0.0; values.len()];
-    for (rank, index) in order.into_iter().enumerate() {
-        scores[index] = (constant + 1.0) / (constant + 1.0 + rank as f32);
-    }
-    scores
-}
-
-/// ln(1 + (N - n + 0.5) / (n + 0.5)), as BM25 weighs words that occur in `n` of `of`.
-fn idf(n: u64, of: u64) -> f32 {
-    (1.0 + (of.saturating_sub(n) as f32 + 0.5) / (n as f32 + 0.5)).ln()
 }
 
 /// For each file the share of the query's weight that its label holds, 0 to 1. Files of one chunk have none: their label
@@ -417,38 +416,4 @@ fn rerank(
         candidate.score = (1.0 - weight) * candidate.scores.fused + weight * scaled;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(seed: u8, dense: f32, bm25: f32) -> Ranked {
-        let scores = Scores { dense: Some(dense), bm25: Some(bm25), ..Scores::default() };
-        Ranked { id: Uuid::from_bytes([seed; 16]), score: 0.0, scores }
-    }
-
-    #[test]
-    fn min_max_spans_zero_to_one_and_equal_values_say_nothing() {
-        assert_eq!(min_max(&[2.0, 4.0, 3.0]), [0.0, 1.0, 0.5]);
-        assert_eq!(min_max(&[2.0, 2.0]), [0.0, 0.0]);
-        assert!(min_max(&[]).is_empty());
-    }
-
-    #[test]
-    fn scores_are_fused_by_weight_and_ranks_by_position() {
-        let mut all = vec![candidate(1, 0.9, 0.0), candidate(2, 0.5, 10.0), candidate(3, 0.1, 5.0)];
-        let settings = RetrieveSettings { dense_weight: 0.25, ..RetrieveSettings::default() };
-        fuse(&mut all, &settings);
-        let fused: Vec<f32> = all.iter().map(|c| c.scores.fused).collect();
-        assert_eq!(fused, [0.25, 0.875, 0.375]);
-        fuse(&mut all, &RetrieveSettings { fusion: Fusion::Ranks, ..settings });
-        assert!(all[1].scores.fused > all[0].scores.fused, "first by words and second by meaning wins");
-    }
-
-    #[test]
-    fn rarer_words_weigh_more() {
-        assert!(idf(1, 100) > idf(50, 100));
-        assert!(idf(100, 100) > 0.0);
-    }
 }
