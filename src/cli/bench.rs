@@ -1,14 +1,14 @@
 //! `ibid bench`: how fast this machine embeds and searches.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use clap::{Args, Subcommand};
 
 use super::Exit;
 use super::context::Context;
 use super::terminal::{out, out_json, thousands};
-use crate::bench::{EmbedBench, EmbedRun, embed, made_texts, quantile};
+use crate::bench::search::{SearchRun, Spread, search};
+use crate::bench::{EmbedBench, EmbedRun, embed, made_texts};
 use crate::error::{Error, Result};
 use crate::retrieve::Searcher;
 use crate::services::open_embedder;
@@ -114,43 +114,50 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
 fn bench_search(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let queries = read_texts(&options.queries)?;
     let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
-    for query in queries.iter().take(8) {
-        searcher.search(query, options.top_k)?;
-    }
-    let mut took = Vec::with_capacity(queries.len());
-    for query in &queries {
-        let started = Instant::now();
-        searcher.search(query, options.top_k)?;
-        took.push(started.elapsed().as_secs_f64() * 1000.0);
-    }
-    let seconds = took.iter().sum::<f64>() / 1000.0;
-    let (p50, p95) = (quantile(&mut took, 0.5), quantile(&mut took, 0.95));
-    let chunks = searcher.chunk_count()?;
+    let run = search(&searcher, &queries, options.top_k)?;
     if context.json {
-        out_json(&serde_json::json!({
+        let mut report = serde_json::json!({
             "schema": "ibid.bench/1",
             "task": "search",
             "device": searcher.embedder().device().name,
             "model": searcher.embedder().manifest().name,
             "threads": searcher.embedder().worker_count(),
-            "texts": queries.len(),
+            "texts": run.queries,
             "tokens": 0,
-            "seconds": seconds,
             "tokens_per_second": 0.0,
-            "texts_per_second": queries.len() as f64 / seconds,
-            "p50_ms": p50,
-            "p95_ms": p95,
-            "chunks": chunks,
-        }))?;
+            "texts_per_second": run.queries_per_second(),
+        });
+        merge(&mut report, &serde_json::json!(run));
+        out_json(&report)?;
     } else {
-        out(&format!(
-            "{} queries over {} chunks: p50 {p50:.2} ms, p95 {p95:.2} ms, {:.1} queries/s\n",
-            queries.len(),
-            thousands(chunks),
-            queries.len() as f64 / seconds
-        ))?;
+        out(&told(&run))?;
     }
     Ok(Exit::Done)
+}
+
+fn merge(report: &mut serde_json::Value, more: &serde_json::Value) {
+    if let (Some(report), Some(more)) = (report.as_object_mut(), more.as_object()) {
+        report.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+}
+
+fn told(run: &SearchRun) -> String {
+    let stages = run
+        .stages
+        .iter()
+        .map(|(stage, Spread { p50_ms, p95_ms })| format!("  {stage:<10} {p50_ms:>8.2} {p95_ms:>8.2}\n"));
+    format!(
+        "{} queries over {} chunks: p50 {:.2} ms, p95 {:.2} ms, {:.1} queries/s\n  {:<10} {:>8} {:>8}\n{}",
+        run.queries,
+        thousands(run.chunks),
+        run.p50_ms,
+        run.p95_ms,
+        run.queries_per_second(),
+        "stage",
+        "p50 ms",
+        "p95 ms",
+        stages.collect::<String>()
+    )
 }
 
 /// The `text` of each line of a JSON Lines file.

@@ -1,0 +1,86 @@
+//! Queries in, milliseconds of a search in a running process and of each of its stages out.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::quantile;
+use crate::error::Result;
+use crate::retrieve::{Searcher, StageTimes};
+
+/// Queries searched before the clock starts.
+const WARM_UP: usize = 16;
+
+/// Milliseconds over many queries.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Half of the queries take no longer.
+    pub p50_ms: f64,
+    /// 95 of 100 queries take no longer.
+    pub p95_ms: f64,
+}
+
+impl Spread {
+    fn of(values: &mut [f64]) -> Self {
+        Self { p50_ms: quantile(values, 0.5), p95_ms: quantile(values, 0.95) }
+    }
+}
+
+/// One measurement of searching.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SearchRun {
+    /// Queries searched, one after the other.
+    #[serde(skip)]
+    pub queries: usize,
+    /// Chunks in the index.
+    pub chunks: u64,
+    /// Seconds for all queries.
+    pub seconds: f64,
+    /// Median milliseconds for one query.
+    pub p50_ms: f64,
+    /// 95 of 100 queries take no longer.
+    pub p95_ms: f64,
+    /// The same for each stage, in the order in which they run; stages that run side by side add up to more than the whole.
+    #[serde(serialize_with = "as_map")]
+    pub stages: Vec<(&'static str, Spread)>,
+}
+
+impl SearchRun {
+    /// Queries a second, one after the other.
+    #[must_use]
+    pub fn queries_per_second(&self) -> f64 {
+        self.queries as f64 / self.seconds
+    }
+}
+
+fn as_map<S: serde::Serializer>(
+    stages: &[(&'static str, Spread)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(stages.iter().copied())
+}
+
+/// Searches every query once, after some untimed ones.
+///
+/// # Errors
+/// What searching reports.
+pub fn search(searcher: &Searcher, queries: &[String], top_k: usize) -> Result<SearchRun> {
+    for query in queries.iter().take(WARM_UP) {
+        searcher.search(query, top_k)?;
+    }
+    let mut took = Vec::with_capacity(queries.len());
+    let names = StageTimes::default().stages().map(|(name, _)| name);
+    let mut of_stages = names.map(|_| Vec::with_capacity(queries.len()));
+    for query in queries {
+        let started = Instant::now();
+        let found = searcher.search(query, top_k)?;
+        took.push(started.elapsed().as_secs_f64() * 1000.0);
+        for (values, (_, ms)) in of_stages.iter_mut().zip(found.times.stages()) {
+            values.push(ms);
+        }
+    }
+    let seconds = took.iter().sum::<f64>() / 1000.0;
+    let Spread { p50_ms, p95_ms } = Spread::of(&mut took);
+    let stages = names.into_iter().zip(of_stages.iter_mut().map(|values| Spread::of(values))).collect();
+    Ok(SearchRun { queries: queries.len(), chunks: searcher.chunk_count()?, seconds, p50_ms, p95_ms, stages })
+}
