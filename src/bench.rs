@@ -1,5 +1,6 @@
 //! Speed: texts in, tokens and milliseconds out; what is timed and what is not is said by each function.
 
+pub mod collection;
 pub mod search;
 
 use std::time::Instant;

@@ -1,24 +1,28 @@
 //! `ibid bench`: how fast this machine embeds and searches.
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::Exit;
 use super::context::Context;
-use super::terminal::{out, out_json, thousands};
+use super::terminal::{note, out, out_json, thousands};
+use crate::bench::collection::generate;
 use crate::bench::search::{SearchRun, Spread, search};
 use crate::bench::{EmbedBench, EmbedRun, embed, made_texts};
 use crate::error::{Error, Result};
+use crate::inference::manifest;
 use crate::retrieve::Searcher;
-use crate::services::open_embedder;
+use crate::services::{OpenSettings, open_embedder};
 
 /// What to measure.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Tokens a second of the embedding stage, tokenization included
     Embed(EmbedOptions),
-    /// Milliseconds for a search in a running process, over the index as it is
+    /// Milliseconds for a search in a running process, stage by stage, over the index as it is or one multiplied from it
     Search(SearchOptions),
 }
 
@@ -46,6 +50,13 @@ pub(crate) struct SearchOptions {
     /// Hits for each query
     #[arg(long, short = 'k', value_name = "N", default_value_t = 10)]
     top_k: usize,
+    /// Search this many generated chunks instead: copies of the index's own, with noise on their vectors, their words and
+    /// token vectors shuffled and a quarter of them exchanged. They say how fast a search is, not how good
+    #[arg(long, value_name = "N")]
+    chunks: Option<NonZeroUsize>,
+    /// Keep the generated chunks in this folder, or search the ones an earlier run kept there
+    #[arg(long, value_name = "DIR", requires = "chunks")]
+    keep: Option<PathBuf>,
 }
 
 pub(crate) fn run(command: &BenchCommand, context: &Context) -> Result<Exit> {
@@ -113,8 +124,54 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
 
 fn bench_search(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let queries = read_texts(&options.queries)?;
-    let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
-    let run = search(&searcher, &queries, options.top_k)?;
+    let opening = context.settings.opening()?;
+    match (options.chunks, &options.keep) {
+        (None, _) => searched(&queries, options, &opening, context),
+        (Some(chunks), Some(folder)) => {
+            searched(&queries, options, &generated(chunks, folder, opening, context)?, context)
+        }
+        (Some(chunks), None) => {
+            let folder = TemporaryFolder::make()?;
+            searched(&queries, options, &generated(chunks, &folder.0, opening, context)?, context)
+        }
+    }
+}
+
+/// Settings that open a generated index of `chunks` chunks in `folder`.
+fn generated(chunks: NonZeroUsize, folder: &Path, opening: OpenSettings, context: &Context) -> Result<OpenSettings> {
+    let manifest = manifest::find(&opening.embed.model, None)?;
+    let told = Cell::new(0);
+    generate(&opening, folder, &manifest, chunks.get(), &|written| {
+        let tenth = 10 * written / chunks;
+        if !context.quiet && tenth > told.replace(tenth) {
+            note(&format!("{} of {} chunks generated", thousands(written as u64), thousands(chunks.get() as u64)));
+        }
+    })?;
+    Ok(OpenSettings { home: folder.to_path_buf(), ..opening })
+}
+
+/// A folder of its own, which goes when this does.
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn make() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("ibid-bench-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&path).map_err(Error::io("create", &path))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "cannot remove a temporary folder");
+        }
+    }
+}
+
+fn searched(queries: &[String], options: &SearchOptions, opening: &OpenSettings, context: &Context) -> Result<Exit> {
+    let searcher = Searcher::open(opening, &context.settings.retrieve)?;
+    let run = search(&searcher, queries, options.top_k)?;
     if context.json {
         let mut report = serde_json::json!({
             "schema": "ibid.bench/1",

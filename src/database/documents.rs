@@ -1,11 +1,11 @@
 //! The manifest: which files are in the index, with which bytes, and which points of the store are theirs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use super::Database;
+use super::{Counts, Database};
 use crate::document::FileStatus;
 use crate::error::Result;
 
@@ -107,9 +107,9 @@ impl Database {
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the query fails.
     pub fn chunk_count(&self) -> Result<u64> {
-        self.connection
-            .query_row("SELECT count(*) FROM chunks", [], |row| row.get(0))
-            .map_err(self.failed("count the chunks"))
+        let count = || self.connection.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0));
+        let chunks = self.counted(&self.counts.chunks, count);
+        chunks.map_err(self.failed("count the chunks"))
     }
 
     /// The points of one file.
@@ -126,96 +126,27 @@ impl Database {
         read().map_err(self.failed("list the chunks of a file"))
     }
 
-    /// The packed token vectors of chunks; points that are not part of the index are missing from the map.
+    /// All that makes the file at `path` part of the index; `None` for a path that is not known.
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the query fails.
-    pub fn codes(&self, points: &[Uuid]) -> Result<HashMap<Uuid, Vec<u8>>> {
-        let read = || -> rusqlite::Result<HashMap<Uuid, Vec<u8>>> {
-            let mut statement = self.connection.prepare_cached("SELECT codes FROM chunks WHERE point = ?1")?;
-            let mut found = HashMap::with_capacity(points.len());
-            for point in points {
-                if let Some(codes) = statement.query_row([point.as_bytes()], |row| row.get(0)).optional()? {
-                    found.insert(*point, codes);
-                }
-            }
-            Ok(found)
-        };
-        read().map_err(self.failed("read token vectors"))
-    }
-
-    /// In how many chunks each of `tokens` occurs, in their order.
-    ///
-    /// # Errors
-    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
-    pub fn term_counts(&self, tokens: &[u32]) -> Result<Vec<u64>> {
-        let read = || -> rusqlite::Result<Vec<u64>> {
-            let mut statement = self.connection.prepare_cached("SELECT chunks FROM terms WHERE token = ?1")?;
-            tokens
-                .iter()
-                .map(|token| statement.query_row([token], |row| row.get(0)).optional().map(Option::unwrap_or_default))
-                .collect()
-        };
-        read().map_err(self.failed("read token counts"))
-    }
-
-    /// Which file each chunk belongs to, as a number; points that are not part of the index are missing.
-    ///
-    /// # Errors
-    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
-    pub fn files_of(&self, points: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
-        let read = || -> rusqlite::Result<HashMap<Uuid, i64>> {
-            let mut statement = self.connection.prepare_cached("SELECT file FROM chunks WHERE point = ?1")?;
-            let mut found = HashMap::with_capacity(points.len());
-            for point in points {
-                if let Some(file) = statement.query_row([point.as_bytes()], |row| row.get(0)).optional()? {
-                    found.insert(*point, file);
-                }
-            }
-            Ok(found)
-        };
-        read().map_err(self.failed("look up the files of chunks"))
-    }
-
-    /// The labels of files by the numbers that [`Self::files_of`] gives, for files of more than one chunk.
-    ///
-    /// # Errors
-    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
-    pub fn labels(&self, files: &HashSet<i64>) -> Result<HashMap<i64, Vec<u32>>> {
-        let read = || -> rusqlite::Result<HashMap<i64, Vec<u32>>> {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT label FROM files WHERE id = ?1 AND (SELECT count(*) FROM chunks WHERE file = ?1) > 1",
-            )?;
-            let mut found = HashMap::with_capacity(files.len());
-            for file in files {
-                let label: Option<Vec<u8>> = statement.query_row([file], |row| row.get(0)).optional()?;
-                if let Some(label) = label {
-                    found.insert(*file, unpack_label(&label).collect());
-                }
-            }
-            Ok(found)
-        };
-        read().map_err(self.failed("read labels"))
-    }
-
-    /// In how many files' labels each of `terms` occurs, in their order, and the number of files with chunks.
-    ///
-    /// # Errors
-    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
-    pub fn label_counts(&self, terms: &[u32]) -> Result<(Vec<u64>, u64)> {
-        let read = || -> rusqlite::Result<(Vec<u64>, u64)> {
-            let mut statement = self.connection.prepare_cached("SELECT files FROM label_terms WHERE term = ?1")?;
-            let counts = terms
-                .iter()
-                .map(|term| statement.query_row([term], |row| row.get(0)).optional().map(Option::unwrap_or_default))
+    pub fn entry(&self, path: &str) -> Result<Option<FileEntry>> {
+        let read = || -> rusqlite::Result<Option<FileEntry>> {
+            let columns = format!("SELECT {FILE_COLUMNS}, id, terms, label FROM files WHERE path = ?1");
+            let mut statement = self.connection.prepare_cached(&columns)?;
+            let known = statement.query_row([path], |row| {
+                Ok((file_row(row)?, row.get::<_, i64>(13)?, row.get::<_, Vec<u8>>(14)?, row.get::<_, Vec<u8>>(15)?))
+            });
+            let Some((row, id, terms, label)) = known.optional()? else { return Ok(None) };
+            let mut statement =
+                self.connection.prepare_cached("SELECT point, codes FROM chunks WHERE file = ?1 ORDER BY id")?;
+            let chunks = statement
+                .query_map([id], |row| Ok(ChunkRow { point: Uuid::from_bytes(row.get(0)?), codes: row.get(1)? }))?
                 .collect::<rusqlite::Result<_>>()?;
-            let files = self
-                .connection
-                .prepare_cached("SELECT count(*) FROM files WHERE status IN ('indexed', 'partial')")?
-                .query_row([], |row| row.get(0))?;
-            Ok((counts, files))
+            let (terms, label) = (unpack_terms(&terms).collect(), unpack_label(&label).collect());
+            Ok(Some(FileEntry { row, chunks, terms, label }))
         };
-        read().map_err(self.failed("read label counts"))
+        read().map_err(self.failed("read a file's entry"))
     }
 
     /// Notes points that are about to be stored, so that a crash before [`Self::commit_files`] leaves nothing behind.
@@ -326,6 +257,7 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let failed = self.failed(operation);
+        self.counts = Counts::default();
         let run = || {
             let transaction = self.connection.transaction()?;
             let value = work(&transaction)?;
@@ -419,7 +351,7 @@ fn pack_label(label: &[u32]) -> Vec<u8> {
     label.iter().flat_map(|term| term.to_le_bytes()).collect()
 }
 
-fn unpack_label(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+pub(super) fn unpack_label(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
     bytes.chunks_exact(4).map(|term| u32::from_le_bytes([term[0], term[1], term[2], term[3]]))
 }
 
@@ -479,6 +411,9 @@ mod tests {
         assert_eq!(removed, [Uuid::from_bytes([1; 16])], "a chunk that stays is no removal");
         assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [0, 1, 0]);
         assert_eq!(database.files().unwrap()["/a"].sha256, "2");
+        let stored = database.entry("/a").unwrap().unwrap();
+        assert_eq!(stored, entry("2", vec![chunk(2), chunk(3)], Terms::from([(11, 1)])));
+        assert_eq!(database.entry("/b").unwrap(), None);
         assert_eq!(database.chunk_count().unwrap(), 2);
         assert_eq!(database.leftovers().unwrap(), removed);
         database.clear_removals().unwrap();

@@ -1,10 +1,12 @@
 //! The one SQLite file beside the vector store: the manifest of documents and the record of runs.
 
 mod documents;
+mod lookups;
 pub mod runs;
 
 pub use documents::{ChunkRow, FileEntry, FileRow, Terms};
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,7 +75,20 @@ CREATE INDEX runs_by_time ON runs (started_at);
 pub struct Database {
     connection: Connection,
     path: PathBuf,
+    counts: Counts,
 }
+
+/// Counts that every search asks for and that only this process changes: the index lock keeps others out. Every
+/// transaction forgets them.
+#[derive(Debug, Default)]
+struct Counts {
+    chunks: Cell<Option<u64>>,
+    files: Cell<Option<u64>>,
+}
+
+/// Bytes of the file that are read in place instead of being copied through a buffer. Token vectors are read by the
+/// megabyte; where the system maps less, SQLite copies the rest.
+const MAPPED_BYTES_MAX: i64 = 1 << 36;
 
 impl Database {
     /// Opens the database at `path`, making it where there is none.
@@ -84,6 +99,7 @@ impl Database {
         let failed = |operation| move |source| Error::Database { operation, path: path.to_path_buf(), source };
         let connection = Connection::open(path).map_err(failed("open"))?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(failed("set up"))?;
+        connection.pragma_update(None, "mmap_size", MAPPED_BYTES_MAX).map_err(failed("set up"))?;
         let version: i64 = connection
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(|source| damage_or(path, "read the version", source))?;
@@ -104,7 +120,7 @@ impl Database {
                 });
             }
         }
-        Ok(Self { connection, path: path.to_path_buf() })
+        Ok(Self { connection, path: path.to_path_buf(), counts: Counts::default() })
     }
 
     /// The value stored under `key`.
@@ -138,6 +154,20 @@ impl Database {
         let verdict: String =
             self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(self.failed("check"))?;
         Ok((verdict != "ok").then_some(verdict))
+    }
+
+    /// The count kept in `kept`, or else what `count` gives.
+    fn counted(
+        &self,
+        kept: &Cell<Option<u64>>,
+        count: impl FnOnce() -> rusqlite::Result<u64>,
+    ) -> rusqlite::Result<u64> {
+        if let Some(known) = kept.get() {
+            return Ok(known);
+        }
+        let counted = count()?;
+        kept.set(Some(counted));
+        Ok(counted)
     }
 
     fn failed(&self, operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Error + use<> {

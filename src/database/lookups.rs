@@ -1,0 +1,116 @@
+//! What a search asks of the manifest about its candidates: their files, labels, token vectors, and how often tokens occur.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::OptionalExtension;
+use uuid::Uuid;
+
+use super::Database;
+use super::documents::unpack_label;
+use crate::error::Result;
+
+impl Database {
+    /// The packed token vectors of chunks; points that are not part of the index are missing from the map.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn codes(&self, points: &[Uuid]) -> Result<HashMap<Uuid, Vec<u8>>> {
+        let mut found = HashMap::with_capacity(points.len());
+        self.each_codes(points, |index, codes| drop(found.insert(points[index], codes.to_vec())))?;
+        Ok(found)
+    }
+
+    /// Hands the packed token vectors of each chunk to `take`, with the chunk's position in `points`; points that are not
+    /// part of the index are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn each_codes(&self, points: &[Uuid], mut take: impl FnMut(usize, &[u8])) -> Result<()> {
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached("SELECT codes FROM chunks WHERE point = ?1")?;
+            for (index, point) in points.iter().enumerate() {
+                let mut rows = statement.query([point.as_bytes()])?;
+                if let Some(row) = rows.next()? {
+                    take(index, row.get_ref(0)?.as_blob()?);
+                }
+            }
+            Ok(())
+        };
+        read().map_err(self.failed("read token vectors"))
+    }
+
+    /// In how many chunks each of `tokens` occurs, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn term_counts(&self, tokens: &[u32]) -> Result<Vec<u64>> {
+        let read = || -> rusqlite::Result<Vec<u64>> {
+            let mut statement = self.connection.prepare_cached("SELECT chunks FROM terms WHERE token = ?1")?;
+            tokens
+                .iter()
+                .map(|token| statement.query_row([token], |row| row.get(0)).optional().map(Option::unwrap_or_default))
+                .collect()
+        };
+        read().map_err(self.failed("read token counts"))
+    }
+
+    /// Which file each chunk belongs to, as a number; points that are not part of the index are missing.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn files_of(&self, points: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
+        let read = || -> rusqlite::Result<HashMap<Uuid, i64>> {
+            let mut statement = self.connection.prepare_cached("SELECT file FROM chunks WHERE point = ?1")?;
+            let mut found = HashMap::with_capacity(points.len());
+            for point in points {
+                if let Some(file) = statement.query_row([point.as_bytes()], |row| row.get(0)).optional()? {
+                    found.insert(*point, file);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("look up the files of chunks"))
+    }
+
+    /// The labels of files by the numbers that [`Self::files_of`] gives, for files of more than one chunk.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn labels(&self, files: &HashSet<i64>) -> Result<HashMap<i64, Vec<u32>>> {
+        let read = || -> rusqlite::Result<HashMap<i64, Vec<u32>>> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT label FROM files
+                 WHERE id = ?1 AND EXISTS (SELECT 1 FROM chunks WHERE file = ?1 LIMIT 1 OFFSET 1)",
+            )?;
+            let mut found = HashMap::with_capacity(files.len());
+            for file in files {
+                let label: Option<Vec<u8>> = statement.query_row([file], |row| row.get(0)).optional()?;
+                if let Some(label) = label {
+                    found.insert(*file, unpack_label(&label).collect());
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(self.failed("read labels"))
+    }
+
+    /// In how many files' labels each of `terms` occurs, in their order, and the number of files with chunks.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn label_counts(&self, terms: &[u32]) -> Result<(Vec<u64>, u64)> {
+        let read = || -> rusqlite::Result<(Vec<u64>, u64)> {
+            let mut statement = self.connection.prepare_cached("SELECT files FROM label_terms WHERE term = ?1")?;
+            let counts = terms
+                .iter()
+                .map(|term| statement.query_row([term], |row| row.get(0)).optional().map(Option::unwrap_or_default))
+                .collect::<rusqlite::Result<_>>()?;
+            let files = self.counted(&self.counts.files, || {
+                let indexed = "SELECT count(*) FROM files WHERE status IN ('indexed', 'partial')";
+                self.connection.prepare_cached(indexed)?.query_row([], |row| row.get(0))
+            })?;
+            Ok((counts, files))
+        };
+        read().map_err(self.failed("read label counts"))
+    }
+}
