@@ -287,14 +287,22 @@ fn rank_timed(
     times: &mut StageTimes,
 ) -> Result<Vec<Ranked>> {
     let Parts { store, database } = parts;
-    let dense = timed(&mut times.dense_ms, || store.search_dense(&query.vector, settings.candidates))?;
-    let words = timed(&mut times.words_ms, || store.search_words(&query.text, settings.candidates))?;
-    let mut candidates = gather(dense, words);
+    let mut candidates = search_both(query, store, settings.candidates, times)?;
+    let ids = ids_of(&candidates);
+    // Where all of them are reranked, the token vectors need not wait for the order.
+    let (missing, files, compared) = std::thread::scope(|scope| {
+        let missing = scope.spawn(|| missing_scores(&candidates, query, store));
+        let files = timed(&mut times.files_ms, || database.files_of(&ids));
+        let early = settings.rerank >= ids.len();
+        let compared = early.then(|| similarities(&ids, &query.tokens, database, times)).transpose();
+        (missing.join().expect("scoring does not panic"), files, compared)
+    });
+    let (missing, missing_ms) = missing?;
+    times.complete_ms += missing_ms;
+    let (files, compared) = (files?, compared?);
     // A point that the manifest does not know is a leftover of an interrupted run.
-    let ids: Vec<Uuid> = candidates.iter().map(|candidate| candidate.id).collect();
-    let files = timed(&mut times.files_ms, || database.files_of(&ids))?;
     candidates.retain(|candidate| files.contains_key(&candidate.id));
-    timed(&mut times.complete_ms, || complete(&mut candidates, query, store))?;
+    complete(&mut candidates, &missing);
     fuse(&mut candidates, settings);
     let labels = timed(&mut times.labels_ms, || label_scores(&query.text, &files, database, settings))?;
     let label_of = |id: Uuid| labels.get(&files[&id]).copied().unwrap_or_default() * settings.label_weight;
@@ -306,7 +314,11 @@ fn rank_timed(
     let depth = settings.rerank.min(candidates.len());
     if depth > 0 {
         let (head, tail) = candidates.split_at_mut(depth);
-        timed(&mut times.max_sim_ms, || rerank(head, &query.tokens, database, settings))?;
+        let compared = match compared {
+            Some(compared) => compared,
+            None => similarities(&ids_of(head), &query.tokens, database, times)?,
+        };
+        rerank(head, &compared, settings.rerank_weight);
         for candidate in head.iter_mut() {
             candidate.score += label_of(candidate.id);
         }
@@ -334,28 +346,52 @@ fn gather(dense: Vec<Scored>, words: Vec<Scored>) -> Vec<Ranked> {
     candidates
 }
 
-/// Scores what only one of the searches returned with the other one too. A candidate without any of the query's words has
-/// a BM25 of 0.
-fn complete(candidates: &mut [Ranked], query: &Query, store: &EdgeStore) -> Result<()> {
-    let missing = |part: fn(&Scores) -> Option<f32>, candidates: &[Ranked]| -> Vec<Uuid> {
+fn ids_of(candidates: &[Ranked]) -> Vec<Uuid> {
+    candidates.iter().map(|candidate| candidate.id).collect()
+}
+
+/// The candidates of both searches, which run side by side.
+fn search_both(query: &Query, store: &EdgeStore, limit: usize, times: &mut StageTimes) -> Result<Vec<Ranked>> {
+    let StageTimes { dense_ms, words_ms, .. } = times;
+    let (dense, words) = std::thread::scope(|scope| {
+        let words = scope.spawn(|| timed(words_ms, || store.search_words(&query.text, limit)));
+        let dense = timed(dense_ms, || store.search_dense(&query.vector, limit));
+        (dense, words.join().expect("searching does not panic"))
+    });
+    Ok(gather(dense?, words?))
+}
+
+/// Scores of candidates that one of the searches did not return.
+#[derive(Debug, Default)]
+struct Missing {
+    dense: HashMap<Uuid, f32>,
+    words: HashMap<Uuid, f32>,
+}
+
+/// What [`complete`] needs, and the milliseconds it took.
+fn missing_scores(candidates: &[Ranked], query: &Query, store: &EdgeStore) -> Result<(Missing, f64)> {
+    let without = |part: fn(&Scores) -> Option<f32>| -> Vec<Uuid> {
         candidates.iter().filter(|candidate| part(&candidate.scores).is_none()).map(|candidate| candidate.id).collect()
     };
-    let dense: HashMap<Uuid, f32> = store
-        .score_dense(&query.vector, &missing(|scores| scores.dense, candidates))?
-        .into_iter()
-        .map(|scored| (scored.id, scored.score))
-        .collect();
-    let words: HashMap<Uuid, f32> = store
-        .score_words(&query.text, &missing(|scores| scores.bm25, candidates))?
-        .into_iter()
-        .map(|scored| (scored.id, scored.score))
-        .collect();
+    let by_id = |scored: Vec<Scored>| scored.into_iter().map(|scored| (scored.id, scored.score)).collect();
+    let mut ms = 0.0;
+    let missing = timed(&mut ms, || {
+        let dense = store.score_dense(&query.vector, &without(|scores| scores.dense))?;
+        let words = store.score_words(&query.text, &without(|scores| scores.bm25))?;
+        Ok::<_, Error>(Missing { dense: by_id(dense), words: by_id(words) })
+    })?;
+    Ok((missing, ms))
+}
+
+/// Gives what only one of the searches returned the other score too. A candidate without any of the query's words has a
+/// BM25 of 0.
+fn complete(candidates: &mut [Ranked], missing: &Missing) {
     for candidate in candidates {
         let id = candidate.id;
-        candidate.scores.dense = candidate.scores.dense.or_else(|| dense.get(&id).copied());
-        candidate.scores.bm25 = candidate.scores.bm25.or_else(|| Some(words.get(&id).copied().unwrap_or_default()));
+        let scores = &mut candidate.scores;
+        scores.dense = scores.dense.or_else(|| missing.dense.get(&id).copied());
+        scores.bm25 = scores.bm25.or_else(|| Some(missing.words.get(&id).copied().unwrap_or_default()));
     }
-    Ok(())
 }
 
 /// For each file the share of the query's weight that its label holds, 0 to 1. Files of one chunk have none: their label
@@ -401,19 +437,30 @@ fn query_tokens(ids: &[u32], vectors: &[f32], embedder: &Embedder, database: &Da
     Ok(QueryTokens::new(&vectors[width..vectors.len() - width], width, &weights))
 }
 
-fn rerank(
-    candidates: &mut [Ranked],
-    query: &QueryTokens,
+/// MaxSim of the query's tokens over those of each chunk; chunks that are not part of the index are missing.
+fn similarities(
+    ids: &[Uuid],
+    tokens: &QueryTokens,
     database: &Database,
-    settings: &RetrieveSettings,
-) -> Result<()> {
-    let ids: Vec<Uuid> = candidates.iter().map(|candidate| candidate.id).collect();
-    let codes = database.codes(&ids)?;
-    let similarities: Vec<f32> = ids.iter().map(|id| codes.get(id).map_or(0.0, |codes| query.max_sim(codes))).collect();
-    let weight = settings.rerank_weight;
+    times: &mut StageTimes,
+) -> Result<HashMap<Uuid, f32>> {
+    let StageTimes { codes_ms, max_sim_ms, .. } = times;
+    let before_ms = *max_sim_ms;
+    let mut found = HashMap::with_capacity(ids.len());
+    timed(codes_ms, || {
+        database.each_codes(ids, |index, codes| {
+            found.insert(ids[index], timed(max_sim_ms, || tokens.max_sim(codes)));
+        })
+    })?;
+    *codes_ms -= *max_sim_ms - before_ms;
+    Ok(found)
+}
+
+fn rerank(candidates: &mut [Ranked], compared: &HashMap<Uuid, f32>, weight: f32) {
+    let similarities: Vec<f32> =
+        candidates.iter().map(|candidate| compared.get(&candidate.id).copied().unwrap_or_default()).collect();
     for ((candidate, similarity), scaled) in candidates.iter_mut().zip(&similarities).zip(min_max(&similarities)) {
         candidate.scores.maxsim = Some(*similarity);
         candidate.score = (1.0 - weight) * candidate.scores.fused + weight * scaled;
     }
-    Ok(())
 }

@@ -17,11 +17,13 @@ pub struct StageTimes {
     pub dense_ms: f64,
     /// Chunks that share words; beside `dense_ms`.
     pub words_ms: f64,
-    /// The scores that only one of the two searches gave; beside the next two.
+    /// The scores that only one of the two searches gave; beside the next three.
     pub complete_ms: f64,
     /// Files of the candidates.
     pub files_ms: f64,
-    /// Token vectors read and compared.
+    /// Packed token vectors read.
+    pub codes_ms: f64,
+    /// Packed token vectors compared with the query's.
     pub max_sim_ms: f64,
     /// Labels of the files.
     pub labels_ms: f64,
@@ -32,7 +34,7 @@ pub struct StageTimes {
 impl StageTimes {
     /// Every stage by name, in the order in which they run.
     #[must_use]
-    pub fn stages(&self) -> [(&'static str, f64); 10] {
+    pub fn stages(&self) -> [(&'static str, f64); 11] {
         [
             ("tokenize", self.tokenize_ms),
             ("encode", self.encode_ms),
@@ -41,6 +43,7 @@ impl StageTimes {
             ("words", self.words_ms),
             ("complete", self.complete_ms),
             ("files", self.files_ms),
+            ("codes", self.codes_ms),
             ("max_sim", self.max_sim_ms),
             ("labels", self.labels_ms),
             ("payloads", self.payloads_ms),
