@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use super::{Counts, Database};
+use super::{Counts, Database, counted};
 use crate::document::FileStatus;
 use crate::error::Result;
 
@@ -108,7 +108,7 @@ impl Database {
     /// [`Error::Database`](crate::error::Error::Database) when the query fails.
     pub fn chunk_count(&self) -> Result<u64> {
         let count = || self.connection.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0));
-        let chunks = self.counted(&self.counts.chunks, count);
+        let chunks = counted(&self.counts.chunks, count);
         chunks.map_err(self.failed("count the chunks"))
     }
 

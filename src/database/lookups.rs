@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use super::Database;
 use super::documents::unpack_label;
+use super::{Database, counted};
 use crate::error::Result;
 
 impl Database {
@@ -16,22 +16,22 @@ impl Database {
     /// [`Error::Database`](crate::error::Error::Database) when the query fails.
     pub fn codes(&self, points: &[Uuid]) -> Result<HashMap<Uuid, Vec<u8>>> {
         let mut found = HashMap::with_capacity(points.len());
-        self.each_codes(points, |index, codes| drop(found.insert(points[index], codes.to_vec())))?;
+        self.each_chunk(points, |index, _, codes| drop(found.insert(points[index], codes.to_vec())))?;
         Ok(found)
     }
 
-    /// Hands the packed token vectors of each chunk to `take`, with the chunk's position in `points`; points that are not
-    /// part of the index are passed over.
+    /// Hands each chunk's position in `points`, the number of its file and its packed token vectors to `take`; points that
+    /// are not part of the index are passed over.
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the query fails.
-    pub fn each_codes(&self, points: &[Uuid], mut take: impl FnMut(usize, &[u8])) -> Result<()> {
+    pub fn each_chunk(&self, points: &[Uuid], mut take: impl FnMut(usize, i64, &[u8])) -> Result<()> {
         let mut read = || -> rusqlite::Result<()> {
-            let mut statement = self.connection.prepare_cached("SELECT codes FROM chunks WHERE point = ?1")?;
+            let mut statement = self.connection.prepare_cached("SELECT file, codes FROM chunks WHERE point = ?1")?;
             for (index, point) in points.iter().enumerate() {
                 let mut rows = statement.query([point.as_bytes()])?;
                 if let Some(row) = rows.next()? {
-                    take(index, row.get_ref(0)?.as_blob()?);
+                    take(index, row.get(0)?, row.get_ref(1)?.as_blob()?);
                 }
             }
             Ok(())
@@ -105,7 +105,7 @@ impl Database {
                 .iter()
                 .map(|term| statement.query_row([term], |row| row.get(0)).optional().map(Option::unwrap_or_default))
                 .collect::<rusqlite::Result<_>>()?;
-            let files = self.counted(&self.counts.files, || {
+            let files = counted(&self.counts.files, || {
                 let indexed = "SELECT count(*) FROM files WHERE status IN ('indexed', 'partial')";
                 self.connection.prepare_cached(indexed)?.query_row([], |row| row.get(0))
             })?;

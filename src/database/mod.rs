@@ -36,8 +36,9 @@ CREATE TABLE files (
     tokens INTEGER NOT NULL,
     cut_tokens INTEGER NOT NULL,
     indexed_at TEXT NOT NULL,
-    terms BLOB NOT NULL,
-    label BLOB NOT NULL
+    -- Before the long column: what follows a long one takes a walk along its pages to read.
+    label BLOB NOT NULL,
+    terms BLOB NOT NULL
 );
 
 -- The chunks that count: a point of the store that is not here is not part of the index.
@@ -156,24 +157,20 @@ impl Database {
         Ok((verdict != "ok").then_some(verdict))
     }
 
-    /// The count kept in `kept`, or else what `count` gives.
-    fn counted(
-        &self,
-        kept: &Cell<Option<u64>>,
-        count: impl FnOnce() -> rusqlite::Result<u64>,
-    ) -> rusqlite::Result<u64> {
-        if let Some(known) = kept.get() {
-            return Ok(known);
-        }
-        let counted = count()?;
-        kept.set(Some(counted));
-        Ok(counted)
-    }
-
     fn failed(&self, operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Error + use<> {
         let path = self.path.clone();
         move |source| damage_or(&path, operation, source)
     }
+}
+
+/// The count kept in `kept`, or else what `count` gives.
+fn counted(kept: &Cell<Option<u64>>, count: impl FnOnce() -> rusqlite::Result<u64>) -> rusqlite::Result<u64> {
+    if let Some(known) = kept.get() {
+        return Ok(known);
+    }
+    let counted = count()?;
+    kept.set(Some(counted));
+    Ok(counted)
 }
 
 /// SQLite tells a damaged file from a failed operation; so do we.
