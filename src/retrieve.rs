@@ -201,6 +201,12 @@ impl Searcher {
         Ok(sentences.iter().map(similarity).collect())
     }
 
+    /// Ends the searching in a process that is about to end, and leaves the index in the system's cache for the next one.
+    pub fn leave(self) {
+        let Index { store, .. } = self.index;
+        store.leave();
+    }
+
     /// The embedder.
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
@@ -289,17 +295,19 @@ fn rank_timed(
     let Parts { store, database } = parts;
     let mut candidates = search_both(query, store, settings.candidates, times)?;
     let ids = ids_of(&candidates);
-    // Where all of them are reranked, the token vectors need not wait for the order.
-    let (missing, files, compared) = std::thread::scope(|scope| {
+    let (missing, known) = std::thread::scope(|scope| {
         let missing = scope.spawn(|| missing_scores(&candidates, query, store));
-        let files = timed(&mut times.files_ms, || database.files_of(&ids));
-        let early = settings.rerank >= ids.len();
-        let compared = early.then(|| similarities(&ids, &query.tokens, database, times)).transpose();
-        (missing.join().expect("scoring does not panic"), files, compared)
+        // Where all of them are reranked, the token vectors need not wait for the order.
+        let known = if settings.rerank >= ids.len() {
+            compared(&ids, &query.tokens, database, times)
+        } else {
+            timed(&mut times.files_ms, || database.files_of(&ids)).map(|files| (files, HashMap::new()))
+        };
+        (missing.join().expect("scoring does not panic"), known)
     });
     let (missing, missing_ms) = missing?;
     times.complete_ms += missing_ms;
-    let (files, compared) = (files?, compared?);
+    let (files, mut similarities) = known?;
     // A point that the manifest does not know is a leftover of an interrupted run.
     candidates.retain(|candidate| files.contains_key(&candidate.id));
     complete(&mut candidates, &missing);
@@ -314,11 +322,10 @@ fn rank_timed(
     let depth = settings.rerank.min(candidates.len());
     if depth > 0 {
         let (head, tail) = candidates.split_at_mut(depth);
-        let compared = match compared {
-            Some(compared) => compared,
-            None => similarities(&ids_of(head), &query.tokens, database, times)?,
-        };
-        rerank(head, &compared, settings.rerank_weight);
+        if similarities.is_empty() {
+            similarities = compared(&ids_of(head), &query.tokens, database, times)?.1;
+        }
+        rerank(head, &similarities, settings.rerank_weight);
         for candidate in head.iter_mut() {
             candidate.score += label_of(candidate.id);
         }
@@ -437,23 +444,25 @@ fn query_tokens(ids: &[u32], vectors: &[f32], embedder: &Embedder, database: &Da
     Ok(QueryTokens::new(&vectors[width..vectors.len() - width], width, &weights))
 }
 
-/// MaxSim of the query's tokens over those of each chunk; chunks that are not part of the index are missing.
-fn similarities(
+/// The file of each chunk, and MaxSim of the query's tokens over the chunk's; chunks that are not part of the index are
+/// missing from both.
+fn compared(
     ids: &[Uuid],
     tokens: &QueryTokens,
     database: &Database,
     times: &mut StageTimes,
-) -> Result<HashMap<Uuid, f32>> {
+) -> Result<(HashMap<Uuid, i64>, HashMap<Uuid, f32>)> {
     let StageTimes { codes_ms, max_sim_ms, .. } = times;
     let before_ms = *max_sim_ms;
-    let mut found = HashMap::with_capacity(ids.len());
+    let (mut files, mut similarities) = (HashMap::with_capacity(ids.len()), HashMap::with_capacity(ids.len()));
     timed(codes_ms, || {
-        database.each_codes(ids, |index, codes| {
-            found.insert(ids[index], timed(max_sim_ms, || tokens.max_sim(codes)));
+        database.each_chunk(ids, |index, file, codes| {
+            files.insert(ids[index], file);
+            similarities.insert(ids[index], timed(max_sim_ms, || tokens.max_sim(codes)));
         })
     })?;
     *codes_ms -= *max_sim_ms - before_ms;
-    Ok(found)
+    Ok((files, similarities))
 }
 
 fn rerank(candidates: &mut [Ranked], compared: &HashMap<Uuid, f32>, weight: f32) {

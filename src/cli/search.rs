@@ -29,6 +29,7 @@ pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
     let top_k = options.top_k.unwrap_or(context.settings.retrieve.top_k);
     let found = searcher.search(&query, top_k)?;
+    searcher.leave();
     if context.json {
         out_json(&hits_json(&query, &found.hits, found.took_ms))?;
     } else if found.hits.is_empty() {

@@ -119,6 +119,10 @@ fn scale(token: &[u8]) -> f32 {
 /// The same with registers in which each 32-bit lane belongs to one packed token: no sum across lanes is ever needed.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    #[cfg_attr(
+        not(test),
+        expect(clippy::wildcard_imports, reason = "the names of instructions say where they come from")
+    )]
     use std::arch::x86_64::*;
 
     use super::{Kernel, PER_BYTE, scale};

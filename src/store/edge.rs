@@ -163,6 +163,12 @@ impl EdgeStore {
         guarded(&self.path, || self.shard.flush())?.map_err(failed("flush"))
     }
 
+    /// Ends the use of a store that was only read, in a process that is about to end. Dropping it instead would let the engine
+    /// throw its files out of the system's cache, and the next process would search on disk.
+    pub fn leave(self) {
+        std::mem::forget(self.shard);
+    }
+
     /// Merges segments and builds their graph indexes where that pays; blocks, a minute for a hundred thousand chunks.
     /// Whether anything was done.
     ///
@@ -350,6 +356,8 @@ fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfi
         .sparse_vector(BM25, sparse)
         .payload_memory(Memory::Cold)
         .optimizers(optimizers)
+        // The engine would take four threads a core, to wait for disks.
+        .max_search_threads(std::thread::available_parallelism().map_or(1, usize::from))
         .build()
 }
 
