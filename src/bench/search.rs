@@ -40,6 +40,8 @@ pub struct SearchRun {
     pub p50_ms: f64,
     /// 95 of 100 queries take no longer.
     pub p95_ms: f64,
+    /// The same without encoding the query.
+    pub without_encode: Spread,
     /// The same for each stage, in the order in which they run; stages that run side by side add up to more than the whole.
     #[serde(serialize_with = "as_map")]
     pub stages: Vec<(&'static str, Spread)>,
@@ -69,12 +71,15 @@ pub fn search(searcher: &Searcher, queries: &[String], top_k: usize) -> Result<S
         searcher.search(query, top_k)?;
     }
     let mut took = Vec::with_capacity(queries.len());
+    let mut without_encode = Vec::with_capacity(queries.len());
     let names = StageTimes::default().stages().map(|(name, _)| name);
     let mut of_stages = names.map(|_| Vec::with_capacity(queries.len()));
     for query in queries {
         let started = Instant::now();
         let found = searcher.search(query, top_k)?;
-        took.push(started.elapsed().as_secs_f64() * 1000.0);
+        let ms = started.elapsed().as_secs_f64() * 1000.0;
+        took.push(ms);
+        without_encode.push(ms - found.times.encode_ms);
         for (values, (_, ms)) in of_stages.iter_mut().zip(found.times.stages()) {
             values.push(ms);
         }
@@ -82,5 +87,7 @@ pub fn search(searcher: &Searcher, queries: &[String], top_k: usize) -> Result<S
     let seconds = took.iter().sum::<f64>() / 1000.0;
     let Spread { p50_ms, p95_ms } = Spread::of(&mut took);
     let stages = names.into_iter().zip(of_stages.iter_mut().map(|values| Spread::of(values))).collect();
-    Ok(SearchRun { queries: queries.len(), chunks: searcher.chunk_count()?, seconds, p50_ms, p95_ms, stages })
+    let without_encode = Spread::of(&mut without_encode);
+    let chunks = searcher.chunk_count()?;
+    Ok(SearchRun { queries: queries.len(), chunks, seconds, p50_ms, p95_ms, without_encode, stages })
 }

@@ -189,6 +189,7 @@ fn searched(queries: &[String], options: &SearchOptions, opening: &OpenSettings,
     } else {
         out(&told(&run))?;
     }
+    searcher.leave();
     Ok(Exit::Done)
 }
 
@@ -199,9 +200,11 @@ fn merge(report: &mut serde_json::Value, more: &serde_json::Value) {
 }
 
 fn told(run: &SearchRun) -> String {
+    let rest = ("but encode", run.without_encode);
     let stages = run
         .stages
         .iter()
+        .chain([&rest])
         .map(|(stage, Spread { p50_ms, p95_ms })| format!("  {stage:<10} {p50_ms:>8.2} {p95_ms:>8.2}\n"));
     format!(
         "{} queries over {} chunks: p50 {:.2} ms, p95 {:.2} ms, {:.1} queries/s\n  {:<10} {:>8} {:>8}\n{}",
