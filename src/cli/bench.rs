@@ -91,6 +91,7 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
             "schema": "ibid.bench/1",
             "task": "embed",
             "device": embedder.device().name,
+            "engine": embedder.engine(),
             "model": embedder.manifest().name,
             "threads": embedder.worker_count(),
             "texts": texts,
@@ -104,9 +105,10 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     out(&format!(
-        "{} on {} ({} workers)\n{:>8} {:>8} {:>12} {:>10} {:>10}\n",
+        "{} on {} ({}, {} workers)\n{:>8} {:>8} {:>12} {:>10} {:>10}\n",
         embedder.manifest().name,
         embedder.device().name,
+        embedder.engine(),
         embedder.worker_count(),
         "tokens",
         "texts",
@@ -177,6 +179,7 @@ fn searched(queries: &[String], options: &SearchOptions, opening: &OpenSettings,
             "schema": "ibid.bench/1",
             "task": "search",
             "device": searcher.embedder().device().name,
+            "engine": searcher.embedder().engine(),
             "model": searcher.embedder().manifest().name,
             "threads": searcher.embedder().worker_count(),
             "texts": run.queries,

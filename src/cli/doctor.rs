@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::inference::embedder::thread_count;
 use crate::inference::manifest::ModelKind;
 use crate::inference::{cache, device, manifest};
-use crate::services::{Index, Opening, database_path};
+use crate::services::{Index, Opening, database_path, open_embedder};
 
 /// Free bytes under which a full disk is near.
 const DISK_FREE_WANTED: u64 = 1_000_000_000;
@@ -57,6 +57,7 @@ pub(crate) fn run(context: &Context) -> crate::error::Result<Exit> {
         Finding::ok("threads", thread_count(context.settings.embed.threads).to_string()),
     ];
     findings.extend(models(context));
+    findings.push(engine(context));
     findings.push(index(context, &mut damaged));
     findings.push(disk(context));
     findings.push(match context.settings.offline {
@@ -94,6 +95,17 @@ fn device(context: &Context) -> Finding {
     match device::open(context.settings.embed.device) {
         Ok(opened) => Finding::ok("device", format!("{} ({})", opened.name, opened.reason)),
         Err(error) => Finding::problem("device", error.to_string(), "use --device cpu or auto"),
+    }
+}
+
+/// Opens the embedder, since what computes depends on the model too.
+fn engine(context: &Context) -> Finding {
+    match open_embedder(&context.settings.embed) {
+        Ok(embedder) => Finding::ok("engine", embedder.engine().to_string()),
+        Err(error @ (Error::ModelMissing { .. } | Error::ModelDamaged { .. })) => {
+            Finding::note("engine", "unknown without the embedder", error.to_string())
+        }
+        Err(error) => Finding::problem("engine", error.to_string(), "see the message"),
     }
 }
 

@@ -119,19 +119,11 @@ impl Bert {
     /// # Errors
     /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says.
     pub fn open(config: BertConfig, weights: &Path, device: &Device) -> Result<Self> {
-        #[expect(
-            unsafe_code,
-            reason = "mapping a file is unsafe because another process may change it under us; \
-                                        model files in the cache are written once and renamed into place"
-        )]
-        // SAFETY: the file is a verified, immutable cache entry.
-        let weights = unsafe { MmapedSafetensors::new(weights) }.map_err(Error::tensor("map the weights"))?;
-        Self::from_weights(config, weights, device).map_err(Error::tensor("load the weights"))
+        Self::from_weights(config, map_weights(weights)?, device).map_err(Error::tensor("load the weights"))
     }
 
     fn from_weights(config: BertConfig, weights: MmapedSafetensors, device: &Device) -> candle_core::Result<Self> {
-        // Some exports name every tensor `bert.…`.
-        let prefix = if weights.get("embeddings.word_embeddings.weight").is_ok() { "" } else { "bert." };
+        let prefix = prefix_of(&weights);
         let load = |name: &str| weights.load(&format!("{prefix}{name}"), device)?.to_dtype(DType::F32);
         let linear = |name: &str| -> candle_core::Result<Linear> {
             Ok(Linear { weight: load(&format!("{name}.weight"))?.t()?, bias: load(&format!("{name}.bias"))? })
@@ -258,6 +250,26 @@ impl Bert {
             .collect::<candle_core::Result<Vec<_>>>()?;
         if outputs.len() == 1 { Ok(outputs[0].clone()) } else { Tensor::cat(&outputs, 0) }
     }
+}
+
+/// Maps a weights file.
+///
+/// # Errors
+/// [`Error::Tensor`] when it cannot be read or is no such file.
+pub(super) fn map_weights(path: &Path) -> Result<MmapedSafetensors> {
+    #[expect(
+        unsafe_code,
+        reason = "mapping a file is unsafe because another process may change it under us; \
+                  model files in the cache are written once and renamed into place"
+    )]
+    // SAFETY: the file is a verified, immutable cache entry.
+    let file = unsafe { MmapedSafetensors::new(path) };
+    file.map_err(Error::tensor("map the weights"))
+}
+
+/// What stands before every tensor's name: some exports write `bert.…`.
+pub(super) fn prefix_of(weights: &MmapedSafetensors) -> &'static str {
+    if weights.get("embeddings.word_embeddings.weight").is_ok() { "" } else { "bert." }
 }
 
 /// Neighbouring texts of one length.

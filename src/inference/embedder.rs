@@ -2,17 +2,19 @@
 //!
 //! A text's vector is the mean of its last hidden states, scaled to length 1. Batches are sorted by length and bounded by
 //! a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
+//! The CPU runs the native encoder; another device, or a model that it does not know, runs on Candle.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::bert::{Bert, BertConfig};
 use super::cache::ModelFiles;
 use super::device::{self, DeviceChoice, OpenedDevice};
+use super::encoder::Encoder;
+use super::encoder::instructions::Instructions;
 use super::manifest::{Manifest, Pooling};
 use super::tokenizer::{Tokenizer, Tokens};
 use crate::document::ByteSpan;
@@ -112,13 +114,49 @@ pub struct Embedded {
 pub struct Embedder {
     manifest: Manifest,
     tokenizer: Tokenizer,
-    bert: Bert,
+    model: Model,
     device: OpenedDevice,
     settings: EmbedSettings,
-    /// One pool a worker, of one thread each; a single one of all threads serves lone queries.
-    workers: Vec<rayon::ThreadPool>,
-    together: rayon::ThreadPool,
+    worker_count: usize,
     content: OnceLock<ContentTokens>,
+}
+
+/// What computes.
+enum Model {
+    /// The native encoder, on whichever thread calls.
+    Native(Box<Encoder>),
+    /// Candle splits its products over the pool it is called from: one of one thread for each worker, and one of all
+    /// threads for lone queries.
+    Candle { bert: Box<Bert>, workers: Vec<rayon::ThreadPool>, together: rayon::ThreadPool },
+}
+
+impl Model {
+    fn config(&self) -> &BertConfig {
+        match self {
+            Self::Native(encoder) => encoder.config(),
+            Self::Candle { bert, .. } => bert.config(),
+        }
+    }
+}
+
+/// Which implementation computes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Engine {
+    /// `native` or `candle`.
+    pub name: &'static str,
+    /// Vector instructions: `avx512`, `avx2` or `portable`; `candle` where Candle chooses.
+    pub instructions: &'static str,
+    /// What products are computed in.
+    pub precision: &'static str,
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.name == self.instructions {
+            true => write!(f, "{} {}", self.name, self.precision),
+            false => write!(f, "{} {} {}", self.name, self.instructions, self.precision),
+        }
+    }
 }
 
 /// Which entries of a vocabulary carry meaning: neither punctuation nor stop words nor special tokens.
@@ -169,21 +207,20 @@ impl Embedder {
         }
         let device = device::open(settings.device)?;
         let tokenizer = Tokenizer::open(&file("tokenizer.json")?)?;
-        let bert = Bert::open(config, &file("model.safetensors")?, &device.device)?;
+        let weights = file("model.safetensors")?;
         let threads = thread_count(settings.threads);
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
-        let workers = (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?;
-        Ok(Self {
-            manifest,
-            tokenizer,
-            bert,
-            device,
-            settings,
-            workers,
-            together: pool(threads)?,
-            content: OnceLock::new(),
-        })
+        let instructions = Instructions::of_environment()?.filter(|_| device.name == "cpu");
+        let model = match instructions {
+            Some(instructions) => Model::Native(Box::new(Encoder::open(config, &weights, instructions)?)),
+            None => Model::Candle {
+                bert: Box::new(Bert::open(config, &weights, &device.device)?),
+                workers: (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?,
+                together: pool(threads)?,
+            },
+        };
+        Ok(Self { manifest, tokenizer, model, device, settings, worker_count, content: OnceLock::new() })
     }
 
     /// The model's manifest.
@@ -203,7 +240,17 @@ impl Embedder {
 
     /// Width of the vectors.
     pub fn dimensions(&self) -> usize {
-        self.bert.config().hidden_size
+        self.model.config().hidden_size
+    }
+
+    /// Which implementation computes.
+    pub fn engine(&self) -> Engine {
+        match &self.model {
+            Model::Native(encoder) => {
+                Engine { name: "native", instructions: encoder.instructions().name(), precision: "f32" }
+            }
+            Model::Candle { .. } => Engine { name: "candle", instructions: "candle", precision: "f32" },
+        }
     }
 
     /// Which vocabulary entries carry meaning.
@@ -213,7 +260,7 @@ impl Embedder {
 
     /// Batches that can run at once.
     pub fn worker_count(&self) -> usize {
-        self.workers.len()
+        self.worker_count
     }
 
     /// Tokens of content that one input holds, special tokens and the role's prefix taken off.
@@ -247,44 +294,40 @@ impl Embedder {
         self.input(&self.tokenizer.encode(text)?.ids, role)
     }
 
-    /// Runs one batch on worker `worker`'s thread; blocks. The outputs keep the order of `batch`.
+    /// Runs one batch as worker `worker`; blocks. The outputs keep the order of `batch`.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the model fails.
     pub fn encode_batch(&self, worker: usize, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
-        self.workers[worker % self.workers.len()].install(|| self.encode_here(batch, want))
-    }
-
-    fn encode_here(&self, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        let hidden = self.bert.forward(batch)?;
-        let rows = host_rows(&hidden)?;
-        let width = self.dimensions();
-        let mut encoded = Vec::with_capacity(batch.len());
-        let mut start = 0;
-        for ids in batch {
-            let own = &rows[start * width..(start + ids.len()) * width];
-            let mut vector = vec![0.0; width];
-            for row in own.chunks_exact(width) {
-                for (sum, value) in vector.iter_mut().zip(row) {
-                    *sum += value;
-                }
+        let mut encoded = vec![Encoded::default(); batch.len()];
+        let take = |index: usize, rows: &mut [f32]| encoded[index] = self.finish(rows, want);
+        match &self.model {
+            Model::Native(encoder) => encoder.forward(batch, take)?,
+            Model::Candle { bert, workers, .. } => {
+                workers[worker % workers.len()].install(|| run_candle(bert, batch, take))?;
             }
-            normalize(&mut vector);
-            let tokens = match want {
-                Want::Vector => Vec::new(),
-                Want::VectorAndTokens => {
-                    let mut tokens = own.to_vec();
-                    tokens.chunks_exact_mut(width).for_each(normalize);
-                    tokens
-                }
-            };
-            encoded.push(Encoded { vector, tokens });
-            start += ids.len();
         }
         Ok(encoded)
+    }
+
+    /// The outputs for one text, of its last hidden states.
+    fn finish(&self, rows: &mut [f32], want: Want) -> Encoded {
+        let width = self.dimensions();
+        let mut vector = vec![0.0; width];
+        for row in rows.chunks_exact(width) {
+            for (sum, value) in vector.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        normalize(&mut vector);
+        let tokens = match want {
+            Want::Vector => Vec::new(),
+            Want::VectorAndTokens => {
+                rows.chunks_exact_mut(width).for_each(normalize);
+                rows.to_vec()
+            }
+        };
+        Encoded { vector, tokens }
     }
 
     /// Encodes inputs on every worker, in batches sorted by length; blocks. The outputs keep the order of `inputs`.
@@ -296,14 +339,15 @@ impl Embedder {
     /// When a worker panicked.
     pub fn encode(&self, inputs: &[Input], want: Want) -> Result<Vec<Encoded>> {
         if let [only] = inputs {
-            return self.together.install(|| self.encode_here(&[&only.ids], want));
+            return self.encode_alone(&only.ids, want).map(|encoded| vec![encoded]);
         }
         let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
         let batches = plan_batches(&lengths, self.settings.batch_tokens_max);
+        let count = batches.len();
         let queue = Mutex::new(VecDeque::from(batches));
         let done = Mutex::new(vec![Encoded::default(); inputs.len()]);
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.workers.len())
+            let workers: Vec<_> = (0..self.worker_count.min(count))
                 .map(|worker| {
                     let (queue, done) = (&queue, &done);
                     scope.spawn(move || -> Result<()> {
@@ -323,6 +367,17 @@ impl Embedder {
             workers.into_iter().try_for_each(|worker| worker.join().expect("an embedding worker panicked"))
         })?;
         Ok(done.into_inner().expect("every worker has ended"))
+    }
+
+    /// One text alone, with nothing to run beside it.
+    fn encode_alone(&self, ids: &[u32], want: Want) -> Result<Encoded> {
+        let mut encoded = Encoded::default();
+        let take = |_: usize, rows: &mut [f32]| encoded = self.finish(rows, want);
+        match &self.model {
+            Model::Native(encoder) => encoder.forward(&[ids], take)?,
+            Model::Candle { bert, together, .. } => together.install(|| run_candle(bert, &[ids], take))?,
+        }
+        Ok(encoded)
     }
 
     /// The vectors of `texts`, in their order; blocks.
@@ -390,8 +445,21 @@ pub fn plan_batches(lengths: &[usize], tokens_max: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-fn host_rows(hidden: &Tensor) -> Result<Vec<f32>> {
-    hidden.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(Error::tensor("fetch the hidden states"))
+/// Runs `batch` on Candle; `take` gets each text's index and last hidden states.
+fn run_candle(bert: &Bert, batch: &[&[u32]], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let hidden = bert.forward(batch)?;
+    let rows = hidden.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+    let mut rows = rows.map_err(Error::tensor("fetch the hidden states"))?;
+    let mut rest = rows.as_mut_slice();
+    for (index, ids) in batch.iter().enumerate() {
+        let (own, after) = rest.split_at_mut(ids.len() * bert.config().hidden_size);
+        take(index, own);
+        rest = after;
+    }
+    Ok(())
 }
 
 /// `threads`, or the number of cores for 0.

@@ -4,6 +4,7 @@ pub mod bert;
 pub mod cache;
 pub mod device;
 pub mod embedder;
+pub mod encoder;
 pub mod fetch;
 pub mod llm;
 pub mod manifest;

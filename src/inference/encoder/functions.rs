@@ -1,0 +1,222 @@
+//! Rows of numbers in, rows out: the exponential, GELU, softmax and layer norm on vector registers.
+
+use pulp::{Simd, WithSimd};
+
+use super::lanes::Lanes;
+
+/// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷. Cody and Waite's reduction to
+/// |r| ≤ ln 2 / 2 and the polynomial of Cephes `expf`.
+#[inline(always)]
+fn exp<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
+    let splat = |value: f32| simd.splat_f32s(value);
+    let x = simd.max_f32s(x, splat(-87.0));
+    // Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
+    let shifted = simd.fma(x, splat(std::f32::consts::LOG2_E), splat(12_582_912.0));
+    let n = simd.sub_f32s(shifted, splat(12_582_912.0));
+    let r = simd.fma(n, splat(-0.693_359_4), x);
+    let r = simd.fma(n, splat(2.121_944_4e-4), r);
+    let mut p = splat(1.987_569_1e-4);
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1] {
+        p = simd.fma(p, r, splat(coefficient));
+    }
+    let p = simd.fma(p, simd.mul_f32s(r, r), simd.add_f32s(r, splat(1.0)));
+    // 2ⁿ, made from its bits: the exponent is n + 127.
+    let bits = simd.add_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(127));
+    let power = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23)));
+    simd.mul_f32s(p, power)
+}
+
+/// The exact GELU, x · Φ(x), by a rational approximation of erf(x / √2) with an error below 5e-7 (the one of Eigen).
+#[inline(always)]
+fn gelu<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
+    let splat = |value: f32| simd.splat_f32s(value);
+    let z = simd.mul_f32s(x, splat(std::f32::consts::FRAC_1_SQRT_2));
+    let z = simd.max_f32s(simd.min_f32s(z, splat(3.832_507)), splat(-3.832_507));
+    let square = simd.mul_f32s(z, z);
+    let mut above = splat(-2.726_142_3e-10);
+    for coefficient in
+        [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_4e-4, -2.954_599_9e-3, -1.609_603_3e-2]
+    {
+        above = simd.fma(above, square, splat(coefficient));
+    }
+    let mut below = splat(-1.456_607_2e-5);
+    for coefficient in [-2.133_740_6e-4, -1.682_827e-3, -7.373_329e-3, -1.426_473_9e-2] {
+        below = simd.fma(below, square, splat(coefficient));
+    }
+    let erf = simd.div_f32s(simd.mul_f32s(above, z), below);
+    let half = simd.mul_f32s(x, splat(0.5));
+    simd.fma(half, erf, half)
+}
+
+/// What becomes of a tile after its product.
+pub(super) struct BiasGelu<'a, S> {
+    pub(super) simd: S,
+    pub(super) tile: &'a mut [f32],
+    pub(super) bias: &'a [f32],
+}
+
+impl<S: Lanes> WithSimd for BiasGelu<'_, S> {
+    type Output = ();
+
+    /// `gelu(tile + bias)` in place; `tile` is `[rows, WIDTH]`.
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, tile, bias } = self;
+        let (bias, _) = S::as_simd_f32s(bias);
+        for row in tile.chunks_exact_mut(bias.len() * S::F32_LANES) {
+            let (row, _) = S::as_mut_simd_f32s(row);
+            for (value, &bias) in row.iter_mut().zip(bias) {
+                *value = gelu(simd, simd.add_f32s(*value, bias));
+            }
+        }
+    }
+}
+
+/// Layer norm of rows in place.
+pub(super) struct NormRows<'a, S> {
+    pub(super) simd: S,
+    /// `[rows, width]`.
+    pub(super) rows: &'a mut [f32],
+    pub(super) norm: &'a Norm,
+}
+
+/// The parameters of a layer norm.
+#[derive(Debug, Clone)]
+pub(super) struct Norm {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    /// Added to the variance.
+    pub(super) eps: f32,
+}
+
+impl<S: Lanes> WithSimd for NormRows<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, rows, norm } = self;
+        let width = norm.weight.len();
+        let (weights, weights_rest) = S::as_simd_f32s(&norm.weight);
+        let (biases, biases_rest) = S::as_simd_f32s(&norm.bias);
+        for row in rows.chunks_exact_mut(width) {
+            let (body, rest) = S::as_mut_simd_f32s(row);
+            let sum = body.iter().fold(simd.splat_f32s(0.0), |sum, &x| simd.add_f32s(sum, x));
+            let mean = (simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>()) / width as f32;
+            let means = simd.splat_f32s(mean);
+            let mut squares = simd.splat_f32s(0.0);
+            for &x in body.iter() {
+                let off = simd.sub_f32s(x, means);
+                squares = simd.fma(off, off, squares);
+            }
+            let rest_squares: f32 = rest.iter().map(|x| (x - mean) * (x - mean)).sum();
+            let variance = (simd.reduce_sum_f32s(squares) + rest_squares) / width as f32;
+            let scale = 1.0 / (variance + norm.eps).sqrt();
+            let scales = simd.splat_f32s(scale);
+            for ((x, &weight), &bias) in body.iter_mut().zip(weights).zip(biases) {
+                *x = simd.fma(simd.mul_f32s(simd.sub_f32s(*x, means), scales), weight, bias);
+            }
+            for ((x, &weight), &bias) in rest.iter_mut().zip(weights_rest).zip(biases_rest) {
+                *x = (*x - mean) * scale * weight + bias;
+            }
+        }
+    }
+}
+
+/// Softmax of rows that lie in blocks, without the division.
+pub(super) struct Softmax<'a, S> {
+    pub(super) simd: S,
+    /// `[blocks, padded, WIDTH]` scores in, exponentials out.
+    pub(super) scores: &'a mut [f32],
+    /// Rows of a block.
+    pub(super) padded: usize,
+    /// Rows that count; `[rows]`. Out: what each row is to be divided by, as a factor.
+    pub(super) factors: &'a mut [f32],
+    /// Columns that count; the others become 0.
+    pub(super) columns: usize,
+}
+
+impl<S: Lanes> WithSimd for Softmax<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, scores, padded, factors, columns } = self;
+        let block = padded * S::WIDTH;
+        let rest = columns % S::WIDTH;
+        if rest != 0 {
+            let last = columns / S::WIDTH * block;
+            for row in scores[last..last + block].chunks_exact_mut(S::WIDTH) {
+                row[rest..].fill(f32::NEG_INFINITY);
+            }
+        }
+        for (row, factor) in factors.iter_mut().enumerate() {
+            let mut highest = simd.splat_f32s(f32::NEG_INFINITY);
+            for block in scores.chunks_exact(block) {
+                let (values, _) = S::as_simd_f32s(&block[row * S::WIDTH..][..S::WIDTH]);
+                highest = simd.max_f32s(highest, simd.max_f32s(values[0], values[1]));
+            }
+            let highest = simd.splat_f32s(simd.reduce_max_f32s(highest));
+            let mut sum = simd.splat_f32s(0.0);
+            for block in scores.chunks_exact_mut(block) {
+                let (values, _) = S::as_mut_simd_f32s(&mut block[row * S::WIDTH..][..S::WIDTH]);
+                for value in values {
+                    *value = exp(simd, simd.sub_f32s(*value, highest));
+                    sum = simd.add_f32s(sum, *value);
+                }
+            }
+            *factor = 1.0 / simd.reduce_sum_f32s(sum);
+        }
+    }
+}
+
+/// Adds a tile of a product and its bias to rows, or puts it there.
+pub(super) struct PlaceTile<'a, S> {
+    pub(super) simd: S,
+    /// `[rows, WIDTH]`.
+    pub(super) tile: &'a [f32],
+    /// `[WIDTH]`.
+    pub(super) bias: &'a [f32],
+    /// From the first row's first column on.
+    pub(super) to: &'a mut [f32],
+    /// From a row to the next.
+    pub(super) stride: usize,
+    pub(super) rows: usize,
+    /// Columns of the tile that count.
+    pub(super) columns: usize,
+    pub(super) onto: Onto,
+}
+
+/// What stands in the place that a product goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Onto {
+    /// Nothing that counts.
+    Nothing,
+    /// The residual, which the product is added to.
+    Residual,
+}
+
+impl<S: Lanes> WithSimd for PlaceTile<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, tile, bias, to, stride, rows, columns, onto } = self;
+        let (biases, _) = S::as_simd_f32s(bias);
+        for (row, tile) in tile.chunks_exact(S::WIDTH).take(rows).enumerate() {
+            let to = &mut to[row * stride..][..columns];
+            if columns == S::WIDTH {
+                let (to, _) = S::as_mut_simd_f32s(to);
+                let (tile, _) = S::as_simd_f32s(tile);
+                for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(biases) {
+                    let value = simd.add_f32s(value, bias);
+                    *to = if onto == Onto::Residual { simd.add_f32s(*to, value) } else { value };
+                }
+            } else {
+                for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(bias) {
+                    let value = value + bias;
+                    *to = if onto == Onto::Residual { *to + value } else { value };
+                }
+            }
+        }
+    }
+}
