@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::inference::cache;
 use crate::inference::embedder::{EmbedSettings, Embedder};
 use crate::inference::manifest::{self, Manifest};
+use crate::inference::precision::{Computed, Precision};
 use crate::late_interaction;
 use crate::store::{EdgeStore, IndexLock, StoreSettings};
 
@@ -49,12 +50,15 @@ pub struct Identity {
     pub context_version: u32,
     /// How token vectors were packed.
     pub codes_version: u32,
+    /// What the vectors were computed in. Those of another precision are close enough to search with, not to be mixed with.
+    #[serde(default)]
+    pub precision: Computed,
 }
 
 impl Identity {
-    /// The identity that these settings and this model give.
+    /// The identity that these settings and this model give, with vectors computed in `precision`.
     #[must_use]
-    pub fn of(settings: &OpenSettings, manifest: &Manifest) -> Self {
+    pub fn of(settings: &OpenSettings, manifest: &Manifest, precision: Computed) -> Self {
         Self {
             model: manifest.name.clone(),
             revision: manifest.revision.clone(),
@@ -63,6 +67,7 @@ impl Identity {
             store: settings.store.clone(),
             context_version: CONTEXT_VERSION,
             codes_version: late_interaction::VERSION,
+            precision,
         }
     }
 
@@ -86,6 +91,9 @@ impl Identity {
         }
         if (self.context_version, self.codes_version) != (other.context_version, other.codes_version) {
             return Some(("an earlier version of ibid".into(), "this one".into()));
+        }
+        if self.precision != other.precision {
+            return Some((format!("vectors in {}", self.precision.name()), other.precision.name().into()));
         }
         let words = |store: &StoreSettings| {
             format!(
@@ -147,14 +155,44 @@ pub fn open_embedder(settings: &EmbedSettings) -> Result<Embedder> {
     Embedder::open(manifest, &files, settings.clone())
 }
 
+/// Opens the embedder and the index that its vectors are to be added to. Where the settings leave the precision open, an
+/// index that is there keeps its own.
+///
+/// # Errors
+/// As [`open_embedder`] and [`Index::open`].
+pub fn open_to_write(settings: &OpenSettings, opening: Opening) -> Result<(Embedder, Index)> {
+    let embedder = open_embedder(&settings.embed)?;
+    let computed = embedder.engine().precision;
+    let wanted = Wanted { computed, only: settings.embed.precision != Precision::Auto };
+    let index = Index::open_in(settings, embedder.manifest(), opening, wanted)?;
+    if index.identity.precision == computed {
+        return Ok((embedder, index));
+    }
+    let embed = EmbedSettings { precision: index.identity.precision.into(), ..settings.embed.clone() };
+    Ok((open_embedder(&embed)?, index))
+}
+
+/// The precision that an index is to be of.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// That of a new one.
+    computed: Computed,
+    /// Whether one of another is refused.
+    only: bool,
+}
+
 impl Index {
-    /// Opens the index in the data folder of `settings` for `manifest`'s vectors.
+    /// Opens the index in the data folder of `settings` for `manifest`'s vectors; one made now is of f32.
     ///
     /// # Errors
     /// [`Error::IndexMissing`], [`Error::IndexLocked`], [`Error::IndexMismatch`] or [`Error::IndexDamaged`] by what is found.
     pub fn open(settings: &OpenSettings, manifest: &Manifest, opening: Opening) -> Result<Self> {
+        Self::open_in(settings, manifest, opening, Wanted { computed: Computed::F32, only: false })
+    }
+
+    fn open_in(settings: &OpenSettings, manifest: &Manifest, opening: Opening, wanted: Wanted) -> Result<Self> {
         let home = settings.home.clone();
-        let asked = Identity::of(settings, manifest);
+        let asked = Identity::of(settings, manifest, wanted.computed);
         if opening == Opening::Existing && !database_path(&home).exists() {
             return Err(Error::IndexMissing { path: home });
         }
@@ -166,7 +204,7 @@ impl Index {
         }
         let database = Database::open(&database_path(&home))?;
         let identity = match database.meta("identity")? {
-            Some(line) => check_identity(&home, &line, &asked, opening)?,
+            Some(line) => check_identity(&home, &line, &asked, opening, wanted)?,
             None if opening == Opening::Existing => return Err(Error::IndexMissing { path: home }),
             None => {
                 database.set_meta("identity", &asked.line())?;
@@ -195,18 +233,23 @@ impl Index {
     }
 }
 
-/// A search takes the index as it was made, as long as the model is the same; writing must agree in everything.
-fn check_identity(home: &Path, line: &str, asked: &Identity, opening: Opening) -> Result<Identity> {
+/// A search takes the index as it was made, as long as the model is the same; writing must agree in everything, but for a
+/// precision that was left open.
+fn check_identity(home: &Path, line: &str, asked: &Identity, opening: Opening, wanted: Wanted) -> Result<Identity> {
     let stored: Identity = serde_json::from_str(line).map_err(|source| Error::IndexDamaged {
         path: home.to_path_buf(),
         reason: "what it was made with cannot be read".into(),
         source: Some(source.into()),
     })?;
-    let asked = match opening {
-        Opening::Existing => &Identity { chunk: stored.chunk.clone(), store: stored.store.clone(), ..asked.clone() },
-        Opening::OrCreate | Opening::Rebuild => asked,
-    };
-    match stored.difference(asked) {
+    let mut asked = asked.clone();
+    if opening == Opening::Existing {
+        asked.chunk = stored.chunk.clone();
+        asked.store = stored.store.clone();
+    }
+    if opening == Opening::Existing || !wanted.only {
+        asked.precision = stored.precision;
+    }
+    match stored.difference(&asked) {
         Some((made_with, asked)) => Err(Error::IndexMismatch { path: home.to_path_buf(), made_with, asked }),
         None => Ok(stored),
     }
@@ -245,7 +288,7 @@ mod tests {
             chunk: ChunkSettings::default(),
             store: StoreSettings::default(),
         };
-        Identity::of(&settings, &manifest::find("all-minilm-l6-v2", None).unwrap())
+        Identity::of(&settings, &manifest::find("all-minilm-l6-v2", None).unwrap(), Computed::F32)
     }
 
     #[test]
@@ -265,11 +308,30 @@ mod tests {
         let mut asked = identity();
         asked.chunk.tokens_max = 7;
         let home = Path::new("/nowhere");
-        assert!(check_identity(home, &made.line(), &asked, Opening::Existing).is_ok());
+        let wanted = Wanted { computed: Computed::F32, only: true };
+        assert!(check_identity(home, &made.line(), &asked, Opening::Existing, wanted).is_ok());
         assert!(matches!(
-            check_identity(home, &made.line(), &asked, Opening::OrCreate),
+            check_identity(home, &made.line(), &asked, Opening::OrCreate, wanted),
             Err(Error::IndexMismatch { .. })
         ));
-        assert_eq!(check_identity(home, "{", &asked, Opening::Existing).unwrap_err().exit_code(), 6);
+        assert_eq!(check_identity(home, "{", &asked, Opening::Existing, wanted).unwrap_err().exit_code(), 6);
+    }
+
+    #[test]
+    fn passages_of_two_precisions_are_not_mixed_but_searched_with_either() {
+        let made = identity();
+        let asked = Identity { precision: Computed::Bf16, ..identity() };
+        let home = Path::new("/nowhere");
+        let check = |opening, only| {
+            let wanted = Wanted { computed: Computed::Bf16, only };
+            check_identity(home, &made.line(), &asked, opening, wanted)
+        };
+        assert!(check(Opening::Existing, true).is_ok());
+        let error = check(Opening::OrCreate, true).unwrap_err().to_string();
+        assert!(error.contains("f32") && error.contains("bf16"), "{error}");
+        assert_eq!(check(Opening::OrCreate, false).unwrap().precision, Computed::F32, "one left open keeps its own");
+        let earlier = made.line().replace(",\"precision\":\"f32\"", "");
+        assert_ne!(earlier, made.line());
+        assert_eq!(serde_json::from_str::<Identity>(&earlier).unwrap(), made, "an index that does not say is of f32");
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::inference::device::DeviceChoice;
+use crate::inference::precision::Precision;
 
 /// Options that every command understands.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +29,9 @@ pub(crate) struct GlobalOptions {
     /// Compute here
     #[arg(long, global = true, value_name = "DEVICE", help_heading = "Everywhere")]
     pub(crate) device: Option<DeviceChoice>,
+    /// Compute in this precision
+    #[arg(long, global = true, value_name = "PRECISION", help_heading = "Everywhere")]
+    pub(crate) precision: Option<Precision>,
     /// CPU threads [default: every core]
     #[arg(long, global = true, value_name = "N", help_heading = "Everywhere")]
     pub(crate) threads: Option<usize>,
@@ -63,6 +67,9 @@ impl Context {
         settings.offline |= options.offline;
         if let Some(device) = options.device {
             settings.embed.device = device;
+        }
+        if let Some(precision) = options.precision {
+            settings.embed.precision = precision;
         }
         if let Some(threads) = options.threads {
             settings.embed.threads = threads;

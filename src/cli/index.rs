@@ -14,7 +14,7 @@ use super::terminal::{Look, Stream, counted, note, one_line, out, out_json, seco
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
 use crate::index::{IndexReport, Mode, Progress, Services, sync};
-use crate::services::{Index, Opening, open_embedder};
+use crate::services::{Index, Opening, open_embedder, open_to_write};
 
 /// Options of `ibid index`.
 #[derive(Debug, Clone, Args)]
@@ -43,9 +43,8 @@ pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
         settings.index.walk.hidden = true;
     }
     context.catch_interrupts()?;
-    let embedder = open_embedder(&settings.embed)?;
     let opening = if options.rebuild { Opening::Rebuild } else { Opening::OrCreate };
-    let mut index = Index::open(&settings.opening()?, embedder.manifest(), opening)?;
+    let (embedder, mut index) = open_to_write(&settings.opening()?, opening)?;
     let mode = if options.dry_run { Mode::DryRun } else { Mode::Sync };
     let bar = Bar::new(context);
     let identity = index.identity.line();

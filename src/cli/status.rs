@@ -51,11 +51,12 @@ pub(crate) fn run(context: &Context) -> Result<Exit> {
         },
         format!("{}  {} of {}", strong("chunks   "), thousands(chunks), counted(tokens, "token")),
         format!(
-            "{}  {} ({}, {} dimensions)",
+            "{}  {} ({}, {} dimensions, {})",
             strong("model    "),
             index.identity.model,
             index.identity.revision.get(..8).unwrap_or_default(),
-            index.identity.dimensions
+            index.identity.dimensions,
+            index.identity.precision.name()
         ),
         format!("{}  {}, {}", strong("storage  "), bytes(size), counted(info.segments as u64, "segment")),
     ];

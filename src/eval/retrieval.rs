@@ -88,7 +88,7 @@ pub fn evaluate_retrieval(
         report.notes.push(format!("{cut_tokens} tokens of long documents were cut, as the model reads no more"));
     }
     report.settings = serde_json::json!({
-        "model": embedder.manifest().name, "retrieve": settings, "store": store_settings,
+        "model": embedder.manifest().name, "engine": embedder.engine(), "retrieve": settings, "store": store_settings,
     });
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
@@ -151,9 +151,10 @@ fn fingerprint(judged: &Judged, embedder: &Embedder, settings: &StoreSettings) -
     }
     let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
-        "{digest} {} {} {settings:?} {}",
+        "{digest} {} {} {} {settings:?} {}",
         embedder.manifest().name,
         embedder.manifest().revision,
+        embedder.engine().precision.name(),
         crate::late_interaction::VERSION
     )
 }

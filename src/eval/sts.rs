@@ -35,7 +35,7 @@ pub fn evaluate_sts(path: &Path, embedder: &Embedder) -> Result<EvalReport> {
     let mut report = EvalReport { task: "sts", dataset, ..EvalReport::default() };
     report.metrics.insert("spearman".into(), spearman(&gold, &cosines));
     report.metrics.insert("pairs".into(), gold.len() as f64);
-    report.settings = serde_json::json!({ "model": embedder.manifest().name });
+    report.settings = serde_json::json!({ "model": embedder.manifest().name, "engine": embedder.engine() });
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }

@@ -16,6 +16,7 @@ use super::device::{self, DeviceChoice, OpenedDevice};
 use super::encoder::Encoder;
 use super::encoder::instructions::Instructions;
 use super::manifest::{Manifest, Pooling};
+use super::precision::{Computed, Precision};
 use super::tokenizer::{Tokenizer, Tokens};
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub struct EmbedSettings {
     pub model: String,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// What to compute in.
+    pub precision: Precision,
     /// Tokens a batch at most; a single longer text is a batch of its own.
     pub batch_tokens_max: usize,
     /// CPU threads; 0 takes every core.
@@ -38,7 +41,13 @@ pub struct EmbedSettings {
 
 impl Default for EmbedSettings {
     fn default() -> Self {
-        Self { model: "all-minilm-l6-v2".into(), device: DeviceChoice::Auto, batch_tokens_max: 2048, threads: 0 }
+        Self {
+            model: "all-minilm-l6-v2".into(),
+            device: DeviceChoice::Auto,
+            precision: Precision::Auto,
+            batch_tokens_max: 2048,
+            threads: 0,
+        }
     }
 }
 
@@ -144,17 +153,17 @@ impl Model {
 pub struct Engine {
     /// `native` or `candle`.
     pub name: &'static str,
-    /// Vector instructions: `avx512`, `avx2` or `portable`; `candle` where Candle chooses.
+    /// Vector instructions: `amx`, `avx512`, `avx2` or `portable`; `candle` where Candle chooses.
     pub instructions: &'static str,
     /// What products are computed in.
-    pub precision: &'static str,
+    pub precision: Computed,
 }
 
 impl std::fmt::Display for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.name == self.instructions {
-            true => write!(f, "{} {}", self.name, self.precision),
-            false => write!(f, "{} {} {}", self.name, self.instructions, self.precision),
+            true => write!(f, "{} {}", self.name, self.precision.name()),
+            false => write!(f, "{} {} {}", self.name, self.instructions, self.precision.name()),
         }
     }
 }
@@ -212,8 +221,9 @@ impl Embedder {
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
         let instructions = Instructions::of_environment()?.filter(|_| device.name == "cpu");
+        let precision = settings.precision.with(instructions)?;
         let model = match instructions {
-            Some(instructions) => Model::Native(Box::new(Encoder::open(config, &weights, instructions)?)),
+            Some(instructions) => Model::Native(Box::new(Encoder::open(config, &weights, instructions, precision)?)),
             None => Model::Candle {
                 bert: Box::new(Bert::open(config, &weights, &device.device)?),
                 workers: (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?,
@@ -247,9 +257,9 @@ impl Embedder {
     pub fn engine(&self) -> Engine {
         match &self.model {
             Model::Native(encoder) => {
-                Engine { name: "native", instructions: encoder.instructions().name(), precision: "f32" }
+                Engine { name: "native", instructions: encoder.instructions().name(), precision: encoder.precision() }
             }
-            Model::Candle { .. } => Engine { name: "candle", instructions: "candle", precision: "f32" },
+            Model::Candle { .. } => Engine { name: "candle", instructions: "candle", precision: Computed::F32 },
         }
     }
 

@@ -8,4 +8,5 @@ pub mod encoder;
 pub mod fetch;
 pub mod llm;
 pub mod manifest;
+pub mod precision;
 pub mod tokenizer;

@@ -4,7 +4,11 @@
 //! Texts are laid one after the other and never padded. A few texts at a time go through all layers, so that their
 //! activations stay in the caches; the memory they take is kept for the next ones.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod buffer;
 mod functions;
 pub mod instructions;
@@ -24,6 +28,7 @@ use candle_core::safetensors::MmapedSafetensors;
 use pulp::Simd;
 
 use super::bert::{BertConfig, map_weights, prefix_of};
+use super::precision::Computed;
 use crate::error::{Error, Result};
 use attention::Heads;
 use functions::{Norm, NormRows};
@@ -40,6 +45,7 @@ const GROUP_TOKENS: usize = 512;
 pub struct Encoder {
     config: BertConfig,
     instructions: Instructions,
+    precision: Computed,
     /// Stays mapped for the word table, half of a small model: only the rows of tokens that occur are ever read.
     file: MmapedSafetensors,
     words: String,
@@ -53,20 +59,22 @@ impl std::fmt::Debug for Encoder {
         f.debug_struct("Encoder")
             .field("config", &self.config)
             .field("instructions", &self.instructions)
+            .field("precision", &self.precision)
             .finish_non_exhaustive()
     }
 }
 
 impl Encoder {
-    /// Packs the layers in the file `weights` for `instructions`, which this machine must have.
+    /// Packs the layers in the file `weights` for `instructions`, which this machine must have, and products in `precision`.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says.
-    pub fn open(config: BertConfig, weights: &Path, instructions: Instructions) -> Result<Self> {
+    /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says, or the machine lacks what was
+    /// asked for.
+    pub fn open(config: BertConfig, weights: &Path, instructions: Instructions, precision: Computed) -> Result<Self> {
         let file = map_weights(weights)?;
         // A mapping of its own, so that the pages of weights that are packed now do not stay in memory.
         let layers = map_weights(weights)?;
-        Self::from_weights(config, file, &layers, instructions).map_err(Error::tensor("load the weights"))
+        Self::from_weights(config, file, &layers, instructions, precision).map_err(Error::tensor("load the weights"))
     }
 
     fn from_weights(
@@ -74,6 +82,7 @@ impl Encoder {
         file: MmapedSafetensors,
         layers: &MmapedSafetensors,
         instructions: Instructions,
+        precision: Computed,
     ) -> candle_core::Result<Self> {
         let words = format!("{}embeddings.word_embeddings.weight", prefix_of(&file));
         let table = file.get(&words)?;
@@ -85,8 +94,8 @@ impl Encoder {
         }
         let weights = Weights::new(layers, &config);
         let (positions, norm) = weights.positions()?;
-        let layers = pack(instructions, &config, &weights, norm)?;
-        Ok(Self { config, instructions, file, words, positions, layers })
+        let layers = pack(instructions, precision, &config, &weights, norm)?;
+        Ok(Self { config, instructions, precision, file, words, positions, layers })
     }
 
     /// The encoder's shape.
@@ -97,6 +106,11 @@ impl Encoder {
     /// The vector instructions in use.
     pub fn instructions(&self) -> Instructions {
         self.instructions
+    }
+
+    /// What products are computed in.
+    pub fn precision(&self) -> Computed {
+        self.precision
     }
 
     /// Bytes of the packed weights.
@@ -223,27 +237,40 @@ impl<A: Arithmetic> Layers for Packed<A> {
     }
 }
 
-/// Packs the layers for `instructions`.
+/// Packs the layers for `instructions` and products in `precision`.
 fn pack(
     instructions: Instructions,
+    precision: Computed,
     config: &BertConfig,
     weights: &Weights<'_>,
     norm: Norm,
 ) -> candle_core::Result<Box<dyn Layers>> {
-    let missing = || candle_core::Error::msg(format!("this machine has no {}", instructions.name()));
-    match instructions {
+    let missing =
+        || candle_core::Error::msg(format!("this machine has no {} {}", instructions.name(), precision.name()));
+    match (instructions, precision) {
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => {
+        (Instructions::Amx, Computed::Bf16) => {
+            let amx = amx::Amx::try_new().ok_or_else(missing)?;
+            Ok(Box::new(Packed::pack(amx, config, weights, norm)?))
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Avx512, Computed::Bf16) => {
+            let bf16 = bf16::Bf16::try_new().ok_or_else(missing)?;
+            Ok(Box::new(Packed::pack(bf16, config, weights, norm)?))
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Amx | Instructions::Avx512, Computed::F32) => {
             let simd = pulp::x86::V4::try_new().ok_or_else(missing)?;
             Ok(Box::new(Packed::pack(F32(simd), config, weights, norm)?))
         }
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => {
+        (Instructions::Avx2, Computed::F32) => {
             let simd = pulp::x86::V3::try_new().ok_or_else(missing)?;
             Ok(Box::new(Packed::pack(F32(simd), config, weights, norm)?))
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        Instructions::Avx512 | Instructions::Avx2 => Err(missing()),
-        Instructions::Portable => Ok(Box::new(Packed::pack(F32(pulp::Scalar128b), config, weights, norm)?)),
+        (Instructions::Portable, Computed::F32) => {
+            Ok(Box::new(Packed::pack(F32(pulp::Scalar128b), config, weights, norm)?))
+        }
+        _ => Err(missing()),
     }
 }

@@ -29,6 +29,9 @@ pub(super) trait Arithmetic: Copy + Send + Sync + 'static {
     /// Converts values to what operands are made of; both of one length.
     fn narrow(self, from: &[f32], to: &mut [Self::Element]);
 
+    /// Packs the rows of one tile, `stride` apart in `from`, `depth` inputs of each; `to` is `[blocks, padded, WIDTH]`.
+    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [Self::Element]);
+
     /// Where input `input` of column `column` lies in a panel.
     fn place(input: usize, column: usize) -> usize;
 
@@ -56,6 +59,10 @@ impl<S: Lanes> Arithmetic for F32<S> {
     #[inline(always)]
     fn narrow(self, from: &[f32], to: &mut [f32]) {
         to.copy_from_slice(from);
+    }
+
+    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [f32]) {
+        pack_rows(from, stride, depth, tile, S::WIDTH, to, |from, to| to.copy_from_slice(from));
     }
 
     #[inline(always)]
@@ -169,17 +176,31 @@ pub(super) fn pack_left<A: Arithmetic>(
     let padded = padded_depth::<A>(depth);
     for tile in tiles::<A>(rows) {
         let to = &mut to[tile.slot * padded..(tile.slot + tile.padded) * padded];
-        for row in 0..tile.rows {
-            let from = &from[(tile.start + row) * stride..][..depth];
-            let full = depth / A::WIDTH;
-            for (block, from) in from.chunks(A::WIDTH).enumerate() {
-                let to = &mut to[(block * tile.padded + row) * A::WIDTH..][..A::WIDTH];
-                if block < full {
-                    arithmetic.narrow(from, to);
-                } else {
-                    arithmetic.narrow(from, &mut to[..from.len()]);
-                    to[from.len()..].fill(A::Element::default());
-                }
+        arithmetic.pack_tile(&from[tile.start * stride..], stride, depth, tile, to);
+    }
+}
+
+/// Packs the rows of one tile by `narrow`; see [`Arithmetic::pack_tile`].
+#[inline(always)]
+pub(super) fn pack_rows<E: Copy + Default>(
+    from: &[f32],
+    stride: usize,
+    depth: usize,
+    tile: TileRows,
+    width: usize,
+    to: &mut [E],
+    narrow: impl Fn(&[f32], &mut [E]),
+) {
+    let full = depth / width;
+    for row in 0..tile.rows {
+        let from = &from[row * stride..][..depth];
+        for (block, from) in from.chunks(width).enumerate() {
+            let to = &mut to[(block * tile.padded + row) * width..][..width];
+            if block < full {
+                narrow(from, to);
+            } else {
+                narrow(from, &mut to[..from.len()]);
+                to[from.len()..].fill(E::default());
             }
         }
     }

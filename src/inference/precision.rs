@@ -1,0 +1,72 @@
+//! What products are computed in, as asked for and as this machine can; knows nothing of models.
+
+use serde::{Deserialize, Serialize};
+
+use super::encoder::instructions::Instructions;
+use crate::error::{Error, Result};
+
+/// The precision asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// bf16 where this machine multiplies it faster than f32, else f32.
+    #[default]
+    Auto,
+    /// 32-bit floats: the reference.
+    F32,
+    /// Operands of 16 bits, sums of 32; needs AMX or AVX-512 BF16.
+    Bf16,
+}
+
+/// The precision really used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Computed {
+    /// 32-bit floats. Also what an index was made with that does not say.
+    #[default]
+    F32,
+    /// Operands of 16 bits, sums of 32.
+    Bf16,
+}
+
+impl Computed {
+    /// The name in settings and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+impl From<Computed> for Precision {
+    fn from(computed: Computed) -> Self {
+        match computed {
+            Computed::F32 => Self::F32,
+            Computed::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+impl Precision {
+    /// What is computed in with `instructions`; `None` is Candle.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when bf16 was asked for and cannot be had.
+    pub fn with(self, instructions: Option<Instructions>) -> Result<Computed> {
+        match self {
+            Self::F32 => Ok(Computed::F32),
+            Self::Auto => Ok(match instructions.is_some_and(Instructions::is_bf16_faster) {
+                true => Computed::Bf16,
+                false => Computed::F32,
+            }),
+            Self::Bf16 if instructions.is_some_and(Instructions::has_bf16) => Ok(Computed::Bf16),
+            Self::Bf16 => Err(Error::Setting {
+                name: "precision".into(),
+                value: "bf16".into(),
+                reason: "it needs a processor with AMX or AVX-512 BF16; use f32 or auto".into(),
+            }),
+        }
+    }
+}
