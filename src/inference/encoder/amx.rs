@@ -104,19 +104,17 @@ impl Arithmetic for Amx {
         place(input, column)
     }
 
+    #[expect(unsafe_code, reason = "the language has no tiles")]
     fn tile(self, rows: usize, left: &[u16], right: &[u16], out: &mut [f32]) {
         let blocks = right.len() / (WIDTH * WIDTH);
         assert!(blocks > 0 && left.len() == blocks * rows * WIDTH && out.len() == rows * WIDTH);
-        match rows {
-            #[expect(unsafe_code, reason = "the language has no tiles")]
+        if rows == TILE_ROWS {
             // SAFETY: `self` exists only where `try_new` found AMX; the lengths were compared above.
-            TILE_ROWS => unsafe { tile_16(blocks, left.as_ptr(), right.as_ptr(), out.as_mut_ptr()) },
-            #[expect(unsafe_code, reason = "the language has no tiles")]
-            // SAFETY: as above; 32 is the other multiple of 16 that a tile may have.
-            _ => unsafe {
-                assert_eq!(rows, 2 * TILE_ROWS);
-                tile_32(blocks, left.as_ptr(), right.as_ptr(), out.as_mut_ptr());
-            },
+            unsafe { tile_16(blocks, left.as_ptr(), right.as_ptr(), out.as_mut_ptr()) }
+        } else {
+            assert_eq!(rows, 2 * TILE_ROWS);
+            // SAFETY: as above.
+            unsafe { tile_32(blocks, left.as_ptr(), right.as_ptr(), out.as_mut_ptr()) }
         }
     }
 }

@@ -18,31 +18,6 @@ impl Bf16 {
     pub(super) fn try_new() -> Option<Self> {
         V4::try_new().filter(|_| is_x86_feature_detected!("avx512bf16")).map(Self)
     }
-
-    /// Rounds to the nearest bf16.
-    #[inline(always)]
-    pub(super) fn narrow(self, from: &[f32], to: &mut [u16]) {
-        #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-        // SAFETY: `self` exists only where `try_new` found them.
-        unsafe {
-            narrow(from, to);
-        }
-    }
-
-    /// See [`Arithmetic::pack_tile`].
-    #[inline(always)]
-    pub(super) fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
-        #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-        // SAFETY: `self` exists only where `try_new` found them.
-        unsafe {
-            pack_tile(from, stride, depth, tile, to);
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn simd(self) -> V4 {
-        self.0
-    }
 }
 
 /// Where an input of a column lies in a panel: two inputs of a column lie side by side.
@@ -64,13 +39,17 @@ impl Arithmetic for Bf16 {
     }
 
     #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
     fn narrow(self, from: &[f32], to: &mut [u16]) {
-        Self::narrow(self, from, to);
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { narrow(from, to) }
     }
 
     #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
     fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
-        Self::pack_tile(self, from, stride, depth, tile, to);
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { pack_tile(from, stride, depth, tile, to) }
     }
 
     #[inline(always)]

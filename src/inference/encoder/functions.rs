@@ -34,9 +34,7 @@ fn gelu<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
     let z = simd.max_f32s(simd.min_f32s(z, splat(3.832_507)), splat(-3.832_507));
     let square = simd.mul_f32s(z, z);
     let mut above = splat(-2.726_142_3e-10);
-    for coefficient in
-        [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_4e-4, -2.954_599_9e-3, -1.609_603_3e-2]
-    {
+    for coefficient in [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_4e-4, -2.954_6e-3, -1.609_603_3e-2] {
         above = simd.fma(above, square, splat(coefficient));
     }
     let mut below = splat(-1.456_607_2e-5);

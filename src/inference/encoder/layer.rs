@@ -28,6 +28,8 @@ impl<E: Copy + Default> Layer<E> {
 /// Memory that one pass works in.
 #[derive(Debug, Default)]
 pub(super) struct Scratch<E> {
+    /// Tokens of each text.
+    pub(super) lengths: Vec<usize>,
     /// `[tokens, hidden]`: embeddings in, hidden states out.
     pub(super) x: Buffer<f32>,
     qkv: Buffer<f32>,
@@ -53,7 +55,7 @@ pub(super) fn run_layers<A: Arithmetic>(
     let tokens: usize = lengths.iter().sum();
     let hidden = heads.count * heads.width;
     let packed_len = padded_rows::<A>(tokens) * padded_depth::<A>(hidden);
-    let Scratch { x, qkv, context, packed, wide, tile, attention } = scratch;
+    let Scratch { x, qkv, context, packed, wide, tile, attention, .. } = scratch;
     let x = x.hold(tokens * hidden);
     let qkv = qkv.hold(tokens * 3 * hidden);
     let context = context.hold(tokens * hidden);

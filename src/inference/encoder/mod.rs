@@ -4,6 +4,11 @@
 //! Texts are laid one after the other and never padded. A few texts at a time go through all layers, so that their
 //! activations stay in the caches; the memory they take is kept for the next ones.
 
+#![expect(
+    clippy::inline_always,
+    reason = "code on vector registers must be inlined into the function that names their instructions"
+)]
+
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod attention;
@@ -183,7 +188,7 @@ struct Packed<A: Arithmetic> {
     norm: Norm,
     layers: Vec<Layer<A::Element>>,
     /// Memory of passes that have ended; as many as ever ran at once.
-    spare: Mutex<Vec<(Scratch<A::Element>, Vec<usize>)>>,
+    spare: Mutex<Vec<Scratch<A::Element>>>,
 }
 
 impl<A: Arithmetic> Packed<A> {
@@ -209,7 +214,8 @@ impl<A: Arithmetic> Packed<A> {
 impl<A: Arithmetic> Layers for Packed<A> {
     fn run(&self, group: &[&[u32]], embed: &dyn Fn(u32, usize, &mut [f32]), take: &mut dyn FnMut(usize, &mut [f32])) {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut scratch, mut lengths) = spare().pop().unwrap_or_default();
+        let mut scratch = spare().pop().unwrap_or_default();
+        let mut lengths = std::mem::take(&mut scratch.lengths);
         lengths.clear();
         lengths.extend(group.iter().map(|ids| ids.len()));
         let hidden = self.heads.count * self.heads.width;
@@ -229,7 +235,8 @@ impl<A: Arithmetic> Layers for Packed<A> {
             take(index, &mut scratch.x[start * hidden..][..length * hidden]);
             start += length;
         }
-        spare().push((scratch, lengths));
+        scratch.lengths = lengths;
+        spare().push(scratch);
     }
 
     fn packed_bytes(&self) -> usize {
