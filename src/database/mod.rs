@@ -3,6 +3,7 @@
 mod documents;
 mod lookups;
 pub mod runs;
+pub mod workflows;
 
 pub use documents::{ChunkRow, FileEntry, FileRow, Terms};
 
@@ -15,7 +16,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 
 /// Version of the tables below; a file of a later one is refused rather than misread.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -71,6 +72,38 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_time ON runs (started_at);
 ";
 
+/// What version 2 adds.
+const WORKFLOW_SCHEMA: &str = "
+-- One row a run of a workflow; `holder` names the process that works on it.
+CREATE TABLE workflow_runs (
+    id INTEGER PRIMARY KEY,
+    run TEXT NOT NULL UNIQUE,
+    workflow TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    status TEXT NOT NULL,
+    took_us INTEGER NOT NULL,
+    steps INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    usd REAL NOT NULL,
+    message TEXT NOT NULL,
+    holder TEXT
+);
+
+-- What happened, in order. The id is the run's times 2^32 plus the event's number in it, so that events are only ever appended
+-- and those of a run lie together without an index.
+CREATE TABLE workflow_events (id INTEGER PRIMARY KEY, event BLOB NOT NULL);
+
+-- Answers that may be used again. The key is the SHA-256 of all that decides the answer.
+CREATE TABLE workflow_cache (
+    key BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    answer BLOB NOT NULL,
+    stored_at TEXT NOT NULL,
+    uses INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
 /// An open database. One writer at a time; the index lock makes sure of it.
 #[derive(Debug)]
 pub struct Database {
@@ -108,18 +141,8 @@ impl Database {
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             .map_err(|source| damage_or(path, "set up", source))?;
-        match version {
-            SCHEMA_VERSION => {}
-            0 => connection
-                .execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
-                .map_err(|source| damage_or(path, "make the tables", source))?,
-            other => {
-                return Err(Error::IndexDamaged {
-                    path: path.to_path_buf(),
-                    reason: format!("its database has version {other}, this program knows {SCHEMA_VERSION}"),
-                    source: None,
-                });
-            }
+        if version != SCHEMA_VERSION {
+            upgrade(&connection, path)?;
         }
         Ok(Self { connection, path: path.to_path_buf(), counts: Counts::default() })
     }
@@ -173,6 +196,32 @@ fn counted(kept: &Cell<Option<u64>>, count: impl FnOnce() -> rusqlite::Result<u6
     Ok(counted)
 }
 
+/// Brings the tables to the current version in one transaction; another process may be doing the same.
+fn upgrade(connection: &Connection, path: &Path) -> Result<()> {
+    let failed = |source| damage_or(path, "make the tables", source);
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let missing = match version {
+        0 => [SCHEMA, WORKFLOW_SCHEMA].concat(),
+        1 => WORKFLOW_SCHEMA.to_string(),
+        SCHEMA_VERSION => String::new(),
+        other => {
+            let _ = connection.execute_batch("ROLLBACK");
+            return Err(Error::IndexDamaged {
+                path: path.to_path_buf(),
+                reason: format!("its database has version {other}, this program knows {SCHEMA_VERSION}"),
+                source: None,
+            });
+        }
+    };
+    connection
+        .execute_batch(&format!("{missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+        .map_err(|source| {
+            let _ = connection.execute_batch("ROLLBACK");
+            failed(source)
+        })
+}
+
 /// SQLite tells a damaged file from a failed operation; so do we.
 fn damage_or(path: &Path, operation: &'static str, source: rusqlite::Error) -> Error {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
@@ -201,6 +250,25 @@ mod tests {
         .unwrap();
         let error = Database::open(&path).unwrap_err();
         assert_eq!(error.exit_code(), 6, "{error:?}");
+    }
+
+    #[test]
+    fn a_database_of_version_1_is_brought_up_and_a_later_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ibid.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")).unwrap();
+        old.execute("INSERT INTO meta (key, value) VALUES ('identity', 'old')", []).unwrap();
+        drop(old);
+        let database = Database::open(&path).unwrap();
+        assert_eq!(database.meta("identity").unwrap().as_deref(), Some("old"));
+        let runs: i64 =
+            database.connection.query_row("SELECT count(*) FROM workflow_runs", [], |row| row.get(0)).unwrap();
+        assert_eq!(runs, 0);
+        database.connection.execute_batch("PRAGMA user_version = 3").unwrap();
+        drop(database);
+        let error = Database::open(&path).unwrap_err();
+        assert!(error.to_string().contains("version 3"), "{error}");
     }
 
     #[test]

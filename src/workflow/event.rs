@@ -1,12 +1,14 @@
 //! What is written down while a run goes on: the only source from which it is resumed, shown and replayed.
 //!
 //! A run's state is never stored; it is what its events add up to. Each event has a number in its run, counted from 0, and the events of
-//! one step visit are committed together when it ends, except `CallStarted`, which is committed before an effect outside begins.
+//! one step visit are committed together when it ends, except `CallStarted`, which is committed before an effect outside begins, and
+//! `CallEnded`, which is committed when that effect is answered.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::graph::Durability;
 
 /// Where in a run something happens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,6 +128,9 @@ pub enum Event {
         input: Value,
         /// Decides every random choice of the run.
         seed: u64,
+        /// When its record reaches the disk.
+        #[serde(default)]
+        durability: Durability,
         /// When, RFC 3339.
         at: String,
     },
@@ -134,12 +139,32 @@ pub enum Event {
         /// Which step makes it.
         #[serde(flatten)]
         place: Place,
-        /// Its number in the step visit.
-        index: u32,
+        /// Its number among the calls of its attempt, from 0.
+        number: u32,
         /// The tool.
         name: String,
         /// Sent along, so that the other side can tell a repetition.
         idempotency_key: String,
+    },
+    /// A call with an effect outside was answered.
+    CallEnded {
+        /// Which step made it.
+        #[serde(flatten)]
+        place: Place,
+        /// Its number among the calls of its attempt, as in `CallStarted`.
+        number: u32,
+        /// What was asked and answered.
+        call: CallRecord,
+    },
+    /// The graphs that a step runs have begun.
+    Opened {
+        /// The `each` or `workflow` step.
+        #[serde(flatten)]
+        place: Place,
+        /// The input of each, in order.
+        inputs: Vec<Value>,
+        /// Microseconds since the run began.
+        start_us: u64,
     },
     /// A step visit ended; everything that it did, at once.
     StepEnded {
@@ -159,6 +184,9 @@ pub enum Event {
         /// Notes of the step itself, such as the thoughts of an agent.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<Value>,
+        /// Where its arrow back leads, when one was chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back_to: Option<String>,
         /// Failures of its attempts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         failures: Vec<Failure>,
@@ -197,6 +225,9 @@ pub enum Event {
         /// What a person decided, where the run waited for one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decision: Option<Decision>,
+        /// The step that waited for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Place>,
     },
     /// The run ended, or stopped so that it can be resumed.
     RunEnded {

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod graph;
 pub mod models;
 pub mod parse;
+pub mod schedule;
 pub mod schema;
 pub mod services;
 pub mod shipped;
