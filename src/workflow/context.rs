@@ -3,14 +3,18 @@
 //! Steps never call a model, a tool or an index by themselves. They hand the call to [`StepContext::call`], which answers it from
 //! a record when the run is replayed, from the cache where that is allowed, reserves what it may take, and writes it down.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use super::event::{CallKind, CallRecord, Place, Spent};
+use super::budget::{AccountId, Ledger};
+use super::event::{CallKind, CallRecord, Event, Place, Spent};
 use super::expression::{Expression, Scope, Template};
 use super::failure::{Failure, FailureClass};
+use super::journal::{Journal, cache_key};
 use super::services::Services;
 
 /// What a call may take at most; reserved before it is made.
@@ -65,27 +69,101 @@ impl Live<'_> {
     }
 }
 
-/// A step visit at work.
-#[derive(Debug)]
-pub struct StepContext<'a> {
-    /// Which visit.
-    pub(super) place: Place,
-    /// The attempt, from 1.
-    pub(super) attempt: u32,
-    /// The run's id and seed.
-    pub(super) run: &'a str,
-    pub(super) seed: u64,
-    pub(super) scope: Scope,
-    pub(super) services: &'a Services,
-    pub(super) stop: &'a AtomicBool,
-    pub(super) deadline: Option<Instant>,
-    pub(super) cache: bool,
-    /// When the run began.
+/// Bytes of one answer at most; more would be more than a record, a prompt or a person can hold.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Text that a step writes while it is at work: where, and what.
+pub type OnText = Arc<dyn Fn(&Place, &str) + Send + Sync>;
+
+/// The current time, RFC 3339.
+pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+/// What all step visits of a run share.
+pub(super) struct Desk {
+    /// The run's id.
+    pub(super) run: Arc<str>,
+    pub(super) services: Arc<Services>,
+    pub(super) ledger: Ledger,
+    /// Where events go, with the run's number there; nowhere when a run is only replayed.
+    pub(super) journal: Option<(Arc<Journal>, i64)>,
+    /// When this process began to work on the run, and how many microseconds it had been worked on before.
     pub(super) began: Instant,
-    /// What is written down about this attempt.
+    pub(super) before_us: u64,
+    pub(super) answers: Answers,
+    pub(super) on_text: Option<OnText>,
+    pub(super) clock: Clock,
+}
+
+/// Calls that were made before.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// On a replay, the calls of each step visit in order.
+    pub(super) replayed: Option<HashMap<Place, Vec<CallRecord>>>,
+    /// On a resume, calls with an effect outside that a crash cut off: the answer, where it was still recorded.
+    pub(super) begun: HashMap<(Place, u32), Option<CallRecord>>,
+}
+
+impl Desk {
+    /// Microseconds since the run began, waiting for people left out.
+    pub(super) fn now_us(&self) -> u64 {
+        self.before_us + self.began.elapsed().as_micros() as u64
+    }
+}
+
+/// What is written down about a step visit while it is at work. It outlives an attempt that hangs.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// The attempt that may still write.
+    pub(super) attempt: u32,
     pub(super) input: Value,
     pub(super) notes: Vec<Value>,
     pub(super) calls: Vec<CallRecord>,
+    /// The call that is being made, and the most it may take.
+    pub(super) open: Option<(CallRecord, Reserve)>,
+}
+
+impl Log {
+    /// Ends an attempt that hangs: what it does from now on is not written down, and the call that it hangs in has failed.
+    pub(super) fn give_up(&mut self, failure: &Failure, now_us: u64) {
+        self.attempt = u32::MAX;
+        if let Some((mut record, reserve)) = self.open.take() {
+            record.failure = Some(failure.clone());
+            record.took_us = now_us.saturating_sub(record.start_us);
+            record.spent = all_of(reserve);
+            self.calls.push(record);
+        }
+    }
+}
+
+/// What is counted for a call of which nobody knows what it took.
+fn all_of(reserve: Reserve) -> Spent {
+    Spent { input_tokens: reserve.tokens, output_tokens: 0, usd: reserve.usd }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A step visit at work.
+pub struct StepContext<'a> {
+    /// Which visit.
+    pub(super) place: &'a Place,
+    /// The attempt, from 1.
+    pub(super) attempt: u32,
+    /// The run's id.
+    pub(super) run: &'a str,
+    /// Decides the random choices of the visit.
+    pub(super) seed: u64,
+    pub(super) scope: Scope,
+    pub(super) services: &'a Services,
+    pub(super) desk: &'a Desk,
+    pub(super) account: AccountId,
+    pub(super) log: &'a Mutex<Log>,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) deadline: Option<Instant>,
+    pub(super) cache: bool,
+    /// Calls made in this attempt.
+    pub(super) made: u32,
 }
 
 impl StepContext<'_> {
@@ -137,48 +215,267 @@ impl StepContext<'_> {
 
     /// Notes the step's settings as rendered for this visit.
     pub fn input(&mut self, input: Value) {
-        self.input = input;
+        let mut log = lock(self.log);
+        if log.attempt == self.attempt {
+            log.input = input;
+        }
     }
 
     /// Notes something on the way, such as a thought of an agent.
     pub fn note(&mut self, note: Value) {
-        self.notes.push(note);
+        let mut log = lock(self.log);
+        if log.attempt == self.attempt {
+            log.notes.push(note);
+        }
+    }
+
+    /// Shows a piece of text to whoever watches the run. It is not recorded, and not checked yet.
+    pub fn say(&self, text: &str) {
+        if let Some(on_text) = &self.desk.on_text
+            && !self.stop.load(Ordering::Relaxed)
+        {
+            on_text(self.place, text);
+        }
     }
 
     /// Makes a call, or answers it without making it.
     ///
     /// # Errors
-    /// What `make` reports.
+    /// What `make` reports; [`FailureClass::Budget`] when the call does not fit into the limits; [`FailureClass::Uncertain`] when a
+    /// call with an effect outside may have happened already; [`FailureClass::Cancelled`] when the run stops.
     pub fn call(
         &mut self,
         call: Call,
         make: &mut dyn FnMut(&Live<'_>) -> Result<(Value, Spent), Failure>,
     ) -> Result<Value, Failure> {
-        if self.stopped() {
-            return Err(Failure::new(FailureClass::Cancelled, "the run was stopped"));
-        }
-        let index = self.calls.len() as u32;
-        let Place { frame, step, visit } = &self.place;
-        let idempotency_key = format!("{}/{frame}/{step}.{visit}/{index}", self.run);
-        let start = Instant::now();
-        let answered = make(&Live { stop: self.stop, deadline: self.deadline, idempotency_key });
-        let (response, failure, spent) = match &answered {
-            Ok((value, spent)) => (Some(value.clone()), None, *spent),
-            Err(failure) => (None, Some(failure.clone()), Spent::default()),
-        };
-        self.calls.push(CallRecord {
-            index,
+        self.check_time()?;
+        let number = self.made;
+        self.made += 1;
+        let mut record = CallRecord {
+            index: 0,
             kind: call.kind,
             name: call.name,
             request: call.request,
-            response,
-            failure,
+            response: None,
+            failure: None,
             attempt: self.attempt,
             cached: false,
-            spent,
-            start_us: (start - self.began).as_micros() as u64,
-            took_us: start.elapsed().as_micros() as u64,
-        });
-        answered.map(|(value, _)| value)
+            spent: Spent::default(),
+            start_us: self.desk.now_us(),
+            took_us: 0,
+        };
+        if self.desk.answers.replayed.is_some() {
+            return self.replay(record, call.reserve);
+        }
+        if call.effect == Effect::Once
+            && let Some(known) = self.known_effect(&record, number)?
+        {
+            return self.finish(known);
+        }
+        let key = self.cache_key(&record);
+        if let Some(answer) = key.as_ref().and_then(|key| self.cached(key)) {
+            record.response = Some(answer);
+            record.cached = true;
+            return self.finish(record);
+        }
+        let held = self.desk.ledger.reserve(self.account, call.reserve, &|| self.stopped())?;
+        let Place { frame, step, visit } = self.place;
+        let idempotency_key = format!("{}/{frame}/{step}.{visit}/{number}", self.desk.run);
+        let written = match call.effect {
+            Effect::Once => self.write_ahead(&record, number, &idempotency_key),
+            Effect::None => Ok(()),
+        };
+        if let Err(failure) = written {
+            self.desk.ledger.settle(&held, Spent::default());
+            return Err(failure);
+        }
+        let open = record.clone();
+        self.with_log(|log| log.open = Some((open, call.reserve)));
+        let answered = make(&Live { stop: self.stop, deadline: self.deadline, idempotency_key });
+        record.took_us = self.desk.now_us() - record.start_us;
+        match answered {
+            Ok((value, spent)) => {
+                record.spent = spent;
+                match too_large(&value) {
+                    Some(failure) => record.failure = Some(failure),
+                    None => record.response = Some(value),
+                }
+            }
+            Err(failure) => {
+                // What a call took that did not end in time is not known; the most is counted, so that the limit holds.
+                if failure.class == FailureClass::Timeout {
+                    record.spent = all_of(call.reserve);
+                }
+                record.failure = Some(failure);
+            }
+        }
+        self.desk.ledger.settle(&held, record.spent);
+        if call.effect == Effect::Once {
+            self.write_behind(&record, number)?;
+        }
+        if let (Some(key), Some(answer)) = (key, &record.response) {
+            self.keep(&key, &record, answer);
+        }
+        self.finish(record)
     }
+
+    fn check_time(&self) -> Result<(), Failure> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Failure::new(FailureClass::Cancelled, "the run was stopped"));
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(Failure::new(FailureClass::Timeout, "the step's time is up")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a call down; one of an attempt that was given up goes nowhere.
+    fn finish(&self, mut record: CallRecord) -> Result<Value, Failure> {
+        let answer = match (&record.response, &record.failure) {
+            (Some(value), _) => Ok(value.clone()),
+            (None, failure) => Err(failure.clone().unwrap_or_else(|| Failure::new(FailureClass::Other, "there was no answer"))),
+        };
+        let mut log = lock(self.log);
+        if log.attempt != self.attempt {
+            return Err(Failure::new(FailureClass::Cancelled, "the step was given up"));
+        }
+        log.open = None;
+        record.index = log.calls.len() as u32;
+        log.calls.push(record);
+        answer
+    }
+
+    fn with_log(&self, change: impl FnOnce(&mut Log)) {
+        let mut log = lock(self.log);
+        if log.attempt == self.attempt {
+            change(&mut log);
+        }
+    }
+
+    fn replay(&self, mut record: CallRecord, reserve: Reserve) -> Result<Value, Failure> {
+        let index = lock(self.log).calls.len();
+        let known = self.desk.answers.replayed.as_ref().and_then(|calls| calls.get(self.place)).and_then(|calls| calls.get(index));
+        let same = known.filter(|known| (known.kind, &known.name, &known.request) == (record.kind, &record.name, &record.request));
+        let Some(known) = same else {
+            let words = match known {
+                Some(known) if known.response.is_none() && known.failure.is_none() => "its step keeps no answers (record = \"metadata\")",
+                Some(_) => "it asked for something else",
+                None => "it made no such call",
+            };
+            let message = format!("the record has no answer for call {} to {}: {words}", index + 1, record.name);
+            return Err(Failure::new(FailureClass::Other, message));
+        };
+        // Limits hold in a replay as they did in the run.
+        let reserve = if known.cached { Reserve::default() } else { reserve };
+        let held = self.desk.ledger.reserve(self.account, reserve, &|| self.stopped())?;
+        self.desk.ledger.settle(&held, known.spent);
+        record = known.clone();
+        self.finish(record)
+    }
+
+    /// What is known of a call with an effect outside from an earlier attempt or another process.
+    fn known_effect(&self, record: &CallRecord, number: u32) -> Result<Option<CallRecord>, Failure> {
+        let uncertain = |why: &str| {
+            let message = format!(
+                "{} was called before and {why}: whether it took effect is not known, and it is not called again; look there, and go \
+                 on from this step with: ibid trace replay {} --from {}",
+                record.name, self.desk.run, self.place.step
+            );
+            Failure::new(FailureClass::Uncertain, message)
+        };
+        let before = match self.desk.answers.begun.get(&(self.place.clone(), number)) {
+            Some(None) if self.attempt == 1 => return Err(uncertain("the process ended before the answer came")),
+            Some(Some(answered)) if self.attempt == 1 => Some(answered.clone()),
+            _ => {
+                let log = lock(self.log);
+                log.calls.iter().rev().find(|call| (&call.name, &call.request) == (&record.name, &record.request)).cloned()
+            }
+        };
+        let Some(before) = before.filter(|before| before.request == record.request) else { return Ok(None) };
+        match &before.failure {
+            None => Ok(Some(CallRecord { cached: true, attempt: self.attempt, spent: Spent::default(), ..before })),
+            Some(failure) if matches!(failure.class, FailureClass::Timeout | FailureClass::Unreachable | FailureClass::ServerError) => {
+                Err(uncertain(&format!("failed ({})", failure.message)))
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    fn write_ahead(&self, record: &CallRecord, number: u32, key: &str) -> Result<(), Failure> {
+        let event = Event::CallStarted {
+            place: self.place.clone(),
+            number,
+            name: record.name.clone(),
+            idempotency_key: key.to_string(),
+        };
+        self.write(&event)
+    }
+
+    fn write_behind(&self, record: &CallRecord, number: u32) -> Result<(), Failure> {
+        self.write(&Event::CallEnded { place: self.place.clone(), number, call: record.clone() })
+    }
+
+    /// Both are on the disk before anything else happens: a power cut must not make an effect happen twice.
+    fn write(&self, event: &Event) -> Result<(), Failure> {
+        match &self.desk.journal {
+            Some((journal, run)) => journal.append(&[(*run, event)], &[], true).map_err(Failure::from),
+            None => Ok(()),
+        }
+    }
+
+    fn cache_key(&self, record: &CallRecord) -> Option<[u8; 32]> {
+        let kept = self.cache && matches!(record.kind, CallKind::Model | CallKind::Embedding);
+        kept.then(|| cache_key(&[kind_name(record.kind).as_bytes(), record.name.as_bytes(), record.request.to_string().as_bytes()]))
+    }
+
+    /// A cache that cannot be read or written is slow, not wrong: the call is made.
+    fn cached(&self, key: &[u8]) -> Option<Value> {
+        let (journal, _) = self.desk.journal.as_ref()?;
+        let bytes = journal.cached(key).ok().flatten()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    fn keep(&self, key: &[u8], record: &CallRecord, answer: &Value) {
+        if let Some((journal, _)) = &self.desk.journal {
+            let at = (self.desk.clock)().to_string();
+            let kept = journal.keep(key, kind_name(record.kind), &record.name, answer.to_string().as_bytes(), &at);
+            if let Err(error) = kept {
+                tracing::warn!("an answer was not kept: {error}");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for StepContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StepContext").field("place", self.place).field("attempt", &self.attempt).finish_non_exhaustive()
+    }
+}
+
+/// The name of a kind of call as it is recorded.
+pub fn kind_name(kind: CallKind) -> &'static str {
+    match kind {
+        CallKind::Model => "model",
+        CallKind::Retrieval => "retrieval",
+        CallKind::Embedding => "embedding",
+        CallKind::Tool => "tool",
+        CallKind::Read => "read",
+    }
+}
+
+/// Why an answer cannot be taken, when it is larger than anything that follows could hold.
+fn too_large(value: &Value) -> Option<Failure> {
+    fn bytes(value: &Value) -> usize {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+            Value::String(text) => text.len() + 2,
+            Value::Array(list) => list.iter().map(bytes).sum::<usize>() + 2,
+            Value::Object(object) => object.iter().map(|(name, value)| name.len() + 4 + bytes(value)).sum::<usize>() + 2,
+        }
+    }
+    let bytes = bytes(value);
+    (bytes > ANSWER_BYTES_MAX).then(|| {
+        let message = format!("the answer has {} MB; more than {} MB is not taken", bytes >> 20, ANSWER_BYTES_MAX >> 20);
+        Failure::new(FailureClass::Tool, message)
+    })
 }

@@ -3,15 +3,26 @@
 //! `graph` is what a file says, `check` what is wrong with it, `schedule` which step is next, `run` does it, `journal` keeps
 //! what happened, and `steps/` holds one room for each kind of step. Only `steps/` knows documents, models and citations.
 
+pub mod budget;
 pub mod check;
 pub mod context;
 pub mod draw;
+mod driver;
 pub mod event;
+mod execution;
 pub mod expression;
 pub mod failure;
+pub mod frames;
 pub mod graph;
+pub mod input;
+pub mod journal;
+mod lease;
+pub mod load;
 pub mod models;
 pub mod parse;
+mod pool;
+mod retry;
+pub mod run;
 pub mod schedule;
 pub mod schema;
 pub mod services;
