@@ -2,11 +2,14 @@
 
 mod ask;
 mod bench;
+mod cache;
 mod context;
 mod doctor;
 mod eval;
 mod index;
 mod model;
+mod run;
+mod runs;
 mod search;
 mod show;
 mod status;
@@ -28,12 +31,18 @@ pub enum Exit {
     Done,
     /// Nothing found, or not in the documents: 1.
     NothingFound,
+    /// It did not end well, and that has been said: 2.
+    Failed,
     /// Finished with problems in some files, or unsupported claims under `--strict`: 3.
     Problems,
+    /// A model server could not be reached, and that has been said: 4.
+    Unreachable,
     /// A limit or budget ended it early: 5.
     LimitReached,
     /// The index is damaged: 6.
     Damaged,
+    /// Told to stop; what was done is kept: 130.
+    Interrupted,
 }
 
 impl Exit {
@@ -43,9 +52,12 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::NothingFound => 1,
+            Self::Failed => 2,
             Self::Problems => 3,
+            Self::Unreachable => 4,
             Self::LimitReached => 5,
             Self::Damaged => 6,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -82,12 +94,21 @@ enum Command {
     /// List, fetch and check models
     #[command(subcommand)]
     Model(model::ModelCommand),
-    /// Look at earlier asks
+    /// Run a workflow
+    Run(run::RunOptions),
+    /// List the runs of workflows
+    Runs(runs::RunsOptions),
+    /// Go on with a run that waits for a decision, was stopped, or whose process died
+    Resume(run::ResumeOptions),
+    /// Look at earlier asks and runs
     #[command(subcommand)]
     Trace(trace::TraceCommand),
     /// List, check and draw workflows
     #[command(subcommand)]
     Workflow(workflow::WorkflowCommand),
+    /// Look at the answers of models that are kept
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Measure quality on judged data
     #[command(subcommand)]
     Eval(eval::EvalCommand),
@@ -127,8 +148,12 @@ pub fn run() -> Result<Exit> {
         Command::Show(options) => show::run(options, &context),
         Command::Remove(options) => index::remove(options, &context),
         Command::Model(command) => model::run(command, &context),
+        Command::Run(options) => run::run(options, &context),
+        Command::Runs(options) => runs::run(options, &context),
+        Command::Resume(options) => run::resume(options, &context),
         Command::Trace(command) => trace::run(command, &context),
         Command::Workflow(command) => workflow::run(command, &context),
+        Command::Cache(command) => cache::run(*command, &context),
         Command::Eval(command) => eval::run(command, &context),
         Command::Bench(command) => bench::run(command, &context),
         Command::Status => status::run(&context),

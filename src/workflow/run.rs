@@ -13,7 +13,7 @@ use super::driver::{Driver, Job};
 pub use super::driver::Ended;
 use super::event::{CallRecord, Decision, Event, Outcome, Place, RunStatus};
 use super::execution::{Execution, ledger};
-use super::failure::{Failure, FailureClass};
+use super::failure::Failure;
 use super::frames::{Frames, Prepared};
 use super::graph::{Durability, Workflow};
 use super::input::bind;
@@ -493,9 +493,4 @@ fn kept_events(recorded: &Recorded, step: &str, mut edited: Map<String, Value>) 
         return Err(Error::usage(format!("`{name}` is no step that ended before `{step}` and does not depend on it")));
     }
     Ok((input, kept))
-}
-
-/// The failure class of a run that did not end well, for the exit code.
-pub fn is_unreachable(failure: &Failure) -> bool {
-    failure.class == FailureClass::Unreachable
 }

@@ -1,61 +1,8 @@
-//! `ibid trace`: the record of earlier asks.
+//! The record of an ask, told to a person.
 
-use clap::Subcommand;
+use super::super::terminal::{Look, Stream, one_line, styled};
 
-use super::Exit;
-use super::context::Context;
-use super::terminal::{Look, Stream, note, one_line, out, out_json, styled};
-use crate::database::Database;
-use crate::error::{Error, Result};
-use crate::services::database_path;
-
-/// What to do with the record.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum TraceCommand {
-    /// List the latest runs, newest first
-    List {
-        /// Runs to list
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
-    },
-    /// Show all that a run recorded: question, hits, draft, verdicts, timings, models
-    Show {
-        /// The run's id, or enough of its start
-        run: String,
-    },
-}
-
-pub(crate) fn run(command: &TraceCommand, context: &Context) -> Result<Exit> {
-    let home = context.settings.home()?;
-    let path = database_path(&home);
-    if !path.exists() {
-        return Err(Error::IndexMissing { path: home });
-    }
-    let database = Database::open(&path)?;
-    match command {
-        TraceCommand::List { limit } => list(&database, *limit, context),
-        TraceCommand::Show { run } => show(&database, run, context),
-    }
-}
-
-fn list(database: &Database, limit: usize, context: &Context) -> Result<Exit> {
-    let runs = database.runs(limit)?;
-    if context.json {
-        out_json(&serde_json::json!({ "schema": "ibid.runs/1", "runs": runs }))?;
-    } else if runs.is_empty() {
-        note("no run is recorded yet; ask something first: ibid ask QUESTION");
-    } else {
-        for run in &runs {
-            let status = styled(Stream::Out, look(&run.status), &format!("{:<16}", run.status));
-            let question: String = one_line(&run.question).chars().take(70).collect();
-            let time = run.started_at.get(..16).unwrap_or_default().replace('T', " ");
-            out(&format!("{}  {time}  {status} {:>7.0} ms  {question}\n", run.run, run.took_ms))?;
-        }
-    }
-    Ok(if runs.is_empty() { Exit::NothingFound } else { Exit::Done })
-}
-
-fn look(status: &str) -> Look {
+pub(super) fn look(status: &str) -> Look {
     match status {
         "grounded" => Look::Good,
         "partial" | "not_in_documents" => Look::Warn,
@@ -63,19 +10,7 @@ fn look(status: &str) -> Look {
     }
 }
 
-fn show(database: &Database, run: &str, context: &Context) -> Result<Exit> {
-    let record = database
-        .run(run)?
-        .ok_or_else(|| Error::usage(format!("no single run begins with `{run}`; see: ibid trace list")))?;
-    if context.json {
-        out_json(&record)?;
-    } else {
-        out(&told(&record))?;
-    }
-    Ok(Exit::Done)
-}
-
-fn told(record: &serde_json::Value) -> String {
+pub(super) fn told(record: &serde_json::Value) -> String {
     let strong = |text: &str| styled(Stream::Out, Look::Strong, text);
     let text = |value: &serde_json::Value| one_line(value.as_str().unwrap_or_default());
     let mut lines = vec![
