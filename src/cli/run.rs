@@ -17,8 +17,8 @@ use crate::workflow::failure::FailureClass;
 use crate::workflow::graph::{Durability, InputType, Workflow};
 use crate::workflow::journal::Journal;
 use crate::workflow::load::prepare;
+use crate::workflow::shipped;
 use crate::workflow::run::{Choice, Ended, Engine, Request, Watch};
-use crate::workflow::services::Services;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
@@ -76,12 +76,15 @@ pub(crate) fn engine(context: &Context) -> Result<Engine> {
             let _ = write!(std::io::stderr(), "{}", visible(text));
         }));
     }
-    Ok(Engine::new(Arc::new(journal), Arc::new(Services::default()), watch))
+    Ok(Engine::new(Arc::new(journal), Arc::new(context.settings.services()?), watch))
 }
 
 /// The text of a workflow by its name or path.
 pub(crate) fn workflow_text(name: &str) -> Result<String> {
-    std::fs::read_to_string(name).map_err(Error::io("read the workflow", name))
+    match shipped::find(name) {
+        Some(shipped) if !Path::new(name).exists() => Ok(shipped.text.to_string()),
+        _ => std::fs::read_to_string(name).map_err(Error::io("read the workflow", name)),
+    }
 }
 
 pub(crate) fn run(options: &RunOptions, context: &Context) -> Result<Exit> {

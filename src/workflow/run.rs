@@ -1,5 +1,8 @@
 //! A workflow and its input in, a recorded run out; a record in, the run resumed, replayed or run on from one of its steps.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -68,7 +68,11 @@ fn lines(events: &[Event]) -> Vec<Line<'_>> {
             _ => None,
         })
         .collect();
-    let line = |event| match event {
+    events.iter().filter_map(|event| line(event, &ended)).collect()
+}
+
+fn line<'a>(event: &'a Event, ended: &[&Place]) -> Option<Line<'a>> {
+    match event {
         Event::StepEnded { place, outcome, calls, failures, attempts, start_us, took_us, back_to, .. } => Some(Line {
             place,
             outcome: Some(*outcome),
@@ -82,8 +86,7 @@ fn lines(events: &[Event]) -> Vec<Line<'_>> {
         Event::Opened { place, start_us, .. } if !ended.contains(&place) => Some(open_line(place, *start_us, "not ended")),
         Event::Paused { place, .. } if !ended.contains(&place) => Some(open_line(place, u64::MAX, "waits for a person")),
         _ => None,
-    };
-    events.iter().filter_map(line).collect()
+    }
 }
 
 fn open_line<'a>(place: &'a Place, start_us: u64, words: &str) -> Line<'a> {

@@ -1,0 +1,594 @@
+//! Whole runs over a real database: ends, loops, graphs in graphs, people, failures, crashes at every event, replays.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::tools::{Asked, Tool, ToolEffect};
+use crate::workflow::load::prepare;
+
+/// A tool of the tests' own: it counts its calls, by the key that it is given, and does as its arguments say.
+#[derive(Debug, Default)]
+struct Probe {
+    effect: bool,
+    calls: AtomicUsize,
+    keys: Mutex<Vec<String>>,
+}
+
+impl Tool for Probe {
+    fn name(&self) -> &str {
+        if self.effect { "act" } else { "probe" }
+    }
+
+    fn description(&self) -> String {
+        "does as it is told".into()
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
+    }
+
+    fn result(&self) -> Value {
+        json!({})
+    }
+
+    fn effect(&self) -> ToolEffect {
+        if self.effect { ToolEffect::Once } else { ToolEffect::None }
+    }
+
+    fn run(&self, asked: &Asked<'_>) -> crate::error::Result<Value> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        self.keys.lock().unwrap().push(asked.idempotency_key.to_string());
+        let number = |name: &str| asked.arguments[name].as_u64().unwrap_or_default();
+        std::thread::sleep(Duration::from_millis(number("sleep_ms")));
+        if call as u64 <= number("fail_first") {
+            return Err(Error::usage(format!("call {call} fails")));
+        }
+        Ok(json!({ "said": asked.arguments["say"], "call": number("count_calls") * call as u64 }))
+    }
+}
+
+struct Lab {
+    folder: TempDir,
+    probe: Arc<Probe>,
+    act: Arc<Probe>,
+    watch: Watch,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            probe: Arc::new(Probe::default()),
+            act: Arc::new(Probe { effect: true, ..Probe::default() }),
+            watch: Watch::default(),
+        }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("ibid.db")
+    }
+
+    fn engine(&self) -> Engine {
+        self.engine_at(&self.path())
+    }
+
+    fn engine_at(&self, path: &Path) -> Engine {
+        let mut services = Services::default();
+        services.tools_mut().add(self.probe.clone());
+        services.tools_mut().add(self.act.clone());
+        Engine::new(Arc::new(Journal::open(path).unwrap()), Arc::new(services), self.watch.clone())
+    }
+
+    fn run(&self, text: &str, input: Value) -> Ended {
+        self.engine().start(request(text, input)).unwrap()
+    }
+}
+
+fn request(text: &str, input: Value) -> Request {
+    let text = format!("name = \"test\"\n{text}");
+    let workflow = Arc::new(prepare("test", &text, &|file| panic!("no file {file}")).unwrap());
+    Request { workflow, input: input.as_object().unwrap().clone(), seed: 7, durability: None }
+}
+
+fn message(ended: &Ended) -> &str {
+    ended.failure.as_ref().map_or("", |failure| &failure.message)
+}
+
+#[test]
+fn steps_read_what_came_before_and_the_last_one_is_the_output() {
+    let text = r#"
+        input = { word = "string" }
+        [[step]]
+        id = "a"
+        kind = "compute"
+        values = { n = "size(input.word)" }
+        [[step]]
+        id = "b"
+        kind = "tool"
+        tool = "probe"
+        needs = ["a"]
+        arguments = { say = "a.n + 1" }
+        [[step]]
+        id = "never"
+        kind = "tool"
+        tool = "probe"
+        needs = ["a"]
+        when = "a.n > 100"
+        [[step]]
+        id = "end"
+        kind = "format"
+        needs = ["b", "never"]
+        template = "{{ input.word }} {{ b.said }} {{ never is none }} {{ visit }}"
+    "#;
+    let lab = Lab::new();
+    let ended = lab.run(text, json!({ "word": "four" }));
+    assert_eq!(ended.status, RunStatus::Done, "{ended:?}");
+    assert_eq!(ended.output["text"].as_str().unwrap().to_lowercase(), "four 5 true 1");
+    assert_eq!((ended.steps, lab.probe.calls.load(Ordering::SeqCst)), (3, 1));
+    let row = lab.engine().journal().runs(5).unwrap().remove(0);
+    assert_eq!((row.status.as_str(), row.steps, row.run), ("done", 3, ended.run));
+    let error = lab.engine().start(request(text, json!({}))).unwrap_err().to_string();
+    assert!(error.contains("`word` (string) is missing"), "{error}");
+}
+
+#[test]
+fn a_loop_sees_its_last_round_and_ends() {
+    let text = r#"
+        [[step]]
+        id = "draft"
+        kind = "compute"
+        visits_max = 4
+        values = { n = "visit == 1 ? 1 : last.draft.n * 2" }
+        [[step]]
+        id = "check"
+        kind = "compute"
+        needs = ["draft"]
+        values = { n = "draft.n" }
+        goto = [{ step = "draft", when = "check.n < limit" }]
+    "#;
+    let lab = Lab::new();
+    for (limit, n, steps) in [(1, 1, 2), (4, 4, 6), (1_000, 8, 8)] {
+        let ended = lab.run(&text.replace("limit", &limit.to_string()), json!({}));
+        assert_eq!((ended.output["n"].as_i64(), ended.steps), (Some(n), steps), "{ended:?}");
+    }
+    let ended = lab.run(&text.replace("check.n < limit", "check.x"), json!({}));
+    assert_eq!(ended.status, RunStatus::Failed);
+    assert!(message(&ended).contains("step `check` failed"), "{ended:?}");
+}
+
+const EACH: &str = r#"
+    [[step]]
+    id = "all"
+    kind = "each"
+    over = "[0, 1, 2, 3, 4]"
+    graph = "one"
+    input = { n = "item" }
+    parallel = 2
+    ON_ERROR
+    [graph.one]
+    input = { n = "integer" }
+    [[graph.one.step]]
+    id = "say"
+    kind = "tool"
+    tool = "probe"
+    when = "input.n != 1"
+    arguments = { say = "input.n", sleep_ms = "5" }
+    [[graph.one.step]]
+    id = "twice"
+    kind = "compute"
+    needs = ["say"]
+    values = { n = "say.said * 2 + (input.n == 3 ? say.nothing : 0)" }
+"#;
+
+#[test]
+fn each_runs_its_graph_for_every_item_and_its_failures_are_bounded() {
+    let lab = Lab::new();
+    let ended = lab.run(&EACH.replace("ON_ERROR", "on_item_error = \"skip\""), json!({}));
+    assert_eq!(ended.status, RunStatus::Done, "{ended:?}");
+    let items = ended.output["items"].as_array().unwrap();
+    assert_eq!(json!(items), json!([{ "n": 0 }, null, { "n": 4 }, null, { "n": 8 }]));
+    assert_eq!(ended.output["failures"].as_array().unwrap().len(), 1);
+    assert_eq!(ended.output["failures"][0]["index"], 3);
+    let ended = lab.run(&EACH.replace("ON_ERROR", ""), json!({}));
+    assert_eq!(ended.status, RunStatus::Failed);
+    assert!(message(&ended).contains("step `twice` of all.1[3]"), "{ended:?}");
+    let ended = lab.run(&EACH.replace("ON_ERROR", "on_error = \"skip\"\nitems_max = 2"), json!({}));
+    assert_eq!((ended.status, ended.output), (RunStatus::Done, Value::Null));
+}
+
+#[test]
+fn a_sub_graph_has_limits_of_its_own_and_a_run_its_own() {
+    let text = r#"
+        [limits]
+        steps = 20
+        [[step]]
+        id = "sub"
+        kind = "workflow"
+        graph = "inner"
+        limits = { steps = SUB }
+        on_error = "other"
+        [[step]]
+        id = "other"
+        kind = "compute"
+        values = { fell = "true" }
+        [graph.inner]
+        [[graph.inner.step]]
+        id = "spin"
+        kind = "compute"
+        visits_max = 50
+        values = { n = "visit" }
+        goto = [{ step = "spin", when = "spin.n < 10" }]
+    "#;
+    let lab = Lab::new();
+    for (sub, status, output) in [
+        ("15", RunStatus::Done, json!({ "n": 10 })),
+        ("5", RunStatus::Done, json!({ "fell": true })),
+    ] {
+        let ended = lab.run(&format!("output = \"sub\"\n{}", text.replace("SUB", sub)), json!({}));
+        assert_eq!((ended.status, &ended.output), (status, &output), "{ended:?}");
+    }
+    let ended = lab.run(&text.replace("SUB", "100").replace("steps = 20", "steps = 8"), json!({}));
+    assert_eq!(ended.status, RunStatus::BudgetExceeded);
+    assert!(message(&ended).contains("steps = 8") && ended.steps == 8, "{ended:?}");
+    let endless = "[[step]]\nid = \"a\"\nkind = \"workflow\"\ngraph = \"a\"\n[graph.a]\n[[graph.a.step]]\nid = \"a\"\n\
+                   kind = \"workflow\"\ngraph = \"a\"\n";
+    assert!(message(&lab.run(endless, json!({}))).contains("must not run itself"));
+}
+
+#[test]
+fn what_fails_is_tried_again_caught_or_ends_the_run() {
+    let text = r#"
+        [[step]]
+        id = "call"
+        kind = "tool"
+        tool = "probe"
+        arguments = { say = "'x'", fail_first = "2" }
+        SETTINGS
+        [[step]]
+        id = "spare"
+        kind = "compute"
+        values = { said = "'spare'" }
+        [[step]]
+        id = "end"
+        kind = "compute"
+        needs = ["call"]
+        values = { said = "call == null ? 'nothing' : call.said" }
+    "#;
+    for (settings, said, calls) in [
+        ("retry = { attempts = 3, backoff_ms = 1, on = [\"tool\", \"other\"] }", Some("x"), 3),
+        ("retry = { attempts = 3, backoff_ms = 1, on = [\"timeout\"] }", None, 1),
+        ("on_error = \"spare\"", Some("spare"), 1),
+        ("retry = { attempts = 2, backoff_ms = 1, on = [\"tool\", \"other\"] }\non_error = \"spare\"", Some("spare"), 2),
+    ] {
+        let lab = Lab::new();
+        let ended = lab.run(&text.replace("SETTINGS", settings), json!({}));
+        assert_eq!(ended.output["said"].as_str(), said, "{settings}: {ended:?}");
+        assert_eq!(lab.probe.calls.load(Ordering::SeqCst), calls, "{settings}");
+        assert_eq!(ended.status == RunStatus::Done, said.is_some());
+        let keys = lab.probe.keys.lock().unwrap();
+        assert!(keys.iter().all(|key| *key == keys[0]), "attempts share a key: {keys:?}");
+    }
+}
+
+#[test]
+fn a_step_that_takes_too_long_is_given_up() {
+    let text = r#"
+        [[step]]
+        id = "slow"
+        kind = "tool"
+        tool = "probe"
+        timeout_ms = 30
+        arguments = { say = "'late'", sleep_ms = "2000" }
+        on_error = "skip"
+        [[step]]
+        id = "end"
+        kind = "compute"
+        values = { ok = "true" }
+    "#;
+    let lab = Lab::new();
+    let started = Instant::now();
+    let ended = lab.run(text, json!({}));
+    assert_eq!(ended.output, json!({ "ok": true }), "{ended:?}");
+    assert!(started.elapsed() < Duration::from_millis(1_500), "nobody waits for what hangs");
+    let found = lab.engine().journal().read(&ended.run).unwrap();
+    let failure = found.events.iter().find_map(|event| match event {
+        Event::StepEnded { place, failures, .. } if place.step == "slow" => failures.last(),
+        _ => None,
+    });
+    assert_eq!(failure.map(|failure| failure.class), Some(super::super::failure::FailureClass::Timeout));
+    let limited = text.replace("timeout_ms = 30", "").replace("[[step]]\n        id = \"slow\"", "[limits]\n        seconds = 0.05\n        [[step]]\n        id = \"slow\"");
+    let ended = lab.run(&limited, json!({}));
+    assert_eq!(ended.status, RunStatus::BudgetExceeded, "{ended:?}");
+    assert_eq!(ended.output, json!({ "end": { "ok": true } }), "what it has is there");
+}
+
+const APPROVE: &str = r#"
+    [[step]]
+    id = "work"
+    kind = "tool"
+    tool = "probe"
+    arguments = { say = "'breach'" }
+    [[step]]
+    id = "confirm"
+    kind = "approve"
+    needs = ["work"]
+    prompt = "Send {{ work.said }}?"
+    show = "work.said"
+    TIMEOUT
+    [[step]]
+    id = "end"
+    kind = "format"
+    needs = ["confirm"]
+    template = "{{ confirm.approved }} {{ confirm.by }} {{ confirm.value }}"
+"#;
+
+#[test]
+fn a_run_waits_for_a_person_and_goes_on_in_another_process() {
+    let lab = Lab::new();
+    for (choice, text) in [
+        (Choice { approved: true, by: "ann".into(), edited: None }, "true ann breach"),
+        (Choice { approved: false, by: "bob".into(), edited: None }, "false bob breach"),
+        (Choice { approved: true, by: "cy".into(), edited: Some(json!("less")) }, "true cy less"),
+    ] {
+        let ended = lab.run(&APPROVE.replace("TIMEOUT", ""), json!({}));
+        assert_eq!(ended.status, RunStatus::Waiting);
+        assert_eq!(ended.waiting.as_ref().unwrap().prompt, "Send breach?");
+        let engine = lab.engine();
+        let error = engine.resume(&ended.run, None).unwrap_err().to_string();
+        assert!(error.contains("--approve"), "{error}");
+        assert_eq!(engine.journal().runs(1).unwrap()[0].status, "waiting", "it stands as it stood");
+        let calls = lab.probe.calls.load(Ordering::SeqCst);
+        let after = engine.resume(&ended.run, Some(choice)).unwrap();
+        assert_eq!(after.output["text"].as_str().unwrap().to_lowercase(), text);
+        assert_eq!(lab.probe.calls.load(Ordering::SeqCst), calls, "no step that ended runs again");
+        let error = engine.resume(&ended.run, None).unwrap_err().to_string();
+        assert!(error.contains("has ended (done)"), "{error}");
+        assert!(engine.replay(&ended.run, Source::Record).unwrap().is_same);
+    }
+    assert!(lab.engine().resume("nothing", None).unwrap_err().to_string().contains("no run"));
+}
+
+#[test]
+fn nobody_decides_in_time() {
+    let mut lab = Lab::new();
+    let ended = lab.run(&APPROVE.replace("TIMEOUT", "timeout_s = 60\ndefault = \"approve\""), json!({}));
+    assert_eq!(ended.status, RunStatus::Waiting);
+    assert!(lab.engine().resume(&ended.run, None).is_err(), "there is time left");
+    lab.watch.clock = Arc::new(|| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(61));
+    let after = lab.engine().resume(&ended.run, None).unwrap();
+    assert_eq!(after.output["text"].as_str().unwrap().to_lowercase(), "true timeout breach");
+}
+
+#[test]
+fn a_run_is_worked_on_by_one_at_a_time() {
+    let lab = Lab::new();
+    let ended = lab.run(&APPROVE.replace("TIMEOUT", ""), json!({}));
+    let (one, other) = (lab.engine(), lab.engine());
+    let found = one.journal().claim(&ended.run).unwrap();
+    let error = other.resume(&ended.run, None).unwrap_err().to_string();
+    assert!(error.contains("being worked on by process"), "{error}");
+    one.journal().release(&found.row).unwrap();
+    drop(one);
+    assert!(other.resume(&ended.run, Some(Choice { approved: true, by: "a".into(), edited: None })).is_ok());
+}
+
+#[test]
+fn a_run_that_is_stopped_can_be_gone_on_with() {
+    let lab = Lab::new();
+    let steps: String = (0..6)
+        .map(|at| {
+            let needs = if at == 0 { String::new() } else { format!("needs = [\"s{}\"]\n", at - 1) };
+            format!("[[step]]\nid = \"s{at}\"\nkind = \"tool\"\ntool = \"probe\"\n{needs}arguments = {{ say = \"{at}\", sleep_ms = \"40\" }}\n")
+        })
+        .collect();
+    let stop = lab.watch.stop.clone();
+    let ended = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            stop.store(true, Ordering::Relaxed);
+        });
+        lab.run(&steps, json!({}))
+    });
+    assert_eq!(ended.status, RunStatus::Cancelled, "{ended:?}");
+    stop.store(false, Ordering::Relaxed);
+    let ended = lab.engine().resume(&ended.run, None).unwrap();
+    assert_eq!(ended.output["said"], 5);
+    // The one that was cut off may have been asked twice.
+    assert!((6..=7).contains(&lab.probe.calls.load(Ordering::SeqCst)));
+}
+
+const CRASHY: &str = r#"
+    [[step]]
+    id = "numbers"
+    kind = "compute"
+    values = { items = "[1, 2, 3]" }
+    [[step]]
+    id = "all"
+    kind = "each"
+    needs = ["numbers"]
+    over = "numbers.items"
+    graph = "one"
+    input = { n = "item" }
+    parallel = 2
+    [[step]]
+    id = "act"
+    kind = "tool"
+    tool = "act"
+    needs = ["all"]
+    arguments = { say = "size(all.items)" }
+    [[step]]
+    id = "round"
+    kind = "compute"
+    needs = ["act"]
+    visits_max = 3
+    values = { n = "visit" }
+    [[step]]
+    id = "back"
+    kind = "compute"
+    needs = ["round"]
+    values = { n = "round.n" }
+    goto = [{ step = "round", when = "back.n < 2" }]
+    [[step]]
+    id = "flaky"
+    kind = "tool"
+    tool = "missing"
+    needs = ["back"]
+    on_error = "spare"
+    [[step]]
+    id = "spare"
+    kind = "compute"
+    values = { n = "41" }
+    [[step]]
+    id = "end"
+    kind = "compute"
+    needs = ["flaky"]
+    values = { sum = "flaky.n + act.said", items = "all.items" }
+    [graph.one]
+    input = { n = "integer" }
+    [[graph.one.step]]
+    id = "say"
+    kind = "tool"
+    tool = "probe"
+    arguments = { say = "input.n" }
+    [[graph.one.step]]
+    id = "out"
+    kind = "compute"
+    needs = ["say"]
+    values = { n = "say.said * 10" }
+"#;
+
+#[test]
+fn a_crash_after_any_event_changes_nothing() {
+    let lab = Lab::new();
+    let whole = lab.run(CRASHY, json!({}));
+    assert_eq!(whole.status, RunStatus::Done, "{whole:?}");
+    assert_eq!(whole.output["sum"], 44);
+    let found = lab.engine().journal().read(&whole.run).unwrap();
+    let (events, row) = (found.events, found.row);
+    let visits = |events: &[Event]| -> Vec<Place> {
+        let ends = events.iter().filter_map(|event| match event {
+            Event::StepEnded { place, .. } => Some(place.clone()),
+            _ => None,
+        });
+        let mut places: Vec<Place> = ends.collect();
+        places.sort();
+        places
+    };
+    for cut in 1..events.len() {
+        let path = lab.folder.path().join(format!("cut-{cut}.db"));
+        {
+            let journal = Journal::open(&path).unwrap();
+            let row = WorkflowRun { status: "running".into(), ..row.clone() };
+            let number = journal.create(&row, &events[0], Durability::Run).unwrap();
+            let rows: Vec<(i64, &Event)> = events[1..cut].iter().map(|event| (number, event)).collect();
+            journal.append(&rows, &[], false).unwrap();
+            // Its process dies here: nobody says that the run stops.
+        }
+        let acts = lab.act.calls.load(Ordering::SeqCst);
+        let engine = lab.engine_at(&path);
+        assert_eq!(engine.journal().runs(1).unwrap()[0].status, "interrupted");
+        let ended = engine.resume(&row.run[..30], None).unwrap();
+        let acted = lab.act.calls.load(Ordering::SeqCst) - acts;
+        match &events[cut - 1] {
+            Event::CallStarted { .. } => {
+                assert_eq!((ended.status, acted), (RunStatus::Failed, 0), "cut {cut}: {ended:?}");
+                assert!(message(&ended).contains("not called again"), "{ended:?}");
+                continue;
+            }
+            _ => assert_eq!(ended.output, whole.output, "cut {cut} after {:?}", events[cut - 1]),
+        }
+        let before = events[..cut].iter().any(|event| matches!(event, Event::CallStarted { .. }));
+        assert_eq!(acted, usize::from(!before), "cut {cut}: once in all");
+        let again = engine.journal().read(&row.run).unwrap();
+        assert_eq!(visits(&again.events), visits(&events), "cut {cut}: every visit ended once");
+        assert_eq!(again.row.steps, row.steps, "cut {cut}");
+    }
+}
+
+#[test]
+fn a_replay_gives_the_same_bytes_and_a_live_one_names_the_first_difference() {
+    let lab = Lab::new();
+    let ended = lab.run(CRASHY, json!({}));
+    let calls = || lab.probe.calls.load(Ordering::SeqCst) + lab.act.calls.load(Ordering::SeqCst);
+    let before = calls();
+    let replayed = lab.engine().replay(&ended.run, Source::Record).unwrap();
+    assert!(replayed.is_same && replayed.differs.is_none(), "{replayed:?}");
+    assert_eq!(replayed.ended.output.to_string(), ended.output.to_string());
+    assert_eq!(calls(), before, "nothing is called");
+    assert!(lab.engine().replay(&ended.run, Source::Live).unwrap().is_same);
+    assert!(calls() > before);
+    // A tool that gives something else each time.
+    let counted = CRASHY.replace("arguments = { say = \"size(all.items)\" }", "arguments = { say = \"3\", count_calls = \"1\" }");
+    let ended = lab.run(&counted, json!({}));
+    assert!(lab.engine().replay(&ended.run, Source::Record).unwrap().differs.is_none());
+    let differs = lab.engine().replay(&ended.run, Source::Live).unwrap().differs.unwrap();
+    assert_eq!(differs.place.step, "act");
+}
+
+#[test]
+fn a_run_goes_on_from_a_step_with_other_values() {
+    let lab = Lab::new();
+    let ended = lab.run(CRASHY, json!({}));
+    let acts = lab.act.calls.load(Ordering::SeqCst);
+    let edited = json!({ "all": { "items": [9] }, "act": { "said": 1 } });
+    let after = lab.engine().run_from(&ended.run, "round", edited.as_object().unwrap().clone()).unwrap();
+    assert_eq!(after.status, RunStatus::Done, "{after:?}");
+    assert_eq!(after.output, json!({ "items": [9], "sum": 42 }));
+    assert_ne!(after.run, ended.run);
+    assert_eq!(lab.act.calls.load(Ordering::SeqCst), acts, "what does not depend on the step is not run again");
+    for (step, edited, words) in [
+        ("nope", json!({}), "has no step `nope`"),
+        ("round", json!({ "end": 1 }), "`end` is no step that ended before `round`"),
+    ] {
+        let error = lab.engine().run_from(&ended.run, step, edited.as_object().unwrap().clone()).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn many_runs_share_threads_and_end_each_for_itself() {
+    let lab = Lab::new();
+    let requests: Vec<Request> = (0..60)
+        .map(|at| {
+            let text = "input = { n = \"integer\" }\n[[step]]\nid = \"a\"\nkind = \"tool\"\ntool = \"probe\"\n\
+                        arguments = { say = \"input.n\" }\n[[step]]\nid = \"b\"\nkind = \"compute\"\nneeds = [\"a\"]\n\
+                        values = { n = \"input.n == 7 ? a.nothing : a.said\" }\n";
+            request(text, json!({ "n": at }))
+        })
+        .collect();
+    let ended = lab.engine().run_many(requests, Crowd { runs: 20, threads: 4 }).unwrap();
+    assert_eq!(ended.len(), 60);
+    for (at, ended) in ended.iter().enumerate() {
+        match at {
+            7 => assert_eq!(ended.status, RunStatus::Failed),
+            _ => assert_eq!(ended.output["n"], at, "{ended:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_step_that_keeps_only_metadata_leaves_no_content_behind() {
+    let lab = Lab::new();
+    let text = "[[step]]\nid = \"a\"\nkind = \"tool\"\ntool = \"probe\"\nrecord = \"metadata\"\narguments = { say = \"'secret'\" }\n\
+                [[step]]\nid = \"b\"\nkind = \"compute\"\nneeds = [\"a\"]\nvalues = { n = \"size(a.said)\" }\n";
+    let ended = lab.run(text, json!({}));
+    let found = lab.engine().journal().read(&ended.run).unwrap();
+    let calls: Vec<&CallRecord> = found
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StepEnded { calls, .. } => calls.first(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(calls.len(), 1);
+    assert!(calls[0].response.is_none() && calls[0].request["sha256"].is_string(), "{:?}", calls[0]);
+    let differs = lab.engine().replay(&ended.run, Source::Record).unwrap().differs.unwrap();
+    assert!(differs.failure.unwrap().message.contains("metadata"));
+}
