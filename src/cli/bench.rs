@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::inference::manifest;
 use crate::retrieve::Searcher;
 use crate::services::{OpenSettings, open_embedder};
+use crate::workflow::bench::{measure_chain, measure_crowd};
 
 /// What to measure.
 #[derive(Debug, Clone, Subcommand)]
@@ -24,6 +25,8 @@ pub(crate) enum BenchCommand {
     Embed(EmbedOptions),
     /// Milliseconds for a search in a running process, stage by stage, over the index as it is or one multiplied from it
     Search(SearchOptions),
+    /// Microseconds a step visit of a workflow, and many runs at once, over databases in a folder of their own
+    Workflow(WorkflowOptions),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -59,10 +62,30 @@ pub(crate) struct SearchOptions {
     keep: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WorkflowOptions {
+    /// Steps of the chain
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    steps: usize,
+    /// Rounds; the fastest counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: usize,
+    /// Runs at once of ten steps that wait 50 ms each; 0 leaves them out
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    runs: usize,
+    /// Threads for these
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    step_threads: usize,
+    /// Make the databases in this folder, which must be empty or new: what is measured is its disk [default: below the home]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
 pub(crate) fn run(command: &BenchCommand, context: &Context) -> Result<Exit> {
     match command {
         BenchCommand::Embed(options) => bench_embed(options, context),
         BenchCommand::Search(options) => bench_search(options, context),
+        BenchCommand::Workflow(options) => bench_workflow(options, context),
     }
 }
 
@@ -221,6 +244,50 @@ fn told(run: &SearchRun) -> String {
         "p95 ms",
         stages.collect::<String>()
     )
+}
+
+/// Steps and milliseconds of the runs that wait.
+const WAITING: (usize, u64) = (10, 50);
+
+fn bench_workflow(options: &WorkflowOptions, context: &Context) -> Result<Exit> {
+    let folder = match &options.folder {
+        Some(folder) => folder.clone(),
+        None => context.settings.home()?.join(format!("bench-{}", std::process::id())),
+    };
+    std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    let chain = measure_chain(&folder, options.steps, options.rounds)?;
+    let crowd = match options.runs {
+        0 => None,
+        runs => Some(measure_crowd(&folder, runs, WAITING.0, WAITING.1, options.step_threads)?),
+    };
+    if options.folder.is_none() {
+        std::fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
+    }
+    if context.json {
+        out_json(&serde_json::json!({ "schema": "ibid.bench/1", "task": "workflow", "chain": chain, "crowd": crowd }))?;
+        return Ok(Exit::Done);
+    }
+    out(&format!(
+        "chain of {} steps, a step: engine {:.1} µs, committed {:.1} µs, on the disk {:.1} µs; two runs {} bytes; read in {:.1} ms\n",
+        chain.steps,
+        chain.bare_us,
+        chain.run_us,
+        chain.step_us,
+        thousands(chain.database_bytes),
+        chain.read_ms
+    ))?;
+    if let Some(crowd) = crowd {
+        out(&format!(
+            "{} runs of {} steps that wait {} ms, on {} threads: {:.2} s, {:.2} times the ideal\n",
+            crowd.runs,
+            crowd.steps,
+            crowd.wait_ms,
+            crowd.threads,
+            crowd.seconds,
+            crowd.seconds / crowd.ideal_seconds
+        ))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// The `text` of each line of a JSON Lines file.

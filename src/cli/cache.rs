@@ -31,7 +31,11 @@ pub(crate) fn run(command: CacheCommand, context: &Context) -> Result<Exit> {
             for kept in stats.iter().filter(|_| !context.json) {
                 let name = one_line(&format!("{} {}", kept.kind, kept.name));
                 let used = thousands(kept.uses);
-                out(&format!("{name:<48} {}, {}, used again {used} times\n", counted(kept.answers, "answer"), bytes(kept.bytes)))?;
+                out(&format!(
+                    "{name:<48} {}, {}, used again {used} times\n",
+                    counted(kept.answers, "answer"),
+                    bytes(kept.bytes)
+                ))?;
             }
         }
         CacheCommand::Clear => {

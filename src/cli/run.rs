@@ -17,8 +17,8 @@ use crate::workflow::failure::FailureClass;
 use crate::workflow::graph::{Durability, InputType, Workflow};
 use crate::workflow::journal::Journal;
 use crate::workflow::load::prepare;
-use crate::workflow::shipped;
 use crate::workflow::run::{Choice, Ended, Engine, Request, Watch};
+use crate::workflow::shipped;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
@@ -158,7 +158,9 @@ pub(crate) fn report(ended: &Ended, context: &Context) -> Result<Exit> {
         RunStatus::Done | RunStatus::Waiting => Exit::Done,
         RunStatus::BudgetExceeded => Exit::LimitReached,
         RunStatus::Cancelled | RunStatus::Running => Exit::Interrupted,
-        RunStatus::Failed if ended.failure.as_ref().is_some_and(|it| it.class == FailureClass::Unreachable) => Exit::Unreachable,
+        RunStatus::Failed if ended.failure.as_ref().is_some_and(|it| it.class == FailureClass::Unreachable) => {
+            Exit::Unreachable
+        }
         RunStatus::Failed => Exit::Failed,
     };
     if context.json {
@@ -189,7 +191,9 @@ pub(crate) fn report(ended: &Ended, context: &Context) -> Result<Exit> {
                     note(&visible(&serde_json::to_string_pretty(&waiting.shown).unwrap_or_default()));
                 }
             }
-            note(&format!("the run waits for a decision; go on with: ibid resume {run} --approve | --reject | --edit FILE"));
+            note(&format!(
+                "the run waits for a decision; go on with: ibid resume {run} --approve | --reject | --edit FILE"
+            ));
         }
         RunStatus::BudgetExceeded => {
             out_json(&ended.output)?;

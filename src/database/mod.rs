@@ -214,12 +214,10 @@ fn upgrade(connection: &Connection, path: &Path) -> Result<()> {
             });
         }
     };
-    connection
-        .execute_batch(&format!("{missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
-        .map_err(|source| {
-            let _ = connection.execute_batch("ROLLBACK");
-            failed(source)
-        })
+    connection.execute_batch(&format!("{missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")).map_err(|source| {
+        let _ = connection.execute_batch("ROLLBACK");
+        failed(source)
+    })
 }
 
 /// SQLite tells a damaged file from a failed operation; so do we.

@@ -80,7 +80,7 @@ pub struct CacheStats {
 const EVENTS_MAX: i64 = 1 << 32;
 
 /// Seconds to wait while another process writes.
-const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(5);
 
 /// A connection of its own to the database, for runs of workflows. Several processes may write; each commit waits its turn.
 #[derive(Debug)]
@@ -238,8 +238,9 @@ impl RunStore {
     /// [`Error::Database`] when the query fails.
     pub fn runs(&self, limit: usize) -> Result<Vec<WorkflowRun>> {
         let read = || -> rusqlite::Result<Vec<WorkflowRun>> {
-            let mut statement =
-                self.connection.prepare(&format!("SELECT {RUN_COLUMNS} FROM workflow_runs ORDER BY run DESC LIMIT ?1"))?;
+            let mut statement = self
+                .connection
+                .prepare(&format!("SELECT {RUN_COLUMNS} FROM workflow_runs ORDER BY run DESC LIMIT ?1"))?;
             statement.query_map([limit], run_row)?.collect()
         };
         read().map_err(self.failed("list the runs"))

@@ -56,13 +56,19 @@ impl Account {
         if let Some(limit) = self.limits.tokens
             && self.tokens + held_tokens + reserve.tokens > limit
         {
-            return Some(format!("tokens = {limit}: {} are used, and the next call may take {}", self.tokens, reserve.tokens));
+            return Some(format!(
+                "tokens = {limit}: {} are used, and the next call may take {}",
+                self.tokens, reserve.tokens
+            ));
         }
         if let Some(limit) = self.limits.usd
             && reserve.usd > 0.0
             && self.usd + held_usd + reserve.usd > limit
         {
-            return Some(format!("usd = {limit}: {:.4} are used, and the next call may take {:.4}", self.usd, reserve.usd));
+            return Some(format!(
+                "usd = {limit}: {:.4} are used, and the next call may take {:.4}",
+                self.usd, reserve.usd
+            ));
         }
         None
     }
@@ -226,7 +232,8 @@ mod tests {
         let ledger = Ledger::new(&Limits { tokens: 100, ..Limits::default() });
         let held = ledger.reserve(RUN, tokens(80), &|| false).unwrap();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| ledger.reserve(RUN, tokens(80), &|| false).map(|held| ledger.settle(&held, spent(80))));
+            let second =
+                scope.spawn(|| ledger.reserve(RUN, tokens(80), &|| false).map(|held| ledger.settle(&held, spent(80))));
             ledger.settle(&held, spent(20));
             second.join().unwrap().unwrap();
         });

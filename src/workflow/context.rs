@@ -324,7 +324,9 @@ impl StepContext<'_> {
             return Err(Failure::new(FailureClass::Cancelled, "the run was stopped"));
         }
         match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Failure::new(FailureClass::Timeout, "the step's time is up")),
+            Some(deadline) if Instant::now() >= deadline => {
+                Err(Failure::new(FailureClass::Timeout, "the step's time is up"))
+            }
             _ => Ok(()),
         }
     }
@@ -333,7 +335,9 @@ impl StepContext<'_> {
     fn finish(&self, mut record: CallRecord) -> Result<Value, Failure> {
         let answer = match (&record.response, &record.failure) {
             (Some(value), _) => Ok(value.clone()),
-            (None, failure) => Err(failure.clone().unwrap_or_else(|| Failure::new(FailureClass::Other, "there was no answer"))),
+            (None, failure) => {
+                Err(failure.clone().unwrap_or_else(|| Failure::new(FailureClass::Other, "there was no answer")))
+            }
         };
         let mut log = lock(self.log);
         if log.attempt != self.attempt {
@@ -354,11 +358,20 @@ impl StepContext<'_> {
 
     fn replay(&self, mut record: CallRecord, reserve: Reserve) -> Result<Value, Failure> {
         let index = lock(self.log).calls.len();
-        let known = self.desk.answers.replayed.as_ref().and_then(|calls| calls.get(self.place)).and_then(|calls| calls.get(index));
-        let same = known.filter(|known| (known.kind, &known.name, &known.request) == (record.kind, &record.name, &record.request));
+        let known = self
+            .desk
+            .answers
+            .replayed
+            .as_ref()
+            .and_then(|calls| calls.get(self.place))
+            .and_then(|calls| calls.get(index));
+        let same = known
+            .filter(|known| (known.kind, &known.name, &known.request) == (record.kind, &record.name, &record.request));
         let Some(known) = same else {
             let words = match known {
-                Some(known) if known.response.is_none() && known.failure.is_none() => "its step keeps no answers (record = \"metadata\")",
+                Some(known) if known.response.is_none() && known.failure.is_none() => {
+                    "its step keeps no answers (record = \"metadata\")"
+                }
                 Some(_) => "it asked for something else",
                 None => "it made no such call",
             };
@@ -388,13 +401,22 @@ impl StepContext<'_> {
             Some(Some(answered)) if self.attempt == 1 => Some(answered.clone()),
             _ => {
                 let log = lock(self.log);
-                log.calls.iter().rev().find(|call| (&call.name, &call.request) == (&record.name, &record.request)).cloned()
+                log.calls
+                    .iter()
+                    .rev()
+                    .find(|call| (&call.name, &call.request) == (&record.name, &record.request))
+                    .cloned()
             }
         };
         let Some(before) = before.filter(|before| before.request == record.request) else { return Ok(None) };
         match &before.failure {
             None => Ok(Some(CallRecord { cached: true, attempt: self.attempt, spent: Spent::default(), ..before })),
-            Some(failure) if matches!(failure.class, FailureClass::Timeout | FailureClass::Unreachable | FailureClass::ServerError) => {
+            Some(failure)
+                if matches!(
+                    failure.class,
+                    FailureClass::Timeout | FailureClass::Unreachable | FailureClass::ServerError
+                ) =>
+            {
                 Err(uncertain(&format!("failed ({})", failure.message)))
             }
             Some(_) => Ok(None),
@@ -425,7 +447,13 @@ impl StepContext<'_> {
 
     fn cache_key(&self, record: &CallRecord) -> Option<[u8; 32]> {
         let kept = self.cache && matches!(record.kind, CallKind::Model | CallKind::Embedding);
-        kept.then(|| cache_key(&[kind_name(record.kind).as_bytes(), record.name.as_bytes(), record.request.to_string().as_bytes()]))
+        kept.then(|| {
+            cache_key(&[
+                kind_name(record.kind).as_bytes(),
+                record.name.as_bytes(),
+                record.request.to_string().as_bytes(),
+            ])
+        })
     }
 
     /// A cache that cannot be read or written is slow, not wrong: the call is made.
@@ -470,12 +498,15 @@ fn too_large(value: &Value) -> Option<Failure> {
             Value::Null | Value::Bool(_) | Value::Number(_) => 8,
             Value::String(text) => text.len() + 2,
             Value::Array(list) => list.iter().map(bytes).sum::<usize>() + 2,
-            Value::Object(object) => object.iter().map(|(name, value)| name.len() + 4 + bytes(value)).sum::<usize>() + 2,
+            Value::Object(object) => {
+                object.iter().map(|(name, value)| name.len() + 4 + bytes(value)).sum::<usize>() + 2
+            }
         }
     }
     let bytes = bytes(value);
     (bytes > ANSWER_BYTES_MAX).then(|| {
-        let message = format!("the answer has {} MB; more than {} MB is not taken", bytes >> 20, ANSWER_BYTES_MAX >> 20);
+        let message =
+            format!("the answer has {} MB; more than {} MB is not taken", bytes >> 20, ANSWER_BYTES_MAX >> 20);
         Failure::new(FailureClass::Tool, message)
     })
 }

@@ -258,7 +258,9 @@ impl<'a> Driver<'a> {
 }
 
 fn ended(execution: &Execution, event: &Event) -> Ended {
-    let Event::RunEnded { status, output, failure, took_us } = event else { unreachable!("only ends are told as ends") };
+    let Event::RunEnded { status, output, failure, took_us } = event else {
+        unreachable!("only ends are told as ends")
+    };
     let (steps, tokens, usd) = execution.desk.ledger.used();
     Ended {
         run: execution.desk.run.to_string(),

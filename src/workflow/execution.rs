@@ -189,7 +189,8 @@ impl Execution {
         if let Some(deadline) = self.run_deadline {
             tools.alarms.push((deadline, self.index, Alarm::Run));
         }
-        let waiting: Vec<Option<String>> = self.frames.waiting().map(|(_, _, waiting)| waiting.deadline.clone()).collect();
+        let waiting: Vec<Option<String>> =
+            self.frames.waiting().map(|(_, _, waiting)| waiting.deadline.clone()).collect();
         waiting.iter().flatten().for_each(|deadline| self.set_decision_alarm(deadline, tools));
     }
 
@@ -235,8 +236,12 @@ impl Execution {
 
     /// Visits in frames that are over are given up.
     fn drop_closed(&mut self) {
-        let closed: Vec<u64> =
-            self.visits.iter().filter(|(_, visit)| !self.frames.is_open(visit.frame)).map(|(&ticket, _)| ticket).collect();
+        let closed: Vec<u64> = self
+            .visits
+            .iter()
+            .filter(|(_, visit)| !self.frames.is_open(visit.frame))
+            .map(|(&ticket, _)| ticket)
+            .collect();
         for ticket in closed {
             if let Some(visit) = self.visits.remove(&ticket) {
                 self.give_up(ticket, &visit, &Failure::new(FailureClass::Cancelled, "its graph ended"));
@@ -437,7 +442,10 @@ impl Execution {
             // Nobody listens any more when the driver is gone.
             let _ = reports.send(Report { execution, ticket, attempt, result });
         });
-        tools.pool.run(job).map_err(|error| Failure::new(FailureClass::Other, format!("cannot make a thread for the step: {error}")))
+        tools
+            .pool
+            .run(job)
+            .map_err(|error| Failure::new(FailureClass::Other, format!("cannot make a thread for the step: {error}")))
     }
 
     /// When the time of the graphs around a frame, and of the run, is up.
@@ -466,7 +474,13 @@ impl Execution {
         self.end_attempt(ticket, result, tools, events);
     }
 
-    fn end_attempt(&mut self, ticket: u64, result: Result<Value, Failure>, tools: &mut Tools<'_>, events: &mut Vec<Event>) {
+    fn end_attempt(
+        &mut self,
+        ticket: u64,
+        result: Result<Value, Failure>,
+        tools: &mut Tools<'_>,
+        events: &mut Vec<Event>,
+    ) {
         let Some(visit) = self.visits.get_mut(&ticket) else { return };
         let plan = self.frames.frame(visit.frame).progress.plan().clone();
         let step = &plan.steps()[visit.step];
@@ -474,7 +488,8 @@ impl Execution {
             Ok(output) => {
                 let visit = self.visits.remove(&ticket).expect("it was looked at above");
                 let log = std::mem::take(&mut *lock(&visit.log));
-                let begun = Begun { frame: visit.frame, step: visit.step, place: visit.place, start_us: visit.start_us };
+                let begun =
+                    Begun { frame: visit.frame, step: visit.step, place: visit.place, start_us: visit.start_us };
                 events.push(self.done(begun, step, &visit.scope, output, log, visit.failures, visit.attempt));
                 return;
             }
@@ -721,8 +736,12 @@ impl Execution {
             let deadline = waiting.deadline.as_ref().and_then(|deadline| deadline.parse::<jiff::Timestamp>().ok());
             deadline.is_some_and(|deadline| now >= deadline)
         };
-        let overdue: Vec<(usize, usize)> =
-            self.frames.waiting().filter(|(_, _, waiting)| is_over(waiting)).map(|(frame, step, _)| (frame, step)).collect();
+        let overdue: Vec<(usize, usize)> = self
+            .frames
+            .waiting()
+            .filter(|(_, _, waiting)| is_over(waiting))
+            .map(|(frame, step, _)| (frame, step))
+            .collect();
         for (frame, step) in overdue {
             let Kind::Approve(approve) = &self.frames.step(frame, step).kind else { continue };
             let approved = approve.default == DefaultDecision::Approve;
@@ -832,7 +851,8 @@ fn runs_graphs(step: &Step) -> bool {
 
 /// The inputs of the graphs that a step runs.
 fn inputs(prepared: &Prepared, step: &Step, scope: &Scope) -> Result<Vec<Value>, Failure> {
-    let fields = prepared.graph_input(step).ok_or_else(|| Failure::new(FailureClass::Other, "its graph is not there"))?;
+    let fields =
+        prepared.graph_input(step).ok_or_else(|| Failure::new(FailureClass::Other, "its graph is not there"))?;
     match &step.kind {
         Kind::Workflow(sub) => {
             let given = sub.input.iter().map(|(name, value)| Ok((name.clone(), value.evaluate(scope)?)));

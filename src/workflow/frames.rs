@@ -229,7 +229,9 @@ impl Frames {
     pub fn check_depth(&self, frame: usize) -> Result<(), Failure> {
         match self.frames[frame].depth < DEPTH_MAX {
             true => Ok(()),
-            false => Err(wrong(format!("graphs lie in each other more than {DEPTH_MAX} deep; a graph must not run itself without end"))),
+            false => Err(wrong(format!(
+                "graphs lie in each other more than {DEPTH_MAX} deep; a graph must not run itself without end"
+            ))),
         }
     }
 
@@ -271,7 +273,10 @@ impl Frames {
             _ => return Ok(()),
         };
         let Some((frame, step)) = self.find(place) else {
-            return Err(wrong(format!("the record names step `{}` in `{}`, which is not in its workflow", place.step, place.frame)));
+            return Err(wrong(format!(
+                "the record names step `{}` in `{}`, which is not in its workflow",
+                place.step, place.frame
+            )));
         };
         if !self.is_open(frame) {
             return Ok(());

@@ -80,7 +80,9 @@ pub fn bind(fields: &BTreeMap<String, InputField>, mut given: Map<String, Value>
                 None if field.optional => Value::Null,
                 None => {
                     let what = field.input_type.name();
-                    return Err(wrong(format!("the input `{name}` ({what}) is missing; give it with --input {name}=…")));
+                    return Err(wrong(format!(
+                        "the input `{name}` ({what}) is missing; give it with --input {name}=…"
+                    )));
                 }
             },
         };

@@ -46,7 +46,9 @@ fn take_in(steps: &mut [Step], taken: &mut BTreeMap<String, Graph>, load: Load<'
         let Some(file) = sub.file.take() else { continue };
         found = true;
         if depth >= DEPTH_MAX {
-            return Err(Error::usage(format!("workflow files name each other more than {DEPTH_MAX} deep, the last one {file}")));
+            return Err(Error::usage(format!(
+                "workflow files name each other more than {DEPTH_MAX} deep, the last one {file}"
+            )));
         }
         let prefix = format!("file:{file}");
         sub.graph = Some(prefix.clone());

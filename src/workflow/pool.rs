@@ -159,7 +159,10 @@ mod tests {
         let hang = Arc::new(Mutex::new(hang));
         for _ in 0..2 {
             let hang = hang.clone();
-            pool.run(Box::new(move || { let _ = hang.lock().unwrap().recv(); })).unwrap();
+            pool.run(Box::new(move || {
+                let _ = hang.lock().unwrap().recv();
+            }))
+            .unwrap();
         }
         pool.give_up_one();
         let sender = sender.clone();

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::context::{Answers, Clock, Desk, OnText};
-use super::driver::{Driver, Job};
 pub use super::driver::Ended;
+use super::driver::{Driver, Job};
 use super::event::{CallRecord, Decision, Event, Outcome, Place, RunStatus};
 use super::execution::{Execution, ledger};
 use super::failure::Failure;
@@ -270,7 +270,9 @@ impl Engine {
                     waiting.prompt.trim()
                 )));
             }
-            (choice, _) => choice.map(|Choice { approved, by, edited }| Decision { approved, by, at: self.now(), edited }),
+            (choice, _) => {
+                choice.map(|Choice { approved, by, edited }| Decision { approved, by, at: self.now(), edited })
+            }
         };
         let decided = decision.as_ref().and(waiting.as_ref()).map(|(_, _, waiting)| waiting.place.clone());
         let mut events = vec![Event::Resumed { at: self.now(), decision: decision.clone(), decided }];
@@ -366,7 +368,9 @@ fn read(found: Found) -> Result<Recorded> {
     let Some(Event::RunStarted { workflow: text, input, seed, durability, .. }) = events.first() else {
         return Err(Error::usage(format!("the record of run {} does not begin with its start", row.run)));
     };
-    let failed = |reason: String| Error::usage(format!("the workflow in the record of run {} cannot be used: {reason}", row.run));
+    let failed = |reason: String| {
+        Error::usage(format!("the workflow in the record of run {} cannot be used: {reason}", row.run))
+    };
     let workflow: Workflow = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
     let prepared = Prepared::new(workflow, text.clone()).map_err(|failure| failed(failure.message))?;
     let (input, seed, durability) = (input.clone(), *seed, *durability);
@@ -449,7 +453,9 @@ fn first_difference(recorded: &[Event], now: &[Event]) -> Option<Difference> {
         };
         match new.get(place) {
             Some((same, value, _)) if same == outcome && *value == output => None,
-            Some((Outcome::Failed | Outcome::FailedSkipped | Outcome::FellBack, _, failure)) => Some(difference(None, *failure)),
+            Some((Outcome::Failed | Outcome::FailedSkipped | Outcome::FellBack, _, failure)) => {
+                Some(difference(None, *failure))
+            }
             Some((_, value, _)) => Some(difference(Some((*value).clone()), None)),
             None => Some(difference(None, None)),
         }

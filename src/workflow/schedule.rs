@@ -261,9 +261,21 @@ impl Progress {
                 last: last.clone(),
             };
         }
+        // A step outside the round whose final word came from inside waits for that word again.
+        for &at in again {
+            for of in plan.stood_in_for(at) {
+                let state = &mut self.states[of];
+                let fell_back = state.phase == Phase::Ended(Outcome::FellBack);
+                if fell_back && again.binary_search(&of).is_err() && std::mem::replace(&mut state.settled, false) {
+                    state.alive = false;
+                    self.unsettled += 1;
+                }
+            }
+        }
         for &at in again {
             let words = plan.needs[at].iter().filter(|&&need| !self.states[need].settled).count();
-            let ends = plan.principals[at].iter().filter(|&&of| !matches!(self.states[of].phase, Phase::Ended(_))).count();
+            let ends =
+                plan.principals[at].iter().filter(|&&of| !matches!(self.states[of].phase, Phase::Ended(_))).count();
             self.states[at].waits = words + ends;
             self.wake(at);
         }

@@ -10,6 +10,8 @@ mod collections;
 mod embedding;
 mod index;
 mod layers;
+mod model_server;
 mod real_data;
+mod runs;
 mod search;
 mod workflow;

@@ -15,7 +15,9 @@ type Visits<'a> = BTreeMap<&'a Place, (usize, Outcome, &'a Value, &'a Value, u64
 
 fn visits(found: &Found) -> Visits<'_> {
     let ends = found.events.iter().enumerate().filter_map(|(at, event)| match event {
-        Event::StepEnded { place, outcome, output, input, took_us, .. } => Some((place, (at, *outcome, output, input, *took_us))),
+        Event::StepEnded { place, outcome, output, input, took_us, .. } => {
+            Some((place, (at, *outcome, output, input, *took_us)))
+        }
         _ => None,
     });
     ends.collect()

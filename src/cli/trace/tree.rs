@@ -24,7 +24,10 @@ pub(super) fn show(found: &Found, step: Option<&str>, context: &Context) -> Resu
     if let Some(id) = step
         && events.is_empty()
     {
-        return Err(Error::usage(format!("run {} has visited no step `{id}`; see: ibid trace show {0}", found.row.run)));
+        return Err(Error::usage(format!(
+            "run {} has visited no step `{id}`; see: ibid trace show {0}",
+            found.row.run
+        )));
     }
     if context.json {
         out_json(&serde_json::json!({ "schema": "ibid.trace/1", "run": found.row, "events": events }))?;
@@ -83,8 +86,12 @@ fn line<'a>(event: &'a Event, ended: &[&Place]) -> Option<Line<'a>> {
             failures,
             note: back_to.as_ref().map(|to| format!("back to {to}")).unwrap_or_default(),
         }),
-        Event::Opened { place, start_us, .. } if !ended.contains(&place) => Some(open_line(place, *start_us, "not ended")),
-        Event::Paused { place, .. } if !ended.contains(&place) => Some(open_line(place, u64::MAX, "waits for a person")),
+        Event::Opened { place, start_us, .. } if !ended.contains(&place) => {
+            Some(open_line(place, *start_us, "not ended"))
+        }
+        Event::Paused { place, .. } if !ended.contains(&place) => {
+            Some(open_line(place, u64::MAX, "waits for a person"))
+        }
         _ => None,
     }
 }
@@ -96,19 +103,30 @@ fn open_line<'a>(place: &'a Place, start_us: u64, words: &str) -> Line<'a> {
 fn drawn(found: &Found) -> String {
     let mut text = run_line(&found.row);
     let lines = lines(&found.events);
-    let whole = lines.iter().filter(|line| line.start_us < u64::MAX).map(|line| line.start_us + line.took_us).max().unwrap_or(1).max(1);
+    let whole = lines
+        .iter()
+        .filter(|line| line.start_us < u64::MAX)
+        .map(|line| line.start_us + line.took_us)
+        .max()
+        .unwrap_or(1)
+        .max(1);
     let mut by_frame: BTreeMap<&str, Vec<&Line<'_>>> = BTreeMap::new();
     for line in &lines {
         by_frame.entry(&line.place.frame).or_default().push(line);
     }
     by_frame.values_mut().for_each(|lines| lines.sort_by_key(|line| line.start_us));
-    let width = lines.iter().map(|line| name(line).chars().count() + 2 * depth(&line.place.frame)).max().unwrap_or(0).min(48);
+    let width =
+        lines.iter().map(|line| name(line).chars().count() + 2 * depth(&line.place.frame)).max().unwrap_or(0).min(48);
     draw_frame("", &by_frame, whole, width, &mut text);
     for event in &found.events {
         match event {
             Event::Resumed { at, decision, .. } => {
                 let words = decision.as_ref().map_or(String::new(), |decision| {
-                    format!(", {} by {}", if decision.approved { "approved" } else { "rejected" }, one_line(&decision.by))
+                    format!(
+                        ", {} by {}",
+                        if decision.approved { "approved" } else { "rejected" },
+                        one_line(&decision.by)
+                    )
                 });
                 text += &format!("resumed {}{words}\n", one_line(at));
             }

@@ -226,10 +226,9 @@ fn a_sub_graph_has_limits_of_its_own_and_a_run_its_own() {
         goto = [{ step = "spin", when = "spin.n < 10" }]
     "#;
     let lab = Lab::new();
-    for (sub, status, output) in [
-        ("15", RunStatus::Done, json!({ "n": 10 })),
-        ("5", RunStatus::Done, json!({ "fell": true })),
-    ] {
+    for (sub, status, output) in
+        [("15", RunStatus::Done, json!({ "n": 10 })), ("5", RunStatus::Done, json!({ "fell": true }))]
+    {
         let ended = lab.run(&format!("output = \"sub\"\n{}", text.replace("SUB", sub)), json!({}));
         assert_eq!((ended.status, &ended.output), (status, &output), "{ended:?}");
     }
@@ -264,7 +263,11 @@ fn what_fails_is_tried_again_caught_or_ends_the_run() {
         ("retry = { attempts = 3, backoff_ms = 1, on = [\"tool\", \"other\"] }", Some("x"), 3),
         ("retry = { attempts = 3, backoff_ms = 1, on = [\"timeout\"] }", None, 1),
         ("on_error = \"spare\"", Some("spare"), 1),
-        ("retry = { attempts = 2, backoff_ms = 1, on = [\"tool\", \"other\"] }\non_error = \"spare\"", Some("spare"), 2),
+        (
+            "retry = { attempts = 2, backoff_ms = 1, on = [\"tool\", \"other\"] }\non_error = \"spare\"",
+            Some("spare"),
+            2,
+        ),
     ] {
         let lab = Lab::new();
         let ended = lab.run(&text.replace("SETTINGS", settings), json!({}));
@@ -302,7 +305,10 @@ fn a_step_that_takes_too_long_is_given_up() {
         _ => None,
     });
     assert_eq!(failure.map(|failure| failure.class), Some(super::super::failure::FailureClass::Timeout));
-    let limited = text.replace("timeout_ms = 30", "").replace("[[step]]\n        id = \"slow\"", "[limits]\n        seconds = 0.05\n        [[step]]\n        id = \"slow\"");
+    let limited = text.replace("timeout_ms = 30", "").replace(
+        "[[step]]\n        id = \"slow\"",
+        "[limits]\n        seconds = 0.05\n        [[step]]\n        id = \"slow\"",
+    );
     let ended = lab.run(&limited, json!({}));
     assert_eq!(ended.status, RunStatus::BudgetExceeded, "{ended:?}");
     assert_eq!(ended.output, json!({ "end": { "ok": true } }), "what it has is there");
@@ -524,7 +530,8 @@ fn a_replay_gives_the_same_bytes_and_a_live_one_names_the_first_difference() {
     assert!(lab.engine().replay(&ended.run, Source::Live).unwrap().is_same);
     assert!(calls() > before);
     // A tool that gives something else each time.
-    let counted = CRASHY.replace("arguments = { say = \"size(all.items)\" }", "arguments = { say = \"3\", count_calls = \"1\" }");
+    let counted =
+        CRASHY.replace("arguments = { say = \"size(all.items)\" }", "arguments = { say = \"3\", count_calls = \"1\" }");
     let ended = lab.run(&counted, json!({}));
     assert!(lab.engine().replay(&ended.run, Source::Record).unwrap().differs.is_none());
     let differs = lab.engine().replay(&ended.run, Source::Live).unwrap().differs.unwrap();

@@ -55,7 +55,10 @@ impl Plan {
             return Err(wrong(format!("two steps are called `{}`", twice.map_or("", |(_, step)| step.id.as_str()))));
         }
         let find = |from: &str, id: &str| {
-            named.get(id).copied().ok_or_else(|| wrong(format!("step `{from}` names `{id}`, which is no step of its graph")))
+            named
+                .get(id)
+                .copied()
+                .ok_or_else(|| wrong(format!("step `{from}` names `{id}`, which is no step of its graph")))
         };
         let fallback = steps.iter().map(|step| match step.on_error.as_str() {
             "fail" | "skip" => Ok(None),
@@ -132,15 +135,27 @@ impl Plan {
         let mut next = vec![from];
         while let Some(at) = next.pop() {
             // Who waits for a step that has a fallback waits for the fallback too.
-            for after in self.dependents[at].iter().copied().chain(self.fallback[at]).chain(
-                self.principals[at].iter().flat_map(|&principal| self.dependents[principal].iter().copied()),
-            ) {
+            let own = self.dependents[at].iter().copied().chain(self.fallback[at]);
+            let others = self.stood_in_for(at).into_iter().flat_map(|of| self.dependents[of].iter().copied());
+            for after in own.chain(others) {
                 if !std::mem::replace(&mut marked[after], true) {
                     next.push(after);
                 }
             }
         }
         (0..marked.len()).filter(|&at| marked[at]).collect()
+    }
+
+    /// The steps whose final word may be that of `step`: those that it stands in for, those that these stand in for, and so on.
+    pub(super) fn stood_in_for(&self, step: usize) -> Vec<usize> {
+        let mut found = self.principals[step].clone();
+        let mut seen = 0;
+        while seen < found.len() {
+            // Chains of fallbacks have no circle: every step comes before its fallback.
+            found.extend_from_slice(&self.principals[found[seen]]);
+            seen += 1;
+        }
+        found
     }
 
     fn with_ancestors(&self, from: usize, marked: &mut [bool]) {
@@ -171,7 +186,10 @@ impl Plan {
                 })?;
                 let again = self.with_dependents(to);
                 if again.binary_search(&at).is_err() {
-                    return Err(wrong(format!("step `{}` cannot go back to `{}`: it does not come after it", step.id, goto.step)));
+                    return Err(wrong(format!(
+                        "step `{}` cannot go back to `{}`: it does not come after it",
+                        step.id, goto.step
+                    )));
                 }
                 own.push(Arrow { to, again, quiet: Vec::new() });
             }

@@ -104,6 +104,12 @@ fn small_graphs_go_as_the_language_says() {
             "b=b c=b",
             "a1 b1 c1 b->a a2 b2 c2 = c2",
         ),
+        // What stood in for a step outside the round is visited again, and its word with it.
+        (
+            "a:; on_error = 'f'\nb:; visits_max = 2; on_error = 'f'\nf:\nc: b; goto = [{ step = 'b', when = 'true' }]\nz: a c",
+            "a=f c=b",
+            "a1? b1 f1 c1 c->b b2 f2 c2 z1 = z1",
+        ),
         // The outer loop begins the inner one anew.
         (
             "a:; visits_max = 2\nb: a; visits_max = 9\nc: b; goto = [{ step = 'b', when = 'true' }]\nd: c; goto = [{ step = 'a', when = 'true' }]",
@@ -159,8 +165,7 @@ fn random_graph(random: &mut Random, count: usize) -> String {
     let main = count - fallbacks;
     let mut text = String::new();
     for at in 0..main {
-        let needs: Vec<String> =
-            (0..at).filter(|_| random.below(3) == 0).map(|need| format!("s{need}")).collect();
+        let needs: Vec<String> = (0..at).filter(|_| random.below(3) == 0).map(|need| format!("s{need}")).collect();
         text += &format!("s{at}: {}; visits_max = {}", needs.join(" "), 1 + random.below(3));
         match random.below(4) {
             0 => text += "; on_error = 'skip'",
