@@ -14,4 +14,3 @@ mod model_server;
 mod real_data;
 mod runs;
 mod search;
-mod workflow;
