@@ -127,7 +127,7 @@ fn bytes(folder: &Path) -> u64 {
 struct Wait(Duration);
 
 impl Tool for Wait {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "wait"
     }
 

@@ -69,6 +69,9 @@ impl Live<'_> {
     }
 }
 
+/// Makes a call for real: its answer, and what it took.
+pub type Make<'a> = &'a mut dyn FnMut(&Live<'_>) -> Result<(Value, Spent), Failure>;
+
 /// Bytes of one answer at most; more would be more than a record, a prompt or a person can hold.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
@@ -246,7 +249,7 @@ impl StepContext<'_> {
     pub fn call(
         &mut self,
         call: Call,
-        make: &mut dyn FnMut(&Live<'_>) -> Result<(Value, Spent), Failure>,
+        make: Make<'_>,
     ) -> Result<Value, Failure> {
         self.check_time()?;
         let number = self.made;

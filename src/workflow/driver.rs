@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use super::event::{Event, RunStatus};
@@ -155,7 +155,7 @@ impl<'a> Driver<'a> {
             let mut batch = Vec::new();
             for index in std::mem::take(&mut busy) {
                 let before = batch.len();
-                self.with(index, &mut batch, |execution, tools, events| execution.turn(tools, events));
+                self.with(index, &mut batch, Execution::turn);
                 if batch.len() > before {
                     busy.push(index);
                 }
@@ -188,10 +188,6 @@ impl<'a> Driver<'a> {
         let mut batch = Vec::new();
         let until = self.alarms.peek().map(|Reverse((at, _, _))| at.saturating_duration_since(Instant::now()));
         let first = self.receiver.recv_timeout(until.unwrap_or(STOP_EVERY).min(STOP_EVERY));
-        let first = match first {
-            Ok(report) => Some(report),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
         let mut reports: Vec<Report> = first.into_iter().collect();
         reports.extend(self.receiver.try_iter().take(REPORTS_MAX));
         for report in reports {

@@ -125,7 +125,7 @@ pub struct Waiting {
 #[derive(Debug)]
 pub struct Frames {
     prepared: Arc<Prepared>,
-    frames: Vec<Frame>,
+    all: Vec<Frame>,
     by_path: HashMap<String, usize>,
     open: BTreeSet<usize>,
     openings: BTreeMap<(usize, usize), Opening>,
@@ -143,7 +143,7 @@ impl Frames {
         let root = Frame { path: String::new(), progress, input: Arc::new(input), parent: None, depth: 0 };
         Self {
             prepared,
-            frames: vec![root],
+            all: vec![root],
             by_path: HashMap::from([(String::new(), ROOT)]),
             open: BTreeSet::from([ROOT]),
             openings: BTreeMap::new(),
@@ -159,17 +159,17 @@ impl Frames {
 
     /// A frame.
     pub fn frame(&self, frame: usize) -> &Frame {
-        &self.frames[frame]
+        &self.all[frame]
     }
 
     /// A frame, for taking note of what is at work.
     pub fn progress_mut(&mut self, frame: usize) -> &mut Progress {
-        &mut self.frames[frame].progress
+        &mut self.all[frame].progress
     }
 
     /// A step of a frame.
     pub fn step(&self, frame: usize, step: usize) -> &Step {
-        &self.frames[frame].progress.plan().steps()[step]
+        &self.all[frame].progress.plan().steps()[step]
     }
 
     /// The frames in which something can still happen, in the order in which they began.
@@ -184,7 +184,7 @@ impl Frames {
 
     /// Whether the run's own graph is over.
     pub fn is_over(&self) -> bool {
-        self.frames[ROOT].progress.is_over()
+        self.all[ROOT].progress.is_over()
     }
 
     /// The failure that ended the run's own graph.
@@ -199,19 +199,19 @@ impl Frames {
 
     /// The place of a visit that is under way or next.
     pub fn place(&self, frame: usize, step: usize) -> Place {
-        let Frame { path, progress, .. } = &self.frames[frame];
+        let Frame { path, progress, .. } = &self.all[frame];
         Place { frame: path.clone(), step: self.step(frame, step).id.clone(), visit: progress.visit(step) }
     }
 
     /// Frame and step of a place.
     pub fn find(&self, place: &Place) -> Option<(usize, usize)> {
         let frame = *self.by_path.get(&place.frame)?;
-        Some((frame, self.frames[frame].progress.plan().find(&place.step)?))
+        Some((frame, self.all[frame].progress.plan().find(&place.step)?))
     }
 
     /// What a step can see: the input, the outputs of earlier steps that it names, the visit and the last round.
     pub fn scope(&self, frame: usize, step: usize) -> Scope {
-        let Frame { progress, input, .. } = &self.frames[frame];
+        let Frame { progress, input, .. } = &self.all[frame];
         let own = [
             ("input".to_string(), input.clone()),
             ("visit".to_string(), Arc::new(Value::from(progress.visit(step)))),
@@ -227,7 +227,7 @@ impl Frames {
     /// # Errors
     /// When graphs lie in each other too deep.
     pub fn check_depth(&self, frame: usize) -> Result<(), Failure> {
-        match self.frames[frame].depth < DEPTH_MAX {
+        match self.all[frame].depth < DEPTH_MAX {
             true => Ok(()),
             false => Err(wrong(format!(
                 "graphs lie in each other more than {DEPTH_MAX} deep; a graph must not run itself without end"
@@ -257,7 +257,7 @@ impl Frames {
 
     /// The outputs of the run's own steps so far, by step id.
     pub fn outputs(&self) -> Value {
-        let progress = &self.frames[ROOT].progress;
+        let progress = &self.all[ROOT].progress;
         let steps = progress.plan().steps().iter().enumerate().filter(|(at, _)| progress.has_output(*at));
         Value::Object(steps.map(|(at, step)| (step.id.clone(), Value::clone(progress.output(at)))).collect())
     }
@@ -267,10 +267,12 @@ impl Frames {
     /// # Errors
     /// When the event names a step or frame that is not there: the record belongs to another workflow.
     pub fn apply(&mut self, event: &Event) -> Result<(), Failure> {
-        let place = match event {
-            Event::StepEnded { place, .. } | Event::WentBack { place, .. } => place,
-            Event::Opened { place, .. } | Event::Paused { place, .. } => place,
-            _ => return Ok(()),
+        let (Event::StepEnded { place, .. }
+        | Event::WentBack { place, .. }
+        | Event::Opened { place, .. }
+        | Event::Paused { place, .. }) = event
+        else {
+            return Ok(());
         };
         let Some((frame, step)) = self.find(place) else {
             return Err(wrong(format!(
@@ -285,23 +287,23 @@ impl Frames {
             Event::StepEnded { outcome, output, back_to, failures, .. } => {
                 self.close_below(frame, step);
                 self.waiting.remove(&(frame, step));
-                let progress = &mut self.frames[frame].progress;
+                let progress = &mut self.all[frame].progress;
                 let arrows = &progress.plan().steps()[step].goto;
                 let back = back_to.as_ref().and_then(|to| arrows.iter().position(|arrow| arrow.step == *to));
                 progress.end(step, *outcome, Arc::new(output.clone()), back);
                 if *outcome == Outcome::Failed {
                     let failure = failures.last().cloned().unwrap_or_else(|| wrong("it failed".into()));
                     self.end_frame(frame, Err((place.clone(), failure)));
-                } else if self.frames[frame].progress.is_over() {
-                    let progress = &self.frames[frame].progress;
+                } else if self.all[frame].progress.is_over() {
+                    let progress = &self.all[frame].progress;
                     let output = progress.output(progress.plan().output()).clone();
                     self.end_frame(frame, Ok(output));
                 }
             }
-            Event::WentBack { .. } => self.frames[frame].progress.go_back(step),
+            Event::WentBack { .. } => self.all[frame].progress.go_back(step),
             Event::Opened { inputs, start_us, .. } => self.open_below(frame, step, place, inputs, *start_us),
             Event::Paused { prompt, shown, deadline, .. } => {
-                self.frames[frame].progress.begin(step);
+                self.all[frame].progress.begin(step);
                 let waiting = Waiting {
                     place: place.clone(),
                     prompt: prompt.clone(),
@@ -316,7 +318,7 @@ impl Frames {
     }
 
     fn open_below(&mut self, frame: usize, step: usize, place: &Place, inputs: &[Value], start_us: u64) {
-        self.frames[frame].progress.begin(step);
+        self.all[frame].progress.begin(step);
         let settings = self.step(frame, step);
         let (parallel, on_item_error, is_one) = match &settings.kind {
             Kind::Each(each) => (each.parallel.max(1), each.on_item_error, false),
@@ -341,7 +343,7 @@ impl Frames {
     }
 
     fn begin_items(&mut self, frame: usize, step: usize) {
-        let (base, depth) = (self.frames[frame].path.clone(), self.frames[frame].depth + 1);
+        let (base, depth) = (self.all[frame].path.clone(), self.all[frame].depth + 1);
         let Some(opening) = self.openings.get_mut(&(frame, step)) else { return };
         while opening.at_work < opening.parallel && opening.next < opening.inputs.len() {
             let item = opening.next;
@@ -357,15 +359,15 @@ impl Frames {
             };
             opening.next += 1;
             opening.at_work += 1;
-            self.by_path.insert(path, self.frames.len());
-            self.open.insert(self.frames.len());
-            self.frames.push(new);
+            self.by_path.insert(path, self.all.len());
+            self.open.insert(self.all.len());
+            self.all.push(new);
         }
     }
 
     fn end_frame(&mut self, frame: usize, result: Result<Arc<Value>, (Place, Failure)>) {
         self.close(frame);
-        let Some((parent, step, item)) = self.frames[frame].parent else {
+        let Some((parent, step, item)) = self.all[frame].parent else {
             self.failure = result.err();
             return;
         };
@@ -397,7 +399,7 @@ impl Frames {
             .open
             .iter()
             .copied()
-            .filter(|&at| self.frames[at].parent.is_some_and(|(of, by, _)| (of, by) == (frame, step)))
+            .filter(|&at| self.all[at].parent.is_some_and(|(of, by, _)| (of, by) == (frame, step)))
             .collect();
         below.into_iter().for_each(|at| self.close(at));
     }

@@ -3,11 +3,13 @@
 //! # The language
 //! A step runs when everything in its `needs` is settled (done or skipped) and its `when` holds. It is skipped when `when`
 //! does not hold, or when it has needs and every one of them was skipped; so a branch that is not taken dies by itself and a
-//! join goes on with the branches that lived. A skipped step's output is `null`.
+//! join goes on with the branches that lived. A skipped step's output is `null`. A step that failed under `on_error = "skip"` counts as
+//! skipped. Where another step stands in (`on_error`), what needs the failed one waits for that step and reads its output under both ids.
 //!
 //! `needs` form no circle. A loop is an arrow back, `goto`: after its step is done, the first arrow whose `when` holds sends the
 //! run back to an earlier step, which is visited again together with everything that depends on it. The step that is gone back to
-//! says how often at most, in `visits_max`; when it is used up the arrow is ignored and the run goes on forward.
+//! says how often at most, in `visits_max`; when it is used up the arrow is ignored and the run goes on forward. A new round begins when
+//! nothing of the old one is at work any more, so that what a round holds does not depend on who was faster.
 //!
 //! Expressions (CEL) and templates (minijinja) read `input`, the outputs of the steps that come before by their ids, `visit` (1 for the
 //! first), `last` (the outputs, by step id, of the preceding round of a loop; empty in the first), and in a graph that `each` runs its `input`.
@@ -158,7 +160,7 @@ pub struct Step {
     /// Runs only where this holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Expression>,
-    /// Further attempts after a failure.
+    /// Further attempts after a failure; of no effect for `each`, `workflow` and `approve`, whose own steps have theirs.
     #[serde(default)]
     pub retry: Retry,
     /// Milliseconds one attempt may take; 0 leaves it to the run's limit.

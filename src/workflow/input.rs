@@ -86,7 +86,8 @@ pub fn bind(fields: &BTreeMap<String, InputField>, mut given: Map<String, Value>
                 }
             },
         };
-        if !(value.is_null() && field.optional) && !field.input_type.takes(&value) {
+        let may_be = field.input_type.takes(&value) || (value.is_null() && field.optional);
+        if !may_be {
             let words: String = value.to_string().chars().take(80).collect();
             return Err(wrong(format!("the input `{name}` must be of type {}, not {words}", field.input_type.name())));
         }
@@ -106,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    fn given(value: Value) -> Map<String, Value> {
+    fn given(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
@@ -118,7 +119,7 @@ mod tests {
             "extra": { "type": "list", "optional": true },
         }))
         .unwrap();
-        let bound = bind(&fields, given(json!({ "question": "q" }))).unwrap();
+        let bound = bind(&fields, given(&json!({ "question": "q" }))).unwrap();
         assert_eq!(bound, json!({ "count": 3, "extra": null, "question": "q" }));
         for (wrong, words) in [
             (json!({}), "`question` (string) is missing"),
@@ -126,7 +127,7 @@ mod tests {
             (json!({ "question": "q", "count": 1.5 }), "type integer"),
             (json!({ "question": "q", "question2": "q" }), "no input `question2`; there are: count, extra, question"),
         ] {
-            let failure = bind(&fields, given(wrong)).unwrap_err();
+            let failure = bind(&fields, given(&wrong)).unwrap_err();
             assert!(failure.message.contains(words), "{failure}");
         }
     }

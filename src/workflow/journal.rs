@@ -76,7 +76,7 @@ impl Journal {
         inner.buffer.clear();
         let mut ends = Vec::with_capacity(events.len());
         for (_, event) in events {
-            serde_json::to_writer(&mut inner.buffer, event).expect("an event is plain data");
+            write_event(&mut inner.buffer, event);
             ends.push(inner.buffer.len());
         }
         let mut start = 0;
@@ -210,7 +210,13 @@ fn read_events(store: &RunStore, row: &WorkflowRun) -> Result<Vec<Event>> {
 }
 
 fn bytes(event: &Event) -> Vec<u8> {
-    serde_json::to_vec(event).expect("an event is plain data")
+    let mut bytes = Vec::new();
+    write_event(&mut bytes, event);
+    bytes
+}
+
+fn write_event(bytes: &mut Vec<u8>, event: &Event) {
+    serde_json::to_writer(bytes, event).expect("an event is plain data");
 }
 
 /// The name of a status as it is stored and shown.

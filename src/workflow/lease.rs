@@ -71,9 +71,8 @@ impl Drop for Lease {
 
 fn is_locked(path: &Path) -> bool {
     match File::open(path).map(|file| file.try_lock()) {
-        Ok(Err(TryLockError::WouldBlock)) => true,
-        // It cannot be known; to do something twice is worse than to ask for a look.
-        Ok(Err(TryLockError::Error(_))) => true,
+        // Where the system cannot say, it counts as locked: to do something twice is worse than to ask for a look.
+        Ok(Err(TryLockError::WouldBlock | TryLockError::Error(_))) => true,
         Ok(Ok(())) | Err(_) => false,
     }
 }

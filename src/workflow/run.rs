@@ -26,13 +26,16 @@ use super::services::Services;
 use crate::database::workflows::WorkflowRun;
 use crate::error::{Error, Result};
 
+/// Told the id of a run that begins.
+pub type OnStart = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What watches and steers runs from outside.
 #[derive(Clone)]
 pub struct Watch {
     /// Set when the program shall stop; runs end so that they can be resumed.
     pub stop: Arc<AtomicBool>,
     /// Told the id of each run that begins.
-    pub on_start: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub on_start: Option<OnStart>,
     /// Told the text that steps write while they are at work.
     pub on_text: Option<OnText>,
     /// Tells the time of day.

@@ -142,14 +142,6 @@ impl Progress {
         self.at_work += 1;
     }
 
-    /// Puts a step that was begun back among the ready ones.
-    pub fn put_back(&mut self, step: usize) {
-        assert_eq!(self.states[step].phase, Phase::AtWork, "only what was begun is put back");
-        self.states[step].phase = Phase::Ready;
-        self.at_work -= 1;
-        self.ready.insert(step);
-    }
-
     /// Whether the arrow of `step` to `to` may still be taken: its target has visits left.
     pub fn may_go_back(&self, step: usize, arrow: usize) -> bool {
         let to = self.plan.arrows[step][arrow].to;

@@ -79,10 +79,9 @@ fn show_ask(record: &serde_json::Value, step: Option<&str>, context: &Context) -
     if step.is_some() {
         return Err(Error::usage("an ask of an earlier version has no steps; show it without --step"));
     }
-    if context.json {
-        out_json(record)?
-    } else {
-        out(&asks::told(record))?
+    match context.json {
+        true => out_json(record)?,
+        false => out(&asks::told(record))?,
     }
     Ok(Exit::Done)
 }

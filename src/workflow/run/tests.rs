@@ -90,6 +90,7 @@ impl Lab {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write the value in place")]
 fn request(text: &str, input: Value) -> Request {
     let text = format!("name = \"test\"\n{text}");
     let workflow = Arc::new(prepare("test", &text, &|file| panic!("no file {file}")).unwrap());
