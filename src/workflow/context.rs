@@ -169,7 +169,7 @@ pub struct StepContext<'a> {
     pub(super) made: u32,
 }
 
-impl StepContext<'_> {
+impl<'a> StepContext<'a> {
     /// The values that the step can see.
     pub fn scope(&self) -> &Scope {
         &self.scope
@@ -232,12 +232,15 @@ impl StepContext<'_> {
         }
     }
 
-    /// Shows a piece of text to whoever watches the run. It is not recorded, and not checked yet.
-    pub fn say(&self, text: &str) {
-        if let Some(on_text) = &self.desk.on_text
-            && !self.stop.load(Ordering::Relaxed)
-        {
-            on_text(self.place, text);
+    /// Shows pieces of text to whoever watches the run, also while a call is made. They are not recorded, and not checked yet.
+    pub fn voice(&self) -> impl Fn(&str) + use<'a> {
+        let (desk, place, stop) = (self.desk, self.place, self.stop);
+        move |text: &str| {
+            if let Some(on_text) = &desk.on_text
+                && !stop.load(Ordering::Relaxed)
+            {
+                on_text(place, text);
+            }
         }
     }
 

@@ -202,7 +202,7 @@ impl Work<'_> {
             if left.is_some_and(|left| left <= 0.0) {
                 return Ok(self.end("seconds"));
             }
-            let failure = match ask_within(cx, role, &request, left) {
+            let failure = match ask_within(cx, role, &request, left, &mut |_| {}) {
                 Ok(answered) => match self.round(cx, settings, &answered)? {
                     Step::On => continue,
                     Step::Answered => return Ok(self.end("answered")),

@@ -54,10 +54,19 @@ pub(super) const SECONDS_UP: &str = "the seconds that this step gives its model 
 /// # Errors
 /// As [`ask_within`].
 pub(super) fn ask(cx: &mut StepContext<'_>, role: &str, request: &GenerateRequest) -> Result<Generated, Failure> {
-    ask_within(cx, role, request, None).map(|answered| answered.generated)
+    ask_within(cx, role, request, None, &mut |_| {}).map(|answered| answered.generated)
 }
 
-/// Asks the model of `role` once, within the run's limits and so many seconds.
+/// As [`ask`], and shows the text as it comes to whoever watches the run.
+///
+/// # Errors
+/// As [`ask_within`].
+pub(super) fn ask_aloud(cx: &mut StepContext<'_>, role: &str, request: &GenerateRequest) -> Result<Generated, Failure> {
+    let voice = cx.voice();
+    ask_within(cx, role, request, None, &mut |text| voice(text)).map(|answered| answered.generated)
+}
+
+/// Asks the model of `role` once, within the run's limits and so many seconds; `on_text` is handed the text as it comes.
 ///
 /// # Errors
 /// As [`ModelRoles::generate`](crate::workflow::models::ModelRoles::generate) and [`StepContext::call`]; [`SECONDS_UP`].
@@ -66,6 +75,7 @@ pub(super) fn ask_within(
     role: &str,
     request: &GenerateRequest,
     seconds: Option<f64>,
+    on_text: &mut dyn FnMut(&str),
 ) -> Result<Answered, Failure> {
     let models = cx.services.models();
     let call = Call {
@@ -80,7 +90,7 @@ pub(super) fn ask_within(
         let own = seconds.map(|seconds| started + Duration::from_secs_f64(seconds.clamp(0.0, SECONDS_MAX)));
         let deadline = live.deadline.into_iter().chain(own).min();
         let bounded = Live { deadline, idempotency_key: live.idempotency_key.clone(), ..*live };
-        let generated = models.generate(role, request, &bounded, &mut |_| {});
+        let generated = models.generate(role, request, &bounded, on_text);
         let (generated, spent) = generated.map_err(|failure| match failure.class {
             FailureClass::Timeout if own.is_some_and(|own| Instant::now() >= own) && !live.is_over() => {
                 Failure::new(FailureClass::Timeout, SECONDS_UP)

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::asking::{add, all_failed, another_may_do, ask, request, roles};
+use super::asking::{add, all_failed, another_may_do, ask_aloud, request, roles};
 use super::passages::{Passage, output, passages, recorded, truth};
 use crate::answer::Hit;
 use crate::ask::{self, Drafting, draft_by_extracting, draft_of};
@@ -183,7 +183,7 @@ impl Task {
             None => {}
         }
         let request = request(cx, sampling, settings, messages);
-        let generated = ask(cx, role, &request)?;
+        let generated = ask_aloud(cx, role, &request)?;
         add(spent, settings, &generated);
         let (text, claims) = if from_hits {
             draft_of(generated.text)

@@ -7,16 +7,19 @@ pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::Kind;
 use crate::inference::llm::LlmSettings;
-use crate::workflow::context::StepContext;
+use crate::workflow::budget::{self, Ledger};
+use crate::workflow::context::{Answers, Desk, Log, OnText, StepContext};
 use crate::workflow::event::{CallRecord, Place};
 use crate::workflow::expression::Scope;
 use crate::workflow::failure::Failure;
+use crate::workflow::graph::Limits;
 use crate::workflow::services::{ServiceSettings, Services};
 use server::Server;
 
@@ -43,27 +46,45 @@ fn run(toml: &str, state: &Value, services: &Services) -> Ran {
 }
 
 fn run_for(toml: &str, state: &Value, services: &Services, time: Option<Duration>) -> Ran {
+    run_heard(toml, state, services, time, None)
+}
+
+fn run_heard(toml: &str, state: &Value, services: &Services, time: Option<Duration>, on_text: Option<OnText>) -> Ran {
     let kind: Kind = toml::from_str(toml).unwrap();
     let stop = AtomicBool::new(false);
     let values = state.as_object().unwrap().iter();
     let scope = values.fold(Scope::default(), |scope, (name, value)| scope.with(name.clone(), value.clone()));
+    let place = Place { frame: String::new(), step: "tested".into(), visit: 1 };
+    let desk = Desk {
+        run: "run".into(),
+        services: Arc::new(Services::default()),
+        ledger: Ledger::new(&Limits::default()),
+        journal: None,
+        began: Instant::now(),
+        before_us: 0,
+        answers: Answers::default(),
+        on_text,
+        clock: Arc::new(jiff::Timestamp::now),
+    };
+    let log = Mutex::new(Log { attempt: 1, ..Log::default() });
     let mut cx = StepContext {
-        place: Place { frame: String::new(), step: "tested".into(), visit: 1 },
+        place: &place,
         attempt: 1,
         run: "run",
         seed: 7,
         scope,
         services,
+        desk: &desk,
+        account: budget::RUN,
+        log: &log,
         stop: &stop,
         deadline: time.map(|time| Instant::now() + time),
         cache: false,
-        began: Instant::now(),
-        input: Value::Null,
-        notes: vec![],
-        calls: vec![],
+        made: 0,
     };
     let result = kind.run(&mut cx);
-    Ran { result, calls: cx.calls, notes: cx.notes }
+    let Log { calls, notes, .. } = log.into_inner().unwrap();
+    Ran { result, calls, notes }
 }
 
 fn role(server: &Server) -> LlmSettings {

@@ -28,6 +28,19 @@ fn the_next_model_is_asked_when_one_fails() {
 }
 
 #[test]
+fn a_text_is_heard_while_it_is_written() {
+    let server = Server::start(vec![Reply::Text("yes, and no")]);
+    let heard = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&heard);
+    let on_text: OnText = Arc::new(move |place, text| {
+        assert_eq!(place.step, "tested");
+        into.lock().unwrap().push_str(text);
+    });
+    run_heard(GENERATE, &state(), &with_models(&[("cheap", role(&server))]), None, Some(on_text)).output();
+    assert_eq!(*heard.lock().unwrap(), "yes, and no");
+}
+
+#[test]
 fn a_cascade_goes_up_only_when_the_check_fails() {
     let (cheap, strong) =
         (Server::start(vec![Reply::Text("maybe"), Reply::Text("yes")]), Server::start(vec![Reply::Text("yes!")]));
