@@ -23,7 +23,7 @@ pub struct WorkflowRun {
     pub workflow: String,
     /// When it began, RFC 3339.
     pub started_at: String,
-    /// How it stands: a name of [`RunStatus`](crate::workflow::event::RunStatus).
+    /// How it stands, in one word.
     pub status: String,
     /// Microseconds at work.
     pub took_us: u64,
