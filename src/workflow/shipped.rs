@@ -10,7 +10,11 @@ pub struct Shipped {
 }
 
 /// All of them, sorted by name.
-pub const SHIPPED: [Shipped; 1] = [Shipped { name: "ask", text: include_str!("shipped/ask.toml") }];
+pub const SHIPPED: [Shipped; 3] = [
+    Shipped { name: "ask", text: include_str!("shipped/ask.toml") },
+    Shipped { name: "covenants", text: include_str!("shipped/covenants.toml") },
+    Shipped { name: "research", text: include_str!("shipped/research.toml") },
+];
 
 /// The one of this name.
 #[must_use]
