@@ -14,3 +14,4 @@ mod model_server;
 mod real_data;
 mod runs;
 mod search;
+mod shipped;

@@ -1,0 +1,156 @@
+//! The workflows that come with the program, each from its input to its end over the sample documents, without a language model.
+
+use serde_json::Value;
+
+use crate::support::{corpora, project};
+
+/// The judged cases of one workflow; `corpora/README.md` says what their fields mean.
+fn cases(workflow: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(project().join("corpora/workflows/cases.jsonl")).unwrap();
+    let cases = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    cases.filter(|case| case["workflow"] == workflow).collect()
+}
+
+/// A run of a workflow with the input of a case: its exit code and `ibid.run/1`.
+fn run(case: &Value) -> (i32, Value) {
+    let mut arguments = vec!["run".to_string(), case["workflow"].as_str().unwrap().to_string()];
+    for (name, value) in case["input"].as_object().unwrap() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        arguments.extend(["--input".into(), format!("{name}={value}")]);
+    }
+    corpora().json(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What must be in a text, and what must not.
+fn assert_judged(case: &Value, text: &str) {
+    for (field, wanted) in [("says", true), ("says_not", false)] {
+        for words in case[field].as_array().into_iter().flatten() {
+            assert_eq!(text.contains(words.as_str().unwrap()), wanted, "{field} {words}: {case}\n{text}");
+        }
+    }
+}
+
+/// The label that the run's `route` step gave, and the steps that ended, from its trace.
+fn route_of(run: &Value) -> (String, Vec<String>) {
+    let (code, trace) = corpora().json(&["trace", "show", run["run"].as_str().unwrap()]);
+    assert_eq!(code, 0, "{trace}");
+    let events = trace["events"].as_array().unwrap();
+    let ended: Vec<&Value> = events.iter().filter(|event| event["event"] == "step_ended").collect();
+    let route = ended.iter().find(|event| event["step"] == "route").unwrap();
+    let label = route["output"]["label"].as_str().unwrap().to_string();
+    (label, ended.iter().map(|event| event["step"].as_str().unwrap().to_string()).collect())
+}
+
+#[test]
+fn check_finds_nothing_wrong_in_what_ships() {
+    let (_, list) = corpora().json(&["workflow", "list"]);
+    let names: Vec<&str> =
+        list["workflows"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ask", "covenants", "research"]);
+    for name in names {
+        let outcome = corpora().run(&["workflow", "check", name]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{name}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn ask_takes_the_route_that_a_question_needs() {
+    let cases = cases("ask");
+    assert!(cases.len() >= 4);
+    for case in &cases {
+        let (code, run) = run(case);
+        assert_eq!((code, run["status"].as_str()), (0, Some("done")), "{run}");
+        let answer = &run["output"];
+        assert_eq!(answer["schema"], "ibid.answer/1");
+        assert_eq!(answer["question"], case["input"]["question"]);
+        assert_judged(case, answer["text"].as_str().unwrap());
+        let (label, steps) = route_of(&run);
+        assert_eq!(label, case["route"].as_str().unwrap(), "{case}");
+        assert_eq!(steps.iter().any(|step| step == "find"), label != "smalltalk", "{steps:?}");
+        assert_eq!(steps.iter().any(|step| step == "answers"), label == "multi_part", "{steps:?}");
+        // Nothing is said without a place.
+        for claim in answer["claims"].as_array().unwrap() {
+            assert!(!claim["citations"].as_array().unwrap().is_empty(), "{claim}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_looked_for_once_more_and_wider() {
+    let question = "question=What is the boiling point of tungsten?";
+    let (code, run) = corpora().json(&["run", "ask", "--input", question]);
+    assert_eq!((code, &run["output"]["status"]), (0, &"not_in_documents".into()), "{run}");
+    let (_, steps) = route_of(&run);
+    assert_eq!(steps.iter().filter(|step| *step == "find").count(), 2, "{steps:?}");
+}
+
+#[test]
+fn a_quarter_that_keeps_its_covenants_asks_nobody() {
+    for case in cases("covenants").iter().filter(|case| case["passed"] == true) {
+        let (code, run) = run(case);
+        assert_eq!((code, run["status"].as_str()), (0, Some("done")), "{run}");
+        assert_eq!(run["output"]["passed"], true);
+        assert_eq!(run["output"]["notice"], Value::Null);
+        assert_judged(case, run["output"]["text"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn a_breach_waits_for_a_person_and_then_the_notice_names_it() {
+    let cases = cases("covenants");
+    let case = cases.iter().find(|case| case["passed"] == false).unwrap();
+    let (code, waiting) = run(case);
+    assert_eq!((code, waiting["status"].as_str()), (0, Some("waiting")), "{waiting}");
+    let id = waiting["run"].as_str().unwrap();
+    let (code, ended) = corpora().json(&["resume", id, "--approve", "--by", "Dana Quill"]);
+    assert_eq!((code, ended["status"].as_str()), (0, Some("done")), "{ended}");
+    let notice = ended["output"]["notice"].as_str().unwrap();
+    assert_judged(case, notice);
+    assert!(notice.contains("Confirmed by Dana Quill"), "{notice}");
+    // 104.6 / 27.4 in decimals, with nothing lost to floating point.
+    let tests = ended["output"]["tests"].as_array().unwrap();
+    let leverage = tests.iter().find(|test| test["name"] == "Leverage").unwrap();
+    assert!(leverage["ratio"].as_str().unwrap().starts_with("3.8175182481751824817518248"), "{leverage}");
+    // Every quote stands where it is said to stand.
+    for place in tests.iter().flat_map(|test| test["places"].as_array().unwrap()) {
+        let path = place["path"].as_str().unwrap();
+        if path.ends_with(".pdf") {
+            let (_, shown) = corpora().json(&["show", path]);
+            let span = place["start"].as_u64().unwrap() as usize..place["end"].as_u64().unwrap() as usize;
+            assert_eq!(&shown["text"].as_str().unwrap()[span], place["quote"].as_str().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_rejected_notice_is_not_written() {
+    let cases = cases("covenants");
+    let (_, waiting) = run(cases.iter().find(|case| case["passed"] == false).unwrap());
+    let id = waiting["run"].as_str().unwrap();
+    let (code, ended) = corpora().json(&["resume", id, "--reject", "--by", "Dana Quill"]);
+    assert_eq!((code, ended["status"].as_str()), (0, Some("done")), "{ended}");
+    assert_eq!(ended["output"]["notice"], Value::Null);
+    assert!(!ended["output"]["text"].as_str().unwrap().contains("Notice of breach"));
+}
+
+#[test]
+fn research_reports_with_numbered_sources() {
+    let cases = cases("research");
+    assert!(cases.len() >= 2);
+    for case in &cases {
+        let (code, run) = run(case);
+        assert_eq!((code, run["status"].as_str()), (0, Some("done")), "{run}");
+        let output = &run["output"];
+        assert_judged(case, output["text"].as_str().unwrap());
+        assert_eq!(
+            output["questions"].as_array().unwrap().len() as u64,
+            case["questions"].as_u64().unwrap(),
+            "{output}"
+        );
+        let sources = output["sources"].as_array().unwrap();
+        for finding in output["findings"].as_array().unwrap() {
+            let is_listed = |source: &Value| source["path"] == finding["path"] && source["page"] == finding["page"];
+            assert!(sources.iter().any(is_listed), "{finding}");
+        }
+    }
+}
