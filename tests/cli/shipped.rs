@@ -30,15 +30,15 @@ fn assert_judged(case: &Value, text: &str) {
     }
 }
 
-/// The label that the run's `route` step gave, and the steps that ended, from its trace.
+/// The label that the run's `route` step gave, and the steps that were done, from its trace.
 fn route_of(run: &Value) -> (String, Vec<String>) {
     let (code, trace) = corpora().json(&["trace", "show", run["run"].as_str().unwrap()]);
     assert_eq!(code, 0, "{trace}");
     let events = trace["events"].as_array().unwrap();
-    let ended: Vec<&Value> = events.iter().filter(|event| event["event"] == "step_ended").collect();
-    let route = ended.iter().find(|event| event["step"] == "route").unwrap();
+    let done: Vec<&Value> = events.iter().filter(|event| event["outcome"] == "done").collect();
+    let route = done.iter().find(|event| event["step"] == "route").unwrap();
     let label = route["output"]["label"].as_str().unwrap().to_string();
-    (label, ended.iter().map(|event| event["step"].as_str().unwrap().to_string()).collect())
+    (label, done.iter().map(|event| event["step"].as_str().unwrap().to_string()).collect())
 }
 
 #[test]
