@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 type Asked = Arc<Mutex<HashMap<String, usize>>>;
+/// What a prompt holds, and the answer to it.
+type Script = Arc<[(&'static str, &'static str)]>;
 
 /// A running server; it ends with the test.
 pub(crate) struct ModelServer {
@@ -21,10 +23,16 @@ pub(crate) struct ModelServer {
 
 impl ModelServer {
     pub(crate) fn start() -> Self {
+        Self::scripted(&[])
+    }
+
+    /// A server that answers the first of these whose words a prompt holds, and else as the prompt says.
+    pub(crate) fn scripted(script: &[(&'static str, &'static str)]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let asked = Asked::default();
-        let app =
-            axum::Router::new().route("/v1/chat/completions", axum::routing::post(answer)).with_state(asked.clone());
+        let app = axum::Router::new()
+            .route("/v1/chat/completions", axum::routing::post(answer))
+            .with_state((asked.clone(), Script::from(script)));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, app).await });
@@ -42,7 +50,7 @@ impl ModelServer {
 }
 
 /// `say X` is answered with `said X`; `busy N …` is refused N times first; `broken` always fails; `slow N …` takes N ms.
-async fn answer(State(asked): State<Asked>, Json(request): Json<Value>) -> Response {
+async fn answer(State((asked, script)): State<(Asked, Script)>, Json(request): Json<Value>) -> Response {
     let messages = request["messages"].as_array().cloned().unwrap_or_default();
     let prompt = messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default().to_string();
     let times = {
@@ -64,7 +72,9 @@ async fn answer(State(asked): State<Asked>, Json(request): Json<Value>) -> Respo
         ("slow", Some(ms)) => tokio::time::sleep(Duration::from_millis(ms as u64)).await,
         _ => tokio::time::sleep(Duration::from_millis(2)).await,
     }
-    let text = format!("said {}", prompt.split_once(' ').map_or("", |(_, rest)| rest));
+    let scripted = script.iter().find(|(words, _)| prompt.contains(words)).map(|(_, text)| (*text).to_string());
+    let said = || format!("said {}", prompt.split_once(' ').map_or("", |(_, rest)| rest));
+    let text = scripted.unwrap_or_else(said);
     let chunk = |delta: Value, finish: Value| json!({ "model": "m", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
     let usage = json!({ "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 5 } });
     let events = [chunk(json!({ "content": text }), Value::Null), chunk(json!({}), json!("stop")), usage];

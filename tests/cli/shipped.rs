@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::{corpora, project};
+use crate::model_server::ModelServer;
+use crate::support::{Outcome, corpora, project, write};
 
 /// The judged cases of one workflow; `corpora/README.md` says what their fields mean.
 fn cases(workflow: &str) -> Vec<Value> {
@@ -153,4 +154,55 @@ fn research_reports_with_numbered_sources() {
             assert!(sources.iter().any(is_listed), "{finding}");
         }
     }
+}
+
+/// A workflow's run over the sample documents with this server as the model of the settings.
+fn run_with(server: &ModelServer, arguments: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let url = &server.url;
+    let config = format!("lock_wait_s = 300.0\n[llm]\nurl = \"{url}\"\nmodel = \"m\"\n[ask]\ndraft = \"model\"\n");
+    write(folder.path(), "ibid/config.toml", config.as_bytes());
+    let mut command = corpora().command();
+    command.env("XDG_CONFIG_HOME", folder.path()).arg("run").args(arguments).arg("--json");
+    let outcome = Outcome::of(command.output().unwrap());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+#[test]
+fn what_a_model_drafts_for_ask_is_checked() {
+    let server = ModelServer::scripted(&[(
+        "net debt",
+        "Net debt rose to £101.9 million on 30 June 2025, or 3.55 times EBITDA of the last twelve months. The moon is made of cheese.",
+    )]);
+    let run = run_with(&server, &["ask", "--input", "question=What was Fennick's net debt on 30 June 2025?"]);
+    let answer = &run["output"];
+    assert_eq!(answer["models"]["draft"], "m");
+    assert!(answer["text"].as_str().unwrap().contains("£101.9 million"), "{answer}");
+    assert!(!answer["text"].as_str().unwrap().contains("cheese"), "{answer}");
+    assert_eq!(answer["left_out"][0]["text"], "The moon is made of cheese.");
+    assert_eq!(answer["usage"]["output_tokens"], 5);
+}
+
+#[test]
+fn a_model_plans_the_research_and_its_summary_is_checked() {
+    let question = "How near is Fennick to its limit?";
+    let server = ModelServer::scripted(&[
+        (
+            "List the questions",
+            r#"{"questions": ["What is the leverage limit from 31 December 2025?", "Where did Fennick's leverage stand on 30 June 2025?"]}"#,
+        ),
+        (question, "The leverage limit falls to 3.75:1 for the test on 31 December 2025. The moon is made of cheese."),
+    ]);
+    let input = format!("question={question}");
+    let run = run_with(&server, &["research", "--input", &input, "--input", "write=true"]);
+    let output = &run["output"];
+    assert_eq!(output["questions"][0], "What is the leverage limit from 31 December 2025?");
+    let text = output["text"].as_str().unwrap();
+    let (_, rest) = text.split_once("## Summary").unwrap();
+    assert!(
+        rest.trim_start().starts_with("The leverage limit falls to 3.75:1 for the test on 31 December 2025. [1]"),
+        "{text}"
+    );
+    assert!(!text.contains("cheese"), "{text}");
 }
