@@ -135,6 +135,22 @@ fn a_rejected_notice_is_not_written() {
 }
 
 #[test]
+fn what_cannot_be_tested_has_not_passed() {
+    let (agreement, report) =
+        ("corpora/larkmoor/fennick/facility-agreement.pdf", "corpora/larkmoor/fennick/report-q1-2025.pdf");
+    let other = "corpora/larkmoor/office/esg-policy.md";
+    for (agreement, report, says) in
+        [(other, report, "No covenant was found"), (agreement, other, "the report does not state its period")]
+    {
+        let (agreement, report) = (format!("agreement={agreement}"), format!("report={report}"));
+        let (code, run) = corpora().json(&["run", "covenants", "--input", &agreement, "--input", &report]);
+        assert_eq!((code, run["status"].as_str()), (0, Some("done")), "{run}");
+        assert_eq!(run["output"]["passed"], false);
+        assert!(run["output"]["text"].as_str().unwrap().contains(says), "{run}");
+    }
+}
+
+#[test]
 fn research_reports_with_numbered_sources() {
     let cases = cases("research");
     assert!(cases.len() >= 2);
