@@ -21,6 +21,7 @@ use crate::ingest::walk::WalkSettings;
 use crate::retrieve::RetrieveSettings;
 use crate::services::OpenSettings;
 use crate::store::StoreSettings;
+use crate::telemetry::OtelSettings;
 use crate::tools::ToolSettings;
 use crate::workflow::models::BreakerSettings;
 use crate::workflow::services::{ServiceSettings, Services};
@@ -62,6 +63,8 @@ pub struct Settings {
     pub breaker: BreakerSettings,
     /// What tools may take.
     pub tools: ToolSettings,
+    /// Where telemetry of runs goes.
+    pub otel: OtelSettings,
     /// Collections by name, where they are not below the data folder.
     pub collections: BTreeMap<String, CollectionSettings>,
 }
@@ -187,8 +190,8 @@ fn merge(base: &mut Table, over: Table) {
 }
 
 /// Sections whose keys the environment can set.
-const SECTIONS: [&str; 11] =
-    ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "llm", "breaker", "tools"];
+const SECTIONS: [&str; 12] =
+    ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "llm", "breaker", "tools", "otel"];
 
 /// Lays `IBID_HOME`, `IBID_OFFLINE` or `IBID_SECTION_KEY` over the table; other names are not ours.
 fn overlay(table: &mut Table, name: &str, value: &str) -> Result<()> {

@@ -23,6 +23,7 @@ pub mod sentences;
 pub mod services;
 pub mod stop_words;
 pub mod store;
+pub mod telemetry;
 pub mod tools;
 pub mod vector;
 pub mod workflow;

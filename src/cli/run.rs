@@ -12,6 +12,7 @@ use super::context::Context;
 use super::terminal::{Look, Stream, note, one_line, out, out_json, styled, visible};
 use crate::error::{Error, Result};
 use crate::services::database_path;
+use crate::telemetry::export;
 use crate::workflow::event::RunStatus;
 use crate::workflow::failure::FailureClass;
 use crate::workflow::graph::{Durability, InputType, Workflow};
@@ -101,7 +102,9 @@ pub(crate) fn run(options: &RunOptions, context: &Context) -> Result<Exit> {
         DurabilityChoice::Step => Durability::Step,
     });
     let request = Request { workflow: Arc::new(prepared), input, seed: options.seed, durability };
-    report(&engine(context)?.start(request)?, context)
+    let engine = engine(context)?;
+    let ended = engine.start(request)?;
+    finish(&engine, &ended, context)
 }
 
 fn read_input(given: &[String], workflow: &Workflow) -> Result<Map<String, Value>> {
@@ -137,7 +140,9 @@ pub(crate) fn resume(options: &ResumeOptions, context: &Context) -> Result<Exit>
         by: options.by.clone().unwrap_or_else(|| std::env::var("USER").unwrap_or_else(|_| "unknown".into())),
         edited,
     });
-    report(&engine(context)?.resume(&options.run, choice)?, context)
+    let engine = engine(context)?;
+    let ended = engine.resume(&options.run, choice)?;
+    finish(&engine, &ended, context)
 }
 
 /// Prints a run's output: its text where it is a text, else JSON.
@@ -150,6 +155,20 @@ pub(crate) fn print_output(output: &Value) -> Result<()> {
         (Value::Null, _) => Ok(()),
         _ => out_json(output),
     }
+}
+
+/// Tells how a run ended, then sends its telemetry where the settings say so; that it cannot be sent is a warning.
+fn finish(engine: &Engine, ended: &Ended, context: &Context) -> Result<Exit> {
+    let exit = report(ended, context)?;
+    let settings = &context.settings.otel;
+    if settings.endpoint.is_some() {
+        let sent = engine.journal().read(&ended.run).and_then(|found| export(&found, settings, context.settings.offline));
+        if let Err(error) = sent {
+            let words = one_line(&error.to_string());
+            note(&format!("{} the telemetry of the run was not sent: {words}", styled(Stream::Err, Look::Warn, "warning:")));
+        }
+    }
+    Ok(exit)
 }
 
 /// Tells how a run ended, and gives the exit code of that.

@@ -20,6 +20,7 @@ pub mod journal;
 mod lease;
 pub mod load;
 pub mod models;
+pub mod page;
 pub mod parse;
 mod pool;
 mod retry;

@@ -2,6 +2,7 @@
 
 mod asks;
 mod diff;
+mod html;
 mod replay;
 mod tree;
 
@@ -41,6 +42,8 @@ pub(crate) enum TraceCommand {
         /// The second run
         b: String,
     },
+    /// Write one HTML page that shows a run: its graph, a timeline, what each step took and held
+    Html(html::HtmlOptions),
     /// Run it again from the recorded answers, and say whether it gives the same
     Replay(replay::ReplayOptions),
 }
@@ -64,6 +67,7 @@ pub(crate) fn run(command: &TraceCommand, context: &Context) -> Result<Exit> {
             let journal = Journal::open(&path)?;
             diff::show(&journal.read(a)?, &journal.read(b)?, context)
         }
+        TraceCommand::Html(options) => html::run(options, &Journal::open(&path)?, context),
         TraceCommand::Replay(options) => replay::run(options, context),
     }
 }

@@ -254,7 +254,7 @@ fn key(settings: &LlmSettings) -> Result<Option<String>> {
 }
 
 /// Whether an address is on this machine by its own word: a name other than `localhost` would have to be looked up.
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
