@@ -162,10 +162,14 @@ fn finish(engine: &Engine, ended: &Ended, context: &Context) -> Result<Exit> {
     let exit = report(ended, context)?;
     let settings = &context.settings.otel;
     if settings.endpoint.is_some() {
-        let sent = engine.journal().read(&ended.run).and_then(|found| export(&found, settings, context.settings.offline));
+        let sent =
+            engine.journal().read(&ended.run).and_then(|found| export(&found, settings, context.settings.offline));
         if let Err(error) = sent {
             let words = one_line(&error.to_string());
-            note(&format!("{} the telemetry of the run was not sent: {words}", styled(Stream::Err, Look::Warn, "warning:")));
+            note(&format!(
+                "{} the telemetry of the run was not sent: {words}",
+                styled(Stream::Err, Look::Warn, "warning:")
+            ));
         }
     }
     Ok(exit)

@@ -114,7 +114,20 @@ pub const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
 pub const TOKEN_UNIT: &str = "{token}";
 /// Bounds of its buckets, as the conventions advise.
 pub const TOKEN_BOUNDS: [f64; 14] = [
-    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0,
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
 ];
 /// Histogram: seconds that a call took.
 pub const OPERATION_DURATION: &str = "gen_ai.client.operation.duration";

@@ -41,8 +41,10 @@ pub(super) fn send(spans: &Spans, endpoint: &str, settings: &OtelSettings, offli
     if offline && !is_local {
         return Err(Error::Offline { action: format!("send telemetry to {endpoint}") });
     }
-    let refused = |why: &dyn std::fmt::Display| Error::usage(format!("the OTLP receiver at {endpoint} did not take it: {why}"));
-    let timeout = Duration::try_from_secs_f64(settings.timeout_s).unwrap_or(Duration::from_secs(5)).max(Duration::from_millis(1));
+    let refused =
+        |why: &dyn std::fmt::Display| Error::usage(format!("the OTLP receiver at {endpoint} did not take it: {why}"));
+    let timeout =
+        Duration::try_from_secs_f64(settings.timeout_s).unwrap_or(Duration::from_secs(5)).max(Duration::from_millis(1));
     // A receiver has no business sending us elsewhere; a local one is not reached through a proxy.
     let mut client = Client::builder().timeout(timeout).connect_timeout(timeout).redirect(Policy::none());
     if is_local {
@@ -79,14 +81,19 @@ pub(super) fn send(spans: &Spans, endpoint: &str, settings: &OtelSettings, offli
         .with_retry_policy(RetryPolicy::disabled())
         .build()
         .map_err(|error| refused(&error))?;
-    let provider =
-        SdkMeterProvider::builder().with_reader(PeriodicReader::builder(exporter).build()).with_resource(resource).build();
+    let provider = SdkMeterProvider::builder()
+        .with_reader(PeriodicReader::builder(exporter).build())
+        .with_resource(resource)
+        .build();
     measure(&provider, &spans.spans);
     provider.shutdown().map_err(|error| refused(&error))
 }
 
 fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder("ibid").with_version(env!("CARGO_PKG_VERSION")).with_schema_url(names::SCHEMA_URL).build()
+    InstrumentationScope::builder("ibid")
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(names::SCHEMA_URL)
+        .build()
 }
 
 /// The same run gives the same ids, so that what is sent twice is one.

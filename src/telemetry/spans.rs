@@ -128,7 +128,9 @@ impl Maker {
         let mut failed = None;
         for event in events {
             match event {
-                Event::RunStarted { input, .. } if self.content => attributes.push(text(names::INPUT, input.to_string())),
+                Event::RunStarted { input, .. } if self.content => {
+                    attributes.push(text(names::INPUT, input.to_string()))
+                }
                 Event::RunEnded { output, failure, .. } => {
                     if self.content {
                         attributes.push(text(names::OUTPUT, output.to_string()));
@@ -161,14 +163,17 @@ impl Maker {
             .filter(|event| matches!(event, Event::StepEnded { outcome, .. } if *outcome != Outcome::Skipped))
             .collect();
         ended.sort_by_key(|event| match event {
-            Event::StepEnded { place, start_us, .. } => (place.frame.matches('/').count() + usize::from(!place.frame.is_empty()), *start_us),
+            Event::StepEnded { place, start_us, .. } => {
+                (place.frame.matches('/').count() + usize::from(!place.frame.is_empty()), *start_us)
+            }
             _ => (0, 0),
         });
         let mut known: HashMap<String, (usize, Option<String>)> = HashMap::new();
         for event in ended {
             let Event::StepEnded { place, .. } = event else { continue };
             let opener = place.frame.rsplit_once('[').map(|(opener, _)| opener);
-            let (parent, graph) = opener.and_then(|opener| known.get(opener)).map_or((0, None), |(at, graph)| (*at, graph.as_deref()));
+            let (parent, graph) =
+                opener.and_then(|opener| known.get(opener)).map_or((0, None), |(at, graph)| (*at, graph.as_deref()));
             let steps = match (workflow, graph, opener) {
                 (Some(workflow), None, None) => workflow.steps.as_slice(),
                 (Some(workflow), Some(graph), _) => workflow.graphs.get(graph).map_or(&[][..], |graph| &graph.steps),
@@ -184,7 +189,9 @@ impl Maker {
 
     /// A step visit and its calls; gives its place in the list.
     fn step(&mut self, event: &Event, step: Option<&Step>, parent: usize) -> usize {
-        let Event::StepEnded { place, outcome, output, input, calls, failures, attempts, start_us, took_us, .. } = event else {
+        let Event::StepEnded { place, outcome, output, input, calls, failures, attempts, start_us, took_us, .. } =
+            event
+        else {
             return parent;
         };
         let Place { frame, step: id, visit } = place;
@@ -210,7 +217,10 @@ impl Maker {
             }
             "workflow" => {
                 let graph = step.and_then(graph_of).unwrap_or(id);
-                attributes.extend([text(names::OPERATION, operation::INVOKE_WORKFLOW), text(names::WORKFLOW, graph.to_string())]);
+                attributes.extend([
+                    text(names::OPERATION, operation::INVOKE_WORKFLOW),
+                    text(names::WORKFLOW, graph.to_string()),
+                ]);
                 format!("{} {graph}", operation::INVOKE_WORKFLOW)
             }
             _ => format!("step {id}"),
@@ -225,7 +235,16 @@ impl Maker {
         let failure = failure.map(|failure| self.told(failure));
         let (start, end) = (self.at(*start_us), self.at(start_us + took_us));
         let at = self.spans.len();
-        self.spans.push(Span { name, kind: SpanKind::Internal, parent: Some(parent), start, end, attributes, failure, measured: None });
+        self.spans.push(Span {
+            name,
+            kind: SpanKind::Internal,
+            parent: Some(parent),
+            start,
+            end,
+            attributes,
+            failure,
+            measured: None,
+        });
         for call in calls {
             self.call(call, at);
         }
@@ -250,13 +269,12 @@ impl Maker {
             CallKind::Model | CallKind::Embedding => {
                 let provider = if url.is_some() { names::PROVIDER_SERVER } else { names::PROVIDER_LOCAL };
                 shared.extend([text(names::PROVIDER, provider), text(names::REQUEST_MODEL, call.name.clone())]);
-                let response = call.response.as_ref().and_then(|response| response.get("model")).and_then(Value::as_str);
+                let response =
+                    call.response.as_ref().and_then(|response| response.get("model")).and_then(Value::as_str);
                 shared.extend(response.map(|model| text(names::RESPONSE_MODEL, model.to_string())));
             }
-            CallKind::Retrieval => shared.extend([
-                text(names::PROVIDER, names::PROVIDER_LOCAL),
-                text(names::DATA_SOURCE, call.name.clone()),
-            ]),
+            CallKind::Retrieval => shared
+                .extend([text(names::PROVIDER, names::PROVIDER_LOCAL), text(names::DATA_SOURCE, call.name.clone())]),
             CallKind::Tool => shared.extend([text(names::TOOL, call.name.clone()), text(names::TOOL_TYPE, "function")]),
             CallKind::Read => {}
         }
@@ -329,7 +347,8 @@ fn content(call: &CallRecord) -> Vec<KeyValue> {
         CallKind::Model => {
             let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
             let is_system = |message: &&Value| message["role"] == "system";
-            let system: Vec<Value> = messages.iter().filter(is_system).map(|message| said(&message["content"])).collect();
+            let system: Vec<Value> =
+                messages.iter().filter(is_system).map(|message| said(&message["content"])).collect();
             let rest: Vec<Value> = messages
                 .iter()
                 .filter(|message| !is_system(message))
@@ -351,10 +370,13 @@ fn content(call: &CallRecord) -> Vec<KeyValue> {
         CallKind::Embedding => vec![text(names::INPUT, request.to_string())],
         CallKind::Retrieval => {
             let query = ["query", "rerank", "sentences"].iter().find_map(|key| request[key].as_str());
-            let mut attributes: Vec<KeyValue> = query.map(|query| text(names::QUERY, query.to_string())).into_iter().collect();
+            let mut attributes: Vec<KeyValue> =
+                query.map(|query| text(names::QUERY, query.to_string())).into_iter().collect();
             if let Some(hits) = response["hits"].as_array() {
-                let documents: Vec<Value> =
-                    hits.iter().map(|hit| json!({ "id": hit["chunk"], "score": hit["score"], "path": hit["path"] })).collect();
+                let documents: Vec<Value> = hits
+                    .iter()
+                    .map(|hit| json!({ "id": hit["chunk"], "score": hit["score"], "path": hit["path"] }))
+                    .collect();
                 attributes.push(text(names::DOCUMENTS, json!(documents).to_string()));
             }
             attributes

@@ -249,11 +249,7 @@ impl<'a> StepContext<'a> {
     /// # Errors
     /// What `make` reports; [`FailureClass::Budget`] when the call does not fit into the limits; [`FailureClass::Uncertain`] when a
     /// call with an effect outside may have happened already; [`FailureClass::Cancelled`] when the run stops.
-    pub fn call(
-        &mut self,
-        call: Call,
-        make: Make<'_>,
-    ) -> Result<Value, Failure> {
+    pub fn call(&mut self, call: Call, make: Make<'_>) -> Result<Value, Failure> {
         self.check_time()?;
         let number = self.made;
         self.made += 1;

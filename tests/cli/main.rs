@@ -15,3 +15,5 @@ mod real_data;
 mod runs;
 mod search;
 mod shipped;
+mod telemetry;
+mod trace_page;

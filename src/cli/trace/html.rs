@@ -32,7 +32,9 @@ pub(super) fn run(options: &HtmlOptions, journal: &Journal, context: &Context) -
     std::fs::write(&path, &page).map_err(Error::io("write", &path))?;
     match context.json {
         true => {
-            out_json(&serde_json::json!({ "schema": "ibid.trace_page/1", "run": found.row.run, "file": path, "bytes": page.len() }))?;
+            out_json(
+                &serde_json::json!({ "schema": "ibid.trace_page/1", "run": found.row.run, "file": path, "bytes": page.len() }),
+            )?;
         }
         false => note(&format!("wrote {}; open it in a browser", path.display())),
     }

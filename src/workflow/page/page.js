@@ -118,7 +118,7 @@ const place = (frame, depth) => {
 place('', 0);
 const kinds = ['model', 'retrieval', 'embedding', 'tool', 'read'].filter(kind => calls.some(call => call.kind === kind));
 const legend = (className, words) => el('span', {}, el('i', {class: className}), words);
-list.prepend(el('div', {class: 'row head'}, el('span', {}), el('div', {class: 'axis'}, ticks.map(at => el('span', {style: {left: percent(at)}}, time(at)))), el('span', {})));
+list.prepend(el('div', {class: 'row head'}, el('span', {}), el('div', {class: 'axis'}, ticks.map(at => el('span', {style: {left: percent(at)}}, at ? time(at) : '0'))), el('span', {})));
 document.getElementById('timeline').append(list, el('div', {class: 'legend'},
   kinds.map(kind => legend('call ' + kind, {model: 'call of a model', retrieval: 'search', embedding: 'embedding', tool: 'tool', read: 'file'}[kind])),
   calls.some(call => call.failure) ? legend('call bad', 'call that failed') : null,
@@ -142,7 +142,7 @@ for (const [key, own] of ofStep) {
     el('td', {}, el('button', {type: 'button'}, el('span', {class: 'dot ' + lookOf(outcomeOf(own))}), key)),
     el('td', {class: 'none'}, kindOf.get(key) || ''),
     number(ran.length), number(made.length),
-    el('td', {}, ran.length ? time(took) : '–', el('span', {class: 'share-box'}, el('span', {class: 'share', style: {width: (ran.length ? 52 * took / most : 0) + 'px'}}))),
+    el('td', {}, ran.length ? el('span', {class: 'share', style: {width: 56 * took / most + 'px'}}) : null, ran.length ? time(took) : '–'),
     number(cost.in), number(cost.out), el('td', {class: cost.usd ? null : 'none'}, cost.usd ? money(cost.usd) : '–'));
   lineOf.set(key, line);
   body.append(line);
@@ -151,7 +151,7 @@ document.getElementById('steps').append(el('div', {class: 'scroll'}, el('table',
   el('thead', {}, el('tr', {}, ['Step', 'Kind', 'Visits', 'Calls', 'Time', 'Tokens read', 'Tokens written', 'Cost'].map(name => el('th', {scope: 'col'}, name)))),
   body,
   el('tfoot', {}, el('tr', {}, el('td', {}, 'All'), el('td', {}), el('td', {}, grouped(sum(visits, v => v.outcome === 'skipped' ? 0 : 1))), el('td', {}, grouped(calls.length)),
-    el('td', {}, time(run.took_us || end), el('span', {class: 'share-box'})), el('td', {}, grouped(total.in)), el('td', {}, grouped(total.out)), el('td', {}, money(total.usd)))))));
+    el('td', {}, time(run.took_us || end)), el('td', {}, grouped(total.in)), el('td', {}, grouped(total.out)), el('td', {}, money(total.usd)))))));
 
 /* ---- values ---- */
 const isLong = text => text.length > 72 || text.includes('\n');
@@ -261,6 +261,14 @@ const showVisit = (key, visit, own) => {
   if (visit.notes && visit.notes.length) detail.append(part('Notes', shown(visit.notes), visit.notes));
 };
 
+/* The page says the name and the description already: the drawing begins below them. */
+const drawing = document.querySelector('#graph svg');
+const [, , width, height] = drawing.getAttribute('viewBox').split(' ').map(Number);
+const cut = 28 + (data.description ? 64 : 44) - 14;
+drawing.setAttribute('viewBox', '0 ' + cut + ' ' + width + ' ' + (height - cut));
+drawing.setAttribute('height', height - cut);
+drawing.classList.add('cut');
+
 /* ---- choosing ---- */
 const nodes = new Map([...document.querySelectorAll('#graph [data-step]')].map(node => [node.getAttribute('data-step'), node]));
 let chosen = null;
@@ -275,7 +283,11 @@ function select(key, visit, quiet) {
     showVisit(key, one, own);
     const row = one && rowOf.get(one);
     for (const mark of [nodes.get(key), lineOf.get(key), row]) if (mark) mark.classList.add('on');
-    if (row) row.scrollIntoView({block: 'nearest'});
+    /* Only the list is scrolled: the graph stays where the eye is. */
+    if (row) {
+      const top = row.offsetTop;
+      if (top < list.scrollTop + 30 || top + row.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+    }
   }
   detail.scrollTop = 0;
   if (!quiet) {
