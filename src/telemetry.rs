@@ -39,5 +39,5 @@ impl Default for OtelSettings {
 /// [`Error::Usage`](crate::error::Error::Usage) when the endpoint is no address, or the receiver cannot be reached or refuses.
 pub fn export(found: &Found, settings: &OtelSettings, offline: bool) -> Result<()> {
     let Some(endpoint) = settings.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) else { return Ok(()) };
-    send::send(&spans::spans(found, settings.content), endpoint, settings, offline)
+    send::send(&spans::trace(found, settings.content), endpoint, settings, offline)
 }

@@ -19,7 +19,7 @@ use reqwest::blocking::Client;
 use reqwest::redirect::Policy;
 use sha2::{Digest, Sha256};
 
-use super::spans::{Span, Spans};
+use super::spans::{Span, Trace};
 use super::{OtelSettings, names};
 use crate::error::{Error, Result};
 use crate::inference::llm::remote::is_loopback;
@@ -28,8 +28,8 @@ use crate::inference::llm::remote::is_loopback;
 const BATCH: usize = 512;
 
 /// Sends spans and the metrics they add up to.
-pub(super) fn send(spans: &Spans, endpoint: &str, settings: &OtelSettings, offline: bool) -> Result<()> {
-    if spans.spans.is_empty() {
+pub(super) fn send(trace: &Trace, endpoint: &str, settings: &OtelSettings, offline: bool) -> Result<()> {
+    if trace.spans.is_empty() {
         return Ok(());
     }
     let wrong = |reason: String| Error::Setting { name: "otel.endpoint".into(), value: endpoint.into(), reason };
@@ -67,9 +67,9 @@ pub(super) fn send(spans: &Spans, endpoint: &str, settings: &OtelSettings, offli
         .build()
         .map_err(|error| refused(&error))?;
     exporter.set_resource(&resource);
-    let ids: Vec<SpanId> = (0..spans.spans.len()).map(|number| id(spans, number)).collect();
-    for (batch, of) in spans.spans.chunks(BATCH).enumerate() {
-        let data = of.iter().enumerate().map(|(at, span)| data(spans, span, batch * BATCH + at, &ids)).collect();
+    let ids: Vec<SpanId> = (0..trace.spans.len()).map(|number| id(trace, number)).collect();
+    for (batch, of) in trace.spans.chunks(BATCH).enumerate() {
+        let data = of.iter().enumerate().map(|(at, span)| data(trace, span, batch * BATCH + at, &ids)).collect();
         wait(exporter.export(data)).map_err(|error| refused(&error))?;
     }
     let exporter = MetricExporter::builder()
@@ -85,7 +85,7 @@ pub(super) fn send(spans: &Spans, endpoint: &str, settings: &OtelSettings, offli
         .with_reader(PeriodicReader::builder(exporter).build())
         .with_resource(resource)
         .build();
-    measure(&provider, &spans.spans);
+    measure(&provider, &trace.spans);
     provider.shutdown().map_err(|error| refused(&error))
 }
 
@@ -97,10 +97,10 @@ fn scope() -> InstrumentationScope {
 }
 
 /// The same run gives the same ids, so that what is sent twice is one.
-fn id(spans: &Spans, number: usize) -> SpanId {
+fn id(trace: &Trace, number: usize) -> SpanId {
     let mut hash = Sha256::new();
-    hash.update(spans.trace.to_bytes());
-    hash.update((spans.session as u64).to_le_bytes());
+    hash.update(trace.id.to_bytes());
+    hash.update((trace.session as u64).to_le_bytes());
     hash.update((number as u64).to_le_bytes());
     let digest = hash.finalize();
     let mut bytes = [0_u8; 8];
@@ -108,9 +108,9 @@ fn id(spans: &Spans, number: usize) -> SpanId {
     SpanId::from_bytes(bytes)
 }
 
-fn data(spans: &Spans, span: &Span, number: usize, ids: &[SpanId]) -> SpanData {
+fn data(trace: &Trace, span: &Span, number: usize, ids: &[SpanId]) -> SpanData {
     SpanData {
-        span_context: SpanContext::new(spans.trace, ids[number], TraceFlags::SAMPLED, false, TraceState::default()),
+        span_context: SpanContext::new(trace.id, ids[number], TraceFlags::SAMPLED, false, TraceState::default()),
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| ids[parent]),
         parent_span_is_remote: false,
         span_kind: span.kind.clone(),

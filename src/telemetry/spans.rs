@@ -17,8 +17,8 @@ use crate::workflow::graph::{Step, Workflow};
 use crate::workflow::journal::Found;
 
 /// The spans of one process's work on a run, parents before their children.
-pub(super) struct Spans {
-    pub(super) trace: TraceId,
+pub(super) struct Trace {
+    pub(super) id: TraceId,
     /// Which process it was, from 0.
     pub(super) session: usize,
     pub(super) spans: Vec<Span>,
@@ -55,7 +55,7 @@ struct Maker {
 }
 
 /// The spans of what the latest process did on a run.
-pub(super) fn spans(found: &Found, content: bool) -> Spans {
+pub(super) fn trace(found: &Found, content: bool) -> Trace {
     let events = &found.events;
     let is_start = |event: &Event| matches!(event, Event::RunStarted { .. } | Event::Resumed { .. });
     let from = events.iter().rposition(is_start).unwrap_or(0);
@@ -63,9 +63,9 @@ pub(super) fn spans(found: &Found, content: bool) -> Spans {
     let worked_us = events[..from].iter().map(last_us).max().unwrap_or_default();
     let (Event::RunStarted { at, .. } | Event::Resumed { at, .. }) = (match events.get(from) {
         Some(event) => event,
-        None => return Spans { trace: trace_of(&found.row.run), session, spans: vec![] },
+        None => return Trace { id: id_of(&found.row.run), session, spans: vec![] },
     }) else {
-        return Spans { trace: trace_of(&found.row.run), session, spans: vec![] };
+        return Trace { id: id_of(&found.row.run), session, spans: vec![] };
     };
     let began = at.parse::<jiff::Timestamp>().map_or(SystemTime::UNIX_EPOCH, SystemTime::from);
     let base = began.checked_sub(Duration::from_micros(worked_us)).unwrap_or(began);
@@ -76,10 +76,10 @@ pub(super) fn spans(found: &Found, content: bool) -> Spans {
     let mut maker = Maker { content, base, spans: vec![] };
     maker.root(found, from, worked_us);
     maker.steps(&events[from..], workflow.as_ref());
-    Spans { trace: trace_of(&found.row.run), session, spans: maker.spans }
+    Trace { id: id_of(&found.row.run), session, spans: maker.spans }
 }
 
-fn trace_of(run: &str) -> TraceId {
+fn id_of(run: &str) -> TraceId {
     TraceId::from_bytes(Uuid::parse_str(run).unwrap_or_default().into_bytes())
 }
 
@@ -129,7 +129,7 @@ impl Maker {
         for event in events {
             match event {
                 Event::RunStarted { input, .. } if self.content => {
-                    attributes.push(text(names::INPUT, input.to_string()))
+                    attributes.push(text(names::INPUT, input.to_string()));
                 }
                 Event::RunEnded { output, failure, .. } => {
                     if self.content {
@@ -168,22 +168,16 @@ impl Maker {
             }
             _ => (0, 0),
         });
-        let mut known: HashMap<String, (usize, Option<String>)> = HashMap::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
         for event in ended {
             let Event::StepEnded { place, .. } = event else { continue };
+            // What an earlier process opened, or what has not ended, has no span here.
             let opener = place.frame.rsplit_once('[').map(|(opener, _)| opener);
-            let (parent, graph) =
-                opener.and_then(|opener| known.get(opener)).map_or((0, None), |(at, graph)| (*at, graph.as_deref()));
-            let steps = match (workflow, graph, opener) {
-                (Some(workflow), None, None) => workflow.steps.as_slice(),
-                (Some(workflow), Some(graph), _) => workflow.graphs.get(graph).map_or(&[][..], |graph| &graph.steps),
-                _ => &[],
-            };
-            let step = steps.iter().find(|step| step.id == place.step);
-            let at = self.step(event, step, parent);
+            let parent = opener.and_then(|opener| known.get(opener)).copied().unwrap_or(0);
+            let steps = workflow.map_or(&[][..], |workflow| steps_of(workflow, &place.frame));
+            let at = self.step(event, steps.iter().find(|step| step.id == place.step), parent);
             let slash = if place.frame.is_empty() { "" } else { "/" };
-            let path = format!("{}{slash}{}.{}", place.frame, place.step, place.visit);
-            known.insert(path, (at, step.and_then(graph_of).map(str::to_string)));
+            known.insert(format!("{}{slash}{}.{}", place.frame, place.step, place.visit), at);
         }
     }
 
@@ -320,6 +314,15 @@ impl Maker {
             measured,
         });
     }
+}
+
+/// The steps of the graph that a frame runs.
+fn steps_of<'a>(workflow: &'a Workflow, frame: &str) -> &'a [Step] {
+    frame.split('/').filter(|part| !part.is_empty()).fold(&workflow.steps, |steps, part| {
+        let id = part.rsplit_once('.').map_or(part, |(id, _)| id);
+        let graph = steps.iter().find(|step| step.id == id).and_then(graph_of);
+        graph.and_then(|graph| workflow.graphs.get(graph)).map_or(&[][..], |graph| &graph.steps)
+    })
 }
 
 fn list<'a>(key: &'static str, values: impl IntoIterator<Item = &'a str>) -> KeyValue {

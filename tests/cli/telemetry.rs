@@ -247,8 +247,11 @@ fn a_run_is_sent_as_one_trace_by_the_conventions_without_content() {
     assert_eq!(broken.status.as_ref().unwrap().code, 2);
     let root = attributes(spans.iter().find(|span| span.parent_span_id.is_empty()).unwrap());
     assert_eq!((root["gen_ai.workflow.name"].as_str(), root["ibid.run.status"].as_str()), ("told", "done"));
+    check_metrics(&receiver.received.lock().unwrap());
+}
 
-    let received = receiver.received.lock().unwrap();
+/// What the same run adds up to.
+fn check_metrics(received: &Received) {
     let resource = received.traces[0].resource_spans[0].resource.as_ref().unwrap();
     assert!(resource.attributes.iter().any(|one| one.key == "service.name"
         && one.value.as_ref().is_some_and(|value| value.value == Some(Any::StringValue("desk".into())))));
@@ -315,4 +318,50 @@ fn a_receiver_that_is_not_there_or_refuses_is_a_warning_and_fails_no_run() {
         assert_eq!(stderr.trim().lines().count(), 1, "{stderr}");
     }
     assert!(refuses.received.lock().unwrap().metrics.is_empty(), "what was refused once is not sent on");
+}
+
+#[test]
+fn a_run_that_waits_is_one_trace_with_a_root_for_each_process() {
+    let (server, receiver, home) = (ModelServer::start(), Receiver::start(false), Home::new());
+    let text = "name = \"waits\"\noutput = \"end\"\n[[step]]\nid = \"first\"\nkind = \"compute\"\nvalues = { x = \"1\" }\n\
+                [[step]]\nid = \"sub\"\nkind = \"workflow\"\nneeds = [\"first\"]\ngraph = \"part\"\n\
+                [[step]]\nid = \"end\"\nkind = \"generate\"\nneeds = [\"sub\"]\nmodel = [\"m\"]\nprompt = \"say end\"\n\
+                [graph.part]\n[[graph.part.step]]\nid = \"inner\"\nkind = \"compute\"\nvalues = { x = \"1\" }\n\
+                [[graph.part.step]]\nid = \"ok\"\nkind = \"approve\"\nneeds = [\"inner\"]\nprompt = \"Fine?\"\n";
+    let workflow = write(home.folder.path(), "w.toml", text.as_bytes()).display().to_string();
+    let config = format!(
+        "[models.m]\nurl = \"{}\"\nmodel = \"m\"\nretries = 0\ntokens_max = 50\n[otel]\nendpoint = \"{}\"\n",
+        server.url, receiver.url
+    );
+    write(home.folder.path(), "config/ibid/config.toml", config.as_bytes());
+    let (code, ended) = home.json(&["run", &workflow]);
+    assert_eq!((code, ended["status"].as_str()), (0, Some("waiting")), "{ended}");
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let (code, ended) = home.json(&["resume", ended["run"].as_str().unwrap(), "--approve"]);
+    assert_eq!((code, ended["status"].as_str()), (0, Some("done")), "{ended}");
+    let spans = receiver.spans();
+    let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "invoke_workflow waits",
+            "step first",
+            "step inner",
+            "invoke_workflow waits",
+            "invoke_workflow part",
+            "step end",
+            "chat m",
+            "step ok",
+        ]
+    );
+    let parent = |at: usize| spans.iter().position(|span| span.span_id == spans[at].parent_span_id);
+    assert_eq!(
+        (0..8).map(parent).collect::<Vec<_>>(),
+        [None, Some(0), Some(0), None, Some(3), Some(3), Some(5), Some(4)]
+    );
+    assert_eq!(attributes(&spans[2])["ibid.step.kind"], "compute");
+    assert_eq!(spans.iter().map(|span| &span.trace_id).collect::<BTreeSet<_>>().len(), 1);
+    // What a person took is in neither.
+    assert!(spans[3].start_time_unix_nano >= spans[0].end_time_unix_nano + 40_000_000);
+    assert!(spans[6].start_time_unix_nano >= spans[3].start_time_unix_nano);
 }

@@ -130,6 +130,8 @@ for (const visit of visits) {
   if (!ofStep.has(visit.key)) ofStep.set(visit.key, []);
   ofStep.get(visit.key).push(visit);
 }
+const rank = new Map([...rowOf.keys()].map((visit, at) => [visit, at]));
+for (const own of ofStep.values()) own.sort((a, b) => rank.get(a) - rank.get(b));
 const WEIGHT = {skipped: 0, done: 1, open: 2, waiting: 2, failed_skipped: 3, fell_back: 4, failed: 5};
 const outcomeOf = list => list.length ? list.map(v => v.outcome).reduce((a, b) => WEIGHT[b] > WEIGHT[a] ? b : a) : 'none';
 const lineOf = new Map();
@@ -167,6 +169,8 @@ const shown = (value, depth = 0) => {
   if (Array.isArray(value)) {
     if (!value.length) return el('span', {class: 'none'}, '(empty list)');
     if (value.every(one => typeof one !== 'object' && !isLong(String(one)))) return el('span', {}, value.map(String).join(', '));
+    const whole = JSON.stringify(value);
+    if (whole.length < 200 && value.every(one => Array.isArray(one) && one.every(inner => typeof inner === 'number'))) return el('span', {class: 'mono'}, whole);
     return el('div', {class: 'list'}, value.slice(0, 500).map((one, at) => typeof one === 'object' && one !== null
       ? fold((at + 1) + '.  ' + brief(one), () => shown(one, depth + 1), value.length === 1) : shown(one, depth + 1)),
       value.length > 500 ? el('span', {class: 'none'}, many(value.length - 500, 'more item')) : null);
@@ -274,7 +278,8 @@ const nodes = new Map([...document.querySelectorAll('#graph [data-step]')].map(n
 let chosen = null;
 function select(key, visit, quiet) {
   const own = key === null ? [] : ofStep.get(key) || [];
-  const one = visit || own.find(v => v.outcome === 'failed') || own[own.length - 1] || null;
+  /* What went wrong first; else the last visit of a loop, of the first item. */
+  const one = visit || own.find(v => v.outcome === 'failed') || own.filter(v => v.frame === own[0].frame).pop() || null;
   for (const mark of document.querySelectorAll('.on')) if (!detail.contains(mark)) mark.classList.remove('on');
   for (const [id, node] of nodes) node.setAttribute('aria-pressed', id === key ? 'true' : 'false');
   chosen = one;
