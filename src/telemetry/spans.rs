@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::names::{self, operation};
 use crate::workflow::check::kinds::{graph_of, name};
-use crate::workflow::event::{CallKind, CallRecord, Event, Outcome, Place};
+use crate::workflow::event::{CallKind, CallRecord, Event, Outcome, Place, RunStatus};
 use crate::workflow::failure::Failure;
 use crate::workflow::graph::{Step, Workflow};
 use crate::workflow::journal::Found;
@@ -51,6 +51,8 @@ struct Maker {
     content: bool,
     /// The moment that the record's microseconds count from.
     base: SystemTime,
+    /// When this process began to work, by the record.
+    from_us: u64,
     spans: Vec<Span>,
 }
 
@@ -73,8 +75,8 @@ pub(super) fn trace(found: &Found, content: bool) -> Trace {
         Event::RunStarted { workflow, .. } => toml::from_str::<Workflow>(workflow).ok(),
         _ => None,
     });
-    let mut maker = Maker { content, base, spans: vec![] };
-    maker.root(found, from, worked_us);
+    let mut maker = Maker { content, base, from_us: worked_us, spans: vec![] };
+    maker.root(found, from);
     maker.steps(&events[from..], workflow.as_ref());
     Trace { id: id_of(&found.row.run), session, spans: maker.spans }
 }
@@ -117,7 +119,7 @@ impl Maker {
         }
     }
 
-    fn root(&mut self, found: &Found, from: usize, worked_us: u64) {
+    fn root(&mut self, found: &Found, from: usize) {
         let events = &found.events[from..];
         let mut attributes = vec![
             text(names::OPERATION, operation::INVOKE_WORKFLOW),
@@ -131,11 +133,12 @@ impl Maker {
                 Event::RunStarted { input, .. } if self.content => {
                     attributes.push(text(names::INPUT, input.to_string()));
                 }
-                Event::RunEnded { output, failure, .. } => {
+                Event::RunEnded { status, output, failure, .. } => {
                     if self.content {
                         attributes.push(text(names::OUTPUT, output.to_string()));
                     }
-                    if let Some(failure) = failure {
+                    // To wait for a person is no error.
+                    if let Some(failure) = failure.as_ref().filter(|_| *status != RunStatus::Waiting) {
                         attributes.push(text(names::ERROR_TYPE, word(failure.class)));
                         failed = Some(self.told(failure));
                     }
@@ -143,12 +146,12 @@ impl Maker {
                 _ => {}
             }
         }
-        let end = events.iter().map(last_us).max().unwrap_or_default().max(worked_us);
+        let end = events.iter().map(last_us).max().unwrap_or_default().max(self.from_us);
         self.spans.push(Span {
             name: format!("{} {}", operation::INVOKE_WORKFLOW, found.row.workflow),
             kind: SpanKind::Internal,
             parent: None,
-            start: self.at(worked_us),
+            start: self.at(self.from_us),
             end: self.at(end),
             attributes,
             failure: failed,
@@ -227,7 +230,8 @@ impl Maker {
             attributes.push(text(names::ERROR_TYPE, word(failure.class)));
         }
         let failure = failure.map(|failure| self.told(failure));
-        let (start, end) = (self.at(*start_us), self.at(start_us + took_us));
+        // What an earlier process opened goes on here from this one's beginning.
+        let (start, end) = (self.at((*start_us).max(self.from_us)), self.at(start_us + took_us));
         let at = self.spans.len();
         self.spans.push(Span {
             name,

@@ -361,7 +361,9 @@ fn a_run_that_waits_is_one_trace_with_a_root_for_each_process() {
     );
     assert_eq!(attributes(&spans[2])["ibid.step.kind"], "compute");
     assert_eq!(spans.iter().map(|span| &span.trace_id).collect::<BTreeSet<_>>().len(), 1);
+    assert!(spans.iter().all(|span| !attributes(span).contains_key("error.type")), "to wait is no error");
     // What a person took is in neither.
     assert!(spans[3].start_time_unix_nano >= spans[0].end_time_unix_nano + 40_000_000);
+    assert!(spans[4].start_time_unix_nano >= spans[3].start_time_unix_nano);
     assert!(spans[6].start_time_unix_nano >= spans[3].start_time_unix_nano);
 }

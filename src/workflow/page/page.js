@@ -8,6 +8,7 @@ const CLASS = {done: 'done', failed: 'failed', budget_exceeded: 'failed', failed
 const WORDS = {done: 'done', failed: 'failed', failed_skipped: 'failed, skipped', fell_back: 'failed, another stood in', skipped: 'skipped',
   open: 'not ended', waiting: 'waits for a person', budget_exceeded: 'limit reached', none: 'not reached'};
 const lookOf = name => CLASS[name] || 'waiting';
+const STATES = {waiting: 'mended', open: 'mended'};
 const wordsOf = name => WORDS[name] || String(name);
 
 /* Text of documents reaches the page here only: as text nodes, with characters that cannot be seen made visible. */
@@ -40,7 +41,7 @@ const end = Math.max(1, run.took_us || 0, ...visits.slice(0, 50000).map(v => v.s
 
 /* ---- the head ---- */
 const fact = (value, name) => el('div', {class: 'fact'}, el('b', {}, value), el('span', {}, name));
-const pill = outcome => el('span', {class: 'pill ' + lookOf(outcome)}, wordsOf(outcome));
+const pill = outcome => el('span', {class: 'pill ' + (STATES[outcome] || lookOf(outcome))}, wordsOf(outcome));
 document.getElementById('top').append(
   el('h1', {}, run.workflow), pill(run.status),
   data.description ? el('p', {class: 'sub'}, data.description) : null || '',
@@ -105,7 +106,7 @@ const place = (frame, depth) => {
     const row = el('button', {class: 'row', type: 'button', title: said, 'aria-label': said, 'data-visit': visit.at, onclick: () => select(visit.key, visit)},
       el('span', {class: 'label', style: {paddingLeft: 16 * depth + 'px'}}, el('span', {class: 'dot ' + lookOf(visit.outcome)}), el('span', {}, nameOf(visit))),
       bar(visit),
-      el('span', {class: 'took'}, visit.outcome === 'skipped' ? 'skipped' : time(visit.took_us)));
+      el('span', {class: 'took'}, visit.outcome === 'skipped' ? 'skipped' : visit.outcome === 'waiting' ? 'waits' : time(visit.took_us)));
     rowOf.set(visit, row);
     list.append(row);
     const opener = (frame ? frame + '/' : '') + visit.step + '.' + visit.visit;
@@ -233,7 +234,7 @@ const callPart = (call, open) => {
 };
 const about = visit => {
   const made = callsOf(visit), cost = spent(made);
-  return [visit.outcome === 'skipped' ? null : 'at ' + time(visit.start_us) + ' for ' + time(visit.took_us), visit.attempts > 1 ? many(visit.attempts, 'attempt') : null,
+  return [['skipped', 'waiting'].includes(visit.outcome) ? null : 'at ' + time(visit.start_us) + ' for ' + time(visit.took_us), visit.attempts > 1 ? many(visit.attempts, 'attempt') : null,
     made.length ? many(made.length, 'call') : null, cost.in + cost.out ? grouped(cost.in) + ' → ' + grouped(cost.out) + ' tokens' : null, cost.usd ? money(cost.usd) : null,
     visit.back_to ? 'went back to ' + visit.back_to : null, visit.frame ? 'in ' + visit.frame : null].filter(Boolean).join(', ');
 };
@@ -243,8 +244,9 @@ const close = () => el('button', {type: 'button', class: 'close', onclick: () =>
 const showRun = () => {
   detail.replaceChildren(el('div', {class: 'who'}, el('h3', {}, 'The run'), pill(run.status)),
     el('p', {class: 'hint'}, 'Choose a step in the graph, the timeline or the list to see what went in and out. ', el('kbd', {}, '↑'), ' ', el('kbd', {}, '↓'), ' go through the timeline, ', el('kbd', {}, 'Esc'), ' comes back here.'));
-  if (data.failure) detail.append(part('Failure', el('div', {class: 'text bad'}, data.failure.class + ': ' + data.failure.message)));
-  if (run.message && !data.failure) detail.append(part('Waits for', el('div', {class: 'text'}, run.message)));
+  if (run.status === 'waiting') detail.append(part('Waits for a decision', el('div', {class: 'text'}, run.message)),
+    part('Go on with', el('div', {class: 'text mono'}, 'ibid resume ' + run.run + ' --approve | --reject | --edit FILE')));
+  else if (data.failure) detail.append(part('Failure', el('div', {class: 'text bad'}, data.failure.class + ': ' + data.failure.message)));
   detail.append(part('Input', shown(data.input), data.input));
   if (data.output !== null) detail.append(part('Output', output(data.output), data.output));
   for (const one of data.decisions) detail.append(part('Resumed ' + one.at.slice(0, 19).replace('T', ' '), one.decision ? shown(one.decision) : el('span', {class: 'none'}, 'without a decision')));
@@ -301,6 +303,7 @@ function select(key, visit, quiet) {
   }
 }
 for (const [key, node] of nodes) {
+  if (['waiting', 'open'].includes(outcomeOf(ofStep.get(key) || []))) node.classList.replace('wf-waiting', 'wf-mended');
   node.setAttribute('tabindex', '0');
   node.setAttribute('role', 'button');
   node.addEventListener('click', () => select(key));
