@@ -17,3 +17,4 @@ mod search;
 mod shipped;
 mod telemetry;
 mod trace_page;
+mod workflow;
