@@ -245,7 +245,9 @@ fn no_call_is_made_that_a_limit_might_not_hold() {
     let tokens = ended["usage"]["tokens"].as_u64().unwrap();
     assert!((15..=260).contains(&tokens), "{ended}");
     assert_eq!(server.asked().len() as u64 * 15, tokens, "what was asked was counted");
-    assert_eq!(ended["output"].as_object().unwrap().len() as u64 * 15, tokens, "what was done is there");
+    // A step that was at work when the limit was met has been paid for, but has no output.
+    let done = ended["output"].as_object().unwrap().len() as u64 * 15;
+    assert!(done <= tokens && tokens <= done + 2 * 15, "what was done is there: {ended}");
 }
 
 #[test]
