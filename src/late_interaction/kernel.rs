@@ -14,7 +14,7 @@ pub(super) struct Kernel {
     width: usize,
     /// `[tokens, width]`.
     codes: Vec<i8>,
-    /// `[width / 4, tokens]`: four coordinates at a time, in the order in which [`transpose`] lays out levels.
+    /// `[width / 4, tokens]`: four coordinates at a time, in the order in which `transpose` lays out levels.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only the x86 paths read it"))]
     fours: Vec<i32>,
     /// Three times the sum of each token's codes: levels 0 to 3 stand for -3 to 3 in steps of two.
