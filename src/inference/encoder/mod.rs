@@ -108,9 +108,12 @@ impl Encoder {
         &self.config
     }
 
-    /// The vector instructions in use.
+    /// The vector instructions in use: AMX has no products of f32, so that those run on AVX-512 even where it was asked for.
     pub fn instructions(&self) -> Instructions {
-        self.instructions
+        match (self.instructions, self.precision) {
+            (Instructions::Amx, Computed::F32) => Instructions::Avx512,
+            (instructions, _) => instructions,
+        }
     }
 
     /// What products are computed in.

@@ -165,6 +165,7 @@ fn bad_input_is_an_error_and_nan_weights_no_crash() {
     let weights = save_random(&config, 20, folder.path(), |_, value| value);
     for (set, precision, _) in ways() {
         let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
+        assert!(precision == Computed::Bf16 || encoder.instructions() != Instructions::Amx, "AMX computes bf16 only");
         encoder.forward(&[], |_, _| panic!("there is no text")).unwrap();
         encoder.forward(&[&[]], |_, rows| assert!(rows.is_empty())).unwrap();
         assert!(encoder.forward(&[&[1, 50]], |_, _| panic!("refused before it runs")).is_err());
