@@ -9,6 +9,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::document::Document;
+use crate::months::month;
 use crate::stop_words::is_stop_word;
 
 /// Words from the start of the text that belong to the label: about a cover page. With 64, cover pages end before they name
@@ -61,21 +62,6 @@ fn number(term: &str) -> u32 {
 
 const ORDINALS: [(&str, u32); 8] =
     [("first", 1), ("second", 2), ("third", 3), ("fourth", 4), ("1st", 1), ("2nd", 2), ("3rd", 3), ("4th", 4)];
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 
 /// Words that may stand between the parts of a period: `the third quarter of fiscal year 2023`.
 const BETWEEN: [&str; 6] = ["of", "fiscal", "year", "the", "in", "for"];
@@ -132,12 +118,6 @@ fn year(word: &str) -> Option<u32> {
 fn day(word: &str) -> Option<u32> {
     let digits = word.trim_end_matches(|c: char| c.is_alphabetic());
     digits.parse().ok().filter(|day| (1..=31).contains(day) && digits.len() <= 2)
-}
-
-fn month(word: &str) -> Option<usize> {
-    let position = MONTHS.iter().position(|month| *month == word || (word.len() >= 3 && word == &month[..3]))?;
-    // A bare "may" is mostly no month; the day and year that must stand beside it decide.
-    Some(position + 1)
 }
 
 #[cfg(test)]

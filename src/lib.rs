@@ -17,6 +17,7 @@ pub mod inference;
 pub mod ingest;
 pub mod label;
 pub mod late_interaction;
+pub mod months;
 pub mod random;
 pub mod retrieve;
 pub mod sentences;

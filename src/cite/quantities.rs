@@ -2,6 +2,7 @@
 
 use super::lexical::{Word, words};
 use crate::document::ByteSpan;
+use crate::months::month;
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,20 +195,6 @@ const WORDS: &[(&str, f64)] = &[
     ("quarterly", 4.0),
     ("half", 0.5),
 ];
-const MONTHS: &[&str] = &[
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 /// Words that make the number after them a round figure.
 const HEDGES: &[&str] = &["about", "approximately", "around", "roughly", "nearly", "almost", "some", "over", "circa"];
 /// Four digits without comma, unit or scale are a year in this range.
@@ -239,7 +226,7 @@ pub fn quantities(text: &str) -> Vec<Quantity> {
 /// The quantity that starts at word `at`, and how many words it takes.
 fn read(text: &str, words: &[Word], at: usize) -> Option<(Quantity, usize)> {
     let word = &words[at];
-    if let Some(month) = month(text, words, at) {
+    if let Some(month) = month_at(text, words, at) {
         return Some((
             Quantity { kind: Kind::Month, value: month, unit: String::new(), step: 0.0, span: word.span },
             1,
@@ -327,15 +314,12 @@ fn unit(text: &str, start: usize, end: usize, next: Option<&Word>, tail: &str) -
 }
 
 /// The month that word `at` names. "may" and "march" need a capital and a date's word beside them.
-fn month(text: &str, words: &[Word], at: usize) -> Option<f64> {
+fn month_at(text: &str, words: &[Word], at: usize) -> Option<f64> {
     let word = &words[at];
-    let folded = if word.folded == "sept" { "sep" } else { &word.folded };
-    if !word.capital || folded.len() < 3 {
-        return None;
-    }
-    let index = MONTHS.iter().position(|month| *month == folded || folded.len() == 3 && month.starts_with(folded))?;
+    let folded = &*word.folded;
+    let number = month(folded).filter(|_| word.capital)?;
     let is_digit = |word: &Word| word.folded.starts_with(|c: char| c.is_ascii_digit());
-    if folded.len() == 3 || matches!(folded, "march" | "august") {
+    if folded.len() == 3 || matches!(folded, "sept" | "march" | "august") {
         let preposition = |word: &Word| {
             matches!(
                 &*word.folded,
@@ -348,7 +332,7 @@ fn month(text: &str, words: &[Word], at: usize) -> Option<f64> {
             return None;
         }
     }
-    Some(index as f64 + 1.0)
+    Some(f64::from(number))
 }
 
 /// Turns the number beside a month into a day, and ISO dates into their parts.

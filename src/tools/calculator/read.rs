@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::value::{CURRENCIES, Unit, Value};
+use crate::months::month;
 
 /// A part of a formula.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,8 +51,6 @@ const WORDS: [(&str, i64, Unit); 13] = [
     ("years", 12, Unit::Months),
     ("percentage", 1, Unit::Percent),
 ];
-
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Splits a formula.
 ///
@@ -268,25 +267,6 @@ impl Reader<'_> {
     }
 }
 
-fn month(word: &str) -> Option<i8> {
-    let at = MONTHS.iter().position(|month| word.starts_with(month))?;
-    let whole = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ][at];
-    (word == MONTHS[at] || word == whole || word == "sept").then_some(at as i8 + 1)
-}
-
-fn date(year: i16, month: i8, day: i8) -> Result<Date, String> {
-    Date::new(year, month, day).map_err(|_| format!("there is no day {year:04}-{month:02}-{day:02}"))
+fn date(year: i16, month: u8, day: i8) -> Result<Date, String> {
+    Date::new(year, month as i8, day).map_err(|_| format!("there is no day {year:04}-{month:02}-{day:02}"))
 }
