@@ -8,7 +8,7 @@ mod ends;
 mod graphs;
 mod people;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -71,6 +71,19 @@ pub(super) struct Tools<'a> {
 pub(super) struct Ending {
     pub(super) status: RunStatus,
     pub(super) failure: Option<Failure>,
+    /// Whether the steps at work end first.
+    waits: bool,
+}
+
+impl Ending {
+    fn new(status: RunStatus, failure: Option<Failure>) -> Self {
+        Self { status, failure, waits: false }
+    }
+
+    /// A limit on steps, tokens or money does not hold what would come next: what is at work fits into it and is paid for.
+    fn no_more(failure: Failure) -> Self {
+        Self { status: RunStatus::BudgetExceeded, failure: Some(failure), waits: true }
+    }
 }
 
 /// A run at work.
@@ -79,6 +92,8 @@ pub(super) struct Execution {
     pub(super) desk: Arc<Desk>,
     pub(super) frames: Frames,
     pub(super) ending: Option<Ending>,
+    /// Failures of steps, with their frames, that are told once nothing is at work: each might end a graph with others in it.
+    held: VecDeque<(usize, Event)>,
     /// Set once the run's last event was made.
     pub(super) is_over: bool,
     /// Decisions of a record, for a replay.
@@ -104,6 +119,7 @@ impl Execution {
             desk,
             frames,
             ending: None,
+            held: VecDeque::new(),
             is_over: false,
             decisions: HashMap::new(),
             seed,
@@ -194,7 +210,7 @@ impl Execution {
         }
         let before = events.len();
         self.drop_closed();
-        if self.ending.is_none() && !self.stopping {
+        if !self.ends() {
             self.end_openings(events);
             self.decide_overdue(events);
             if events.len() == before {
@@ -263,7 +279,7 @@ impl Execution {
         let account = self.account(frame);
         if let Err(failure) = self.desk.ledger.visit(account) {
             if self.desk.ledger.is_exhausted(RUN) {
-                self.ending = Some(Ending { status: RunStatus::BudgetExceeded, failure: Some(failure) });
+                self.ending.get_or_insert(Ending::no_more(failure));
             } else {
                 events.push(self.failed(visit, step, Work::failed(failure, 0)));
             }
@@ -314,7 +330,7 @@ impl Execution {
         match alarm {
             Alarm::Retry(ticket) => {
                 if self.visits.get(&ticket).is_some_and(|visit| !visit.at_work)
-                    && !self.stopping
+                    && !self.ends()
                     && let Err(failure) = self.attempt(ticket, tools)
                 {
                     self.at_work -= 1;
@@ -343,14 +359,27 @@ impl Execution {
     fn out_of_time(&mut self) {
         let seconds = self.frames.prepared().workflow.limits.seconds;
         let failure = Failure::new(FailureClass::Budget, format!("the run's limit is reached: seconds = {seconds}"));
-        self.ending.get_or_insert(Ending { status: RunStatus::BudgetExceeded, failure: Some(failure) });
+        self.ending.get_or_insert(Ending::new(RunStatus::BudgetExceeded, Some(failure))).waits = false;
+    }
+
+    /// Whether nothing new begins.
+    fn ends(&self) -> bool {
+        self.stopping || self.ending.is_some()
     }
 
     fn look_for_the_end(&mut self, tools: &mut Tools<'_>, events: &mut Vec<Event>) {
         if self.ending.is_none() {
             self.ending = self.find_ending();
         }
-        let Some(Ending { status, failure }) = self.ending.clone() else { return };
+        let Some(Ending { status, failure, waits }) = self.ending.clone() else { return };
+        if waits && self.is_at_work() {
+            return;
+        }
+        let is_open = |(frame, _): &(usize, Event)| self.frames.is_open(*frame);
+        if let Some((_, event)) = std::iter::from_fn(|| self.held.pop_front()).find(is_open) {
+            events.push(event);
+            return;
+        }
         let output = match status {
             RunStatus::Done => {
                 let progress = &self.frames.frame(ROOT).progress;
@@ -364,30 +393,33 @@ impl Execution {
         events.push(Event::RunEnded { status, output, failure, took_us: self.desk.now_us() });
     }
 
+    fn is_at_work(&self) -> bool {
+        self.visits.values().any(|visit| visit.at_work)
+    }
+
     fn find_ending(&self) -> Option<Ending> {
         if self.frames.is_over() {
             return Some(match self.frames.failure() {
-                None => Ending { status: RunStatus::Done, failure: None },
+                None => Ending::new(RunStatus::Done, None),
                 Some((place, failure)) => {
                     let message = format!("step `{}` failed: {}", place.step, failure.message);
-                    Ending { status: RunStatus::Failed, failure: Some(Failure { message, ..failure.clone() }) }
+                    Ending::new(RunStatus::Failed, Some(Failure { message, ..failure.clone() }))
                 }
             });
         }
         if self.stopping {
             // What waits to be tried again is tried again by a resumed run.
-            let is_quiet = self.visits.values().all(|visit| !visit.at_work);
-            return is_quiet.then_some(Ending { status: RunStatus::Cancelled, failure: None });
+            return (!self.is_at_work()).then(|| Ending::new(RunStatus::Cancelled, None));
         }
         if !self.visits.is_empty() {
             return None;
         }
         if let Some((_, _, waiting)) = self.frames.waiting().next() {
             let failure = Some(Failure::new(FailureClass::Other, waiting.prompt.clone()));
-            return Some(Ending { status: RunStatus::Waiting, failure });
+            return Some(Ending::new(RunStatus::Waiting, failure));
         }
         let message = "nothing is at work and nothing can begin: please report this";
-        Some(Ending { status: RunStatus::Failed, failure: Some(Failure::new(FailureClass::Other, message)) })
+        Some(Ending::new(RunStatus::Failed, Some(Failure::new(FailureClass::Other, message))))
     }
 }
 

@@ -11,7 +11,7 @@ use super::ends::{Begun, Work};
 use super::{Alarm, Ending, Execution, Report, Tools, hash, visit_seed};
 use crate::workflow::budget::{AccountId, RUN};
 use crate::workflow::context::{Log, StepContext, lock};
-use crate::workflow::event::{Event, Place, RunStatus};
+use crate::workflow::event::{Event, Place};
 use crate::workflow::expression::Scope;
 use crate::workflow::failure::{Failure, FailureClass};
 use crate::workflow::graph::Step;
@@ -217,7 +217,7 @@ impl Execution {
         let pause = retry::pause(&step.retry, &failure, visit.attempt, jitter);
         visit.failures.push(failure.clone());
         if let Some(pause) = pause
-            && !self.stopping
+            && !self.ends()
         {
             let replays = self.desk.answers.replayed.is_some();
             let at = Instant::now() + if replays { Duration::ZERO } else { pause };
@@ -226,13 +226,18 @@ impl Execution {
         }
         let visit = self.visits.remove(&ticket).expect("it was looked at above");
         if failure.class == FailureClass::Budget && self.desk.ledger.is_exhausted(RUN) {
-            self.ending = Some(Ending { status: RunStatus::BudgetExceeded, failure: Some(failure) });
+            self.ending.get_or_insert(Ending::no_more(failure));
         } else if failure.class == FailureClass::Timeout && self.run_deadline.is_some_and(|at| Instant::now() >= at) {
             self.out_of_time();
         }
         let log = std::mem::take(&mut *lock(&visit.log));
         let begun = Begun { frame: visit.frame, step: visit.step, place: visit.place, start_us: visit.start_us };
-        events.push(self.failed(begun, step, Work { log, failures: visit.failures, attempts: visit.attempt }));
+        let frame = begun.frame;
+        let event = self.failed(begun, step, Work { log, failures: visit.failures, attempts: visit.attempt });
+        match self.ending {
+            Some(_) => self.held.push_back((frame, event)),
+            None => events.push(event),
+        }
     }
 
     /// Gives up an attempt that hangs; its step goes on as after any failure.
