@@ -1,7 +1,7 @@
 //! A scripted HTTP server in this process; real sockets, no model.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
@@ -20,20 +20,7 @@ fn serve(scripts: Vec<Script>) -> (String, mpsc::Receiver<String>) {
     thread::spawn(move || {
         for script in scripts {
             let (mut socket, _) = listener.accept().unwrap();
-            let mut request = Vec::new();
-            let mut buffer = [0; 4096];
-            loop {
-                let read = socket.read(&mut buffer).unwrap();
-                request.extend_from_slice(&buffer[..read]);
-                let text = String::from_utf8_lossy(&request).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length =
-                    head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-                if body.len() >= length.unwrap_or(0) {
-                    sender.send(text).unwrap();
-                    break;
-                }
-            }
+            sender.send(read_request(&mut socket)).unwrap();
             for piece in script {
                 // The client may have gone, as in the test that cancels.
                 let _ = socket.write_all(&piece).and_then(|()| socket.flush());
@@ -42,6 +29,23 @@ fn serve(scripts: Vec<Script>) -> (String, mpsc::Receiver<String>) {
         }
     });
     (format!("http://{address}/v1/"), receiver)
+}
+
+/// Reads a request to its end: an answer that comes before it is an error of its own.
+fn read_request(socket: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = socket.read(&mut buffer).unwrap();
+        assert!(read > 0, "the client hung up in the middle of its request");
+        request.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return text;
+        }
+    }
 }
 
 fn stream_head() -> Vec<u8> {
@@ -306,6 +310,7 @@ fn each_way_to_fail_has_its_fault() {
             .incoming()
             .map(|socket| {
                 let mut socket = socket.unwrap();
+                read_request(&mut socket);
                 let _ = socket.write_all(&[stream_head(), event("wait")].concat());
                 socket
             })
