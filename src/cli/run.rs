@@ -1,7 +1,7 @@
 //! `ibid run` and `ibid resume`: a workflow with its input run, or a run that waits or was stopped gone on with.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -17,9 +17,7 @@ use crate::workflow::event::RunStatus;
 use crate::workflow::failure::FailureClass;
 use crate::workflow::graph::{Durability, InputType, Workflow};
 use crate::workflow::journal::Journal;
-use crate::workflow::load::prepare;
 use crate::workflow::run::{Choice, Ended, Engine, Request, Watch};
-use crate::workflow::shipped;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
@@ -80,29 +78,15 @@ pub(crate) fn engine(context: &Context) -> Result<Engine> {
     Ok(Engine::new(Arc::new(journal), Arc::new(context.settings.services()?), watch))
 }
 
-/// The text of a workflow by its name or path.
-pub(crate) fn workflow_text(name: &str) -> Result<String> {
-    match shipped::find(name) {
-        Some(shipped) if !Path::new(name).exists() => Ok(shipped.text.to_string()),
-        _ => std::fs::read_to_string(name).map_err(Error::io("read the workflow", name)),
-    }
-}
-
 pub(crate) fn run(options: &RunOptions, context: &Context) -> Result<Exit> {
-    let text = workflow_text(&options.workflow)?;
-    let folder = Path::new(&options.workflow).parent().unwrap_or(Path::new("")).to_path_buf();
-    let load = |file: &str| {
-        let beside = folder.join(file);
-        workflow_text(&if beside.is_file() { beside.display().to_string() } else { file.to_string() })
-    };
-    let prepared = prepare(&options.workflow, &text, &load)?;
+    let engine = engine(context)?;
+    let prepared = super::workflow::ready(&options.workflow, engine.services())?;
     let input = read_input(&options.input, &prepared.workflow)?;
     let durability = options.durability.map(|choice| match choice {
         DurabilityChoice::Run => Durability::Run,
         DurabilityChoice::Step => Durability::Step,
     });
     let request = Request { workflow: Arc::new(prepared), input, seed: options.seed, durability };
-    let engine = engine(context)?;
     let ended = engine.start(request)?;
     finish(&engine, &ended, context)
 }

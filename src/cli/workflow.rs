@@ -10,7 +10,10 @@ use super::terminal::{Look, Stream, counted, note, out, out_json, shown_path, st
 use crate::error::{Error, Result};
 use crate::workflow::check::{Known, load};
 use crate::workflow::draw::{mermaid, svg};
+use crate::workflow::frames::Prepared;
+use crate::workflow::load::prepare;
 use crate::workflow::parse::{Problem, Severity, parse};
+use crate::workflow::services::Services;
 use crate::workflow::{schema, shipped};
 
 /// What to do with workflows.
@@ -55,24 +58,72 @@ pub(crate) fn run(command: &WorkflowCommand, context: &Context) -> Result<Exit> 
     }
 }
 
-/// A workflow's text with the name that messages use: a shipped one by its name, else a file.
-fn text_of(name: &str) -> Result<(String, String)> {
-    let path = Path::new(name);
-    if let Some(shipped) = shipped::find(name).filter(|_| !path.exists()) {
-        return Ok((shipped.text.to_string(), format!("{name} (shipped)")));
+/// A workflow's text, what messages call it, and the folder that files it names start from.
+struct Source {
+    text: String,
+    name: String,
+    folder: PathBuf,
+}
+
+impl Source {
+    /// A shipped workflow by its name, `-` for standard input, else a file.
+    fn find(name: &str) -> Result<Self> {
+        let path = Path::new(name);
+        if let Some(shipped) = shipped::find(name).filter(|_| !path.exists()) {
+            let name = format!("{name} (shipped)");
+            return Ok(Self { text: shipped.text.to_string(), name, folder: PathBuf::new() });
+        }
+        if name == "-" {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut std::io::stdin(), &mut text)
+                .map_err(Error::io("read", "standard input"))?;
+            return Ok(Self { text, name: "standard input".into(), folder: PathBuf::new() });
+        }
+        let is_name = !name.contains(['/', '.']) && !path.exists();
+        if is_name {
+            return Err(unknown(name));
+        }
+        let bytes = std::fs::read(path).map_err(Error::io("read the workflow", path))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Error::usage(format!("{} is not UTF-8 text", shown_path(name))))?;
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(Self { text, name: name.to_string(), folder })
     }
-    if name == "-" {
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut std::io::stdin(), &mut text).map_err(Error::io("read", "standard input"))?;
-        return Ok((text, "standard input".into()));
+
+    /// Finds what is wrong with it: roles and tools as the settings have them, files from its own folder.
+    fn check(&self, services: &Services) -> std::result::Result<Vec<Problem>, Vec<Problem>> {
+        let known = Known {
+            models: Some(services.models().names().map(String::from).collect()),
+            tools: Some(services.tools().names().map(String::from).collect()),
+            folder: Some(self.folder.clone()),
+        };
+        load(&self.text, &self.name, &known).map(|checked| checked.warnings)
     }
-    let is_name = !name.contains(['/', '.']) && !path.exists();
-    if is_name {
-        return Err(unknown(name));
+
+    /// The text, once nothing is wrong with it; what is wrong is told.
+    fn checked(self, services: &Services) -> Result<Self> {
+        let Err(problems) = self.check(services) else { return Ok(self) };
+        let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        for problem in &errors {
+            note(told(problem, &self.text, Stream::Err).trim_end());
+        }
+        Err(self.cannot("run", errors.len() as u64))
     }
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{} is not UTF-8 text", shown_path(name))))?;
-    Ok((text, name.to_string()))
+
+    fn cannot(&self, what: &str, problems: u64) -> Error {
+        Error::usage(format!("{} cannot {what}: {}", visible(&self.name), counted(problems, "problem")))
+    }
+}
+
+/// The workflow with this name or path and all files that it names, checked and ready to run.
+pub(crate) fn ready(name: &str, services: &Services) -> Result<Prepared> {
+    let source = Source::find(name)?.checked(services)?;
+    let load = |file: &str| {
+        let beside = source.folder.join(file);
+        let named = if beside.is_file() { beside.display().to_string() } else { file.to_string() };
+        Ok(Source::find(&named)?.checked(services)?.text)
+    };
+    prepare(name, &source.text, &load)
 }
 
 fn unknown(name: &str) -> Error {
@@ -114,42 +165,39 @@ fn show(name: &str, context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What can be checked from the command line: files that a workflow names. Roles and tools come from the settings.
-fn known(file: &str) -> Known {
-    let folder = Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default();
-    Known { folder: Some(folder), ..Known::default() }
-}
-
 fn check(file: &str, context: &Context) -> Result<Exit> {
-    let (text, name) = text_of(file)?;
-    let (problems, is_good) = match load(&text, &name, &known(file)) {
-        Ok(checked) => (checked.warnings, true),
+    let source = Source::find(file)?;
+    let (problems, is_good) = match source.check(&context.settings.services()?) {
+        Ok(warnings) => (warnings, true),
         Err(problems) => (problems, false),
     };
     if context.json {
-        out_json(
-            &serde_json::json!({ "schema": "ibid.workflow_check/1", "path": name, "ok": is_good, "problems": problems }),
-        )?;
+        out_json(&serde_json::json!({
+            "schema": "ibid.workflow_check/1",
+            "path": source.name,
+            "ok": is_good,
+            "problems": problems,
+        }))?;
     } else {
         for problem in &problems {
-            out(&told(problem, &text, Stream::Out))?;
+            out(&told(problem, &source.text, Stream::Out))?;
         }
     }
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count() as u64;
     let warnings = problems.len() as u64 - errors;
     if !is_good {
         // The problems are the answer; the error only says how many there are.
-        return Err(Error::usage(format!("{} cannot run: {}", visible(&name), counted(errors, "problem"))));
+        return Err(source.cannot("run", errors));
     }
     if !context.quiet {
         let also = if warnings > 0 { format!(", with {}", counted(warnings, "warning")) } else { String::new() };
-        note(&format!("{} can run{also}", visible(&name)));
+        note(&format!("{} can run{also}", visible(&source.name)));
     }
     Ok(Exit::Done)
 }
 
 /// A problem with its line of the file and a sign under the place.
-pub(crate) fn told(problem: &Problem, text: &str, stream: Stream) -> String {
+fn told(problem: &Problem, text: &str, stream: Stream) -> String {
     let Problem { path, line, column, severity, message, suggestion } = problem;
     let (word, look) = match severity {
         Severity::Error => ("error", Look::Bad),
@@ -181,12 +229,12 @@ pub(crate) fn told(problem: &Problem, text: &str, stream: Stream) -> String {
 }
 
 fn graph(file: &str, target: Option<&Path>, context: &Context) -> Result<Exit> {
-    let (text, name) = text_of(file)?;
-    let workflow = parse(&text, &name).map_err(|problems| {
+    let source = Source::find(file)?;
+    let workflow = parse(&source.text, &source.name).map_err(|problems| {
         for problem in &problems {
-            note(told(problem, &text, Stream::Err).trim_end());
+            note(told(problem, &source.text, Stream::Err).trim_end());
         }
-        Error::usage(format!("{} cannot be drawn: {}", visible(&name), counted(problems.len() as u64, "problem")))
+        source.cannot("be drawn", problems.len() as u64)
     })?;
     let Some(target) = target else {
         out(&mermaid(&workflow))?;

@@ -155,6 +155,11 @@ impl Engine {
         &self.journal
     }
 
+    /// What the steps of its runs use.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// Runs a workflow to its end, or until it waits for a person or is told to stop.
     ///
     /// # Errors

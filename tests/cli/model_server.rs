@@ -10,6 +10,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::support::Home;
+
 type Asked = Arc<Mutex<HashMap<String, usize>>>;
 /// What a prompt holds, and the answer to it.
 type Script = Arc<[(&'static str, &'static str)]>;
@@ -37,6 +39,19 @@ impl ModelServer {
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, app).await });
         Self { url, asked, _runtime: runtime }
+    }
+
+    /// Settings in which the role `m` is a model of this server.
+    pub(crate) fn settings(&self) -> String {
+        let url = &self.url;
+        format!("lock_wait_s = 300.0\n[models.m]\nurl = \"{url}\"\nmodel = \"m\"\nretries = 0\ntokens_max = 50\n")
+    }
+
+    /// A home with these settings.
+    pub(crate) fn home(&self) -> Home {
+        let home = Home::new();
+        home.set(&self.settings());
+        home
     }
 
     /// How often each prompt was asked.

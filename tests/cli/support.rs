@@ -31,9 +31,15 @@ pub(crate) struct Home {
 impl Home {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let home = Self { folder };
         // Tests share homes and run side by side: each waits its turn.
-        write(folder.path(), "config/ibid/config.toml", b"lock_wait_s = 300.0\n");
-        Self { folder }
+        home.set("lock_wait_s = 300.0\n");
+        home
+    }
+
+    /// Makes this its settings file.
+    pub(crate) fn set(&self, settings: &str) {
+        write(self.folder.path(), "config/ibid/config.toml", settings.as_bytes());
     }
 
     /// The binary with this home, and nothing of the user's own settings.

@@ -129,16 +129,8 @@ fn home() -> Home {
 /// Runs the workflow with these settings; gives the exit code, the run's id and what went to stderr.
 fn run(home: &Home, server: &ModelServer, endpoint: &str, settings: &str, more: &[&str]) -> (i32, String, String) {
     let folder = tempfile::tempdir().unwrap();
-    let url = &server.url;
-    let config = write(
-        folder.path(),
-        "settings.toml",
-        format!(
-            "lock_wait_s = 300.0\n[models.m]\nurl = \"{url}\"\nmodel = \"m\"\nretries = 0\ntokens_max = 50\n\
-             [otel]\nendpoint = \"{endpoint}\"\n{settings}"
-        )
-        .as_bytes(),
-    );
+    let config = format!("{}[otel]\nendpoint = \"{endpoint}\"\n{settings}", server.settings());
+    let config = write(folder.path(), "settings.toml", config.as_bytes());
     let workflow = write(folder.path(), "w.toml", WORKFLOW.as_bytes()).display().to_string();
     let config = config.display().to_string();
     let word = format!("word={SECRET}");
@@ -329,11 +321,7 @@ fn a_run_that_waits_is_one_trace_with_a_root_for_each_process() {
                 [graph.part]\n[[graph.part.step]]\nid = \"inner\"\nkind = \"compute\"\nvalues = { x = \"1\" }\n\
                 [[graph.part.step]]\nid = \"ok\"\nkind = \"approve\"\nneeds = [\"inner\"]\nprompt = \"Fine?\"\n";
     let workflow = write(home.folder.path(), "w.toml", text.as_bytes()).display().to_string();
-    let config = format!(
-        "[models.m]\nurl = \"{}\"\nmodel = \"m\"\nretries = 0\ntokens_max = 50\n[otel]\nendpoint = \"{}\"\n",
-        server.url, receiver.url
-    );
-    write(home.folder.path(), "config/ibid/config.toml", config.as_bytes());
+    home.set(&format!("{}[otel]\nendpoint = \"{}\"\n", server.settings(), receiver.url));
     let (code, ended) = home.json(&["run", &workflow]);
     assert_eq!((code, ended["status"].as_str()), (0, Some("waiting")), "{ended}");
     std::thread::sleep(std::time::Duration::from_millis(50));

@@ -27,7 +27,7 @@ retry = { attempts = 2, backoff_ms = 1 }
 [[step]]
 id = "never"
 kind = "compute"
-when = "false"
+when = "input.word == ''"
 values = { x = "1" }
 [[step]]
 id = "wrong"
@@ -56,12 +56,7 @@ values = { y = "input.item + input.item" }
 
 fn page_of_a_run() -> (Home, String, String) {
     let server = ModelServer::start();
-    let home = Home::new();
-    let config = format!(
-        "lock_wait_s = 300.0\n[models.m]\nurl = \"{}\"\nmodel = \"m\"\nretries = 0\ntokens_max = 50\n",
-        server.url
-    );
-    write(home.folder.path(), "config/ibid/config.toml", config.as_bytes());
+    let home = server.home();
     let workflow = write(home.folder.path(), "w.toml", WORKFLOW.as_bytes()).display().to_string();
     let (code, ended) = home.json(&["run", &workflow, "--input", &format!("word={HOSTILE}")]);
     assert_eq!(code, 0, "{ended}");

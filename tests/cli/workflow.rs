@@ -92,6 +92,25 @@ fn what_is_no_workflow_is_told() {
 }
 
 #[test]
+fn what_cannot_run_is_not_begun() {
+    let home = Home::new();
+    let model = GOOD.replace("\"retrieve\"\nquery", "\"generate\"\nmodel = [\"cheap\"]\nprompt");
+    let tool = GOOD.replace("\"retrieve\"\nquery = \"{{ input.question }}\"", "\"tool\"\ntool = \"serach\"");
+    let wrong = [
+        (GOOD.replace("find.hits", "find.hist"), "flow.toml:12:", "find.hits"),
+        (model, "flow.toml:7:", "[models.cheap]"),
+        (tool, "flow.toml:7:", "`search`"),
+    ];
+    for (text, place, help) in wrong {
+        let (_folder, path) = file(&text);
+        let found = home.run(&["run", &path, "--input", "question=x"]);
+        assert_eq!((found.code, found.stdout.as_str()), (2, ""), "{text}");
+        assert!(found.stderr.contains(place) && found.stderr.contains(help), "{}", found.stderr);
+    }
+    assert_eq!(home.json(&["runs"]).1["runs"], serde_json::json!([]));
+}
+
+#[test]
 fn the_schema_is_the_one_in_the_repository() {
     let printed = ibid().args(["workflow", "schema"]).output().unwrap().stdout;
     let kept = std::fs::read(project().join("schemas/workflow.schema.json")).unwrap();
@@ -102,6 +121,9 @@ fn the_schema_is_the_one_in_the_repository() {
 fn the_examples_of_the_documentation_are_sound() {
     let text = std::fs::read_to_string(project().join("docs/workflows.md")).unwrap();
     let mut count = 0;
+    let home = Home::new();
+    let role = |name: &str| format!("[models.{name}]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\n");
+    home.set(&["cheap", "strong", "local"].map(role).concat());
     for block in text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
         let whole = match block.contains("name = ") && block.starts_with("name") {
             true => block.to_string(),
@@ -109,8 +131,8 @@ fn the_examples_of_the_documentation_are_sound() {
             false => format!("{EXAMPLE_HEAD}{block}"),
         };
         let (_folder, path) = file(&whole);
-        let found = ibid().args(["workflow", "check", &path]).output().unwrap();
-        assert_eq!(found.status.code(), Some(0), "{whole}\n{}", String::from_utf8_lossy(&found.stdout));
+        let found = home.run(&["workflow", "check", &path]);
+        assert_eq!(found.code, 0, "{whole}\n{}", found.stdout);
         count += 1;
     }
     assert!(count >= 16, "{count}");
