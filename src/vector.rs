@@ -2,7 +2,7 @@
 
 /// Scales `vector` to length 1; a zero vector stays zero.
 pub fn normalize(vector: &mut [f32]) {
-    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let length = dot(vector, vector).sqrt();
     if length > 0.0 {
         vector.iter_mut().for_each(|value| *value /= length);
     }
