@@ -97,7 +97,10 @@ fn item(judged: &Judged, asked: &Asked) -> serde_json::Value {
             let is_right = judged.answerable
                 && hit.path.ends_with(&judged.path)
                 && overlaps(considered.span.of(&hit.text), &judged.quote);
-            serde_json::json!({ "features": considered.features, "right": is_right })
+            let in_source = judged.answerable && hit.path.ends_with(&judged.path);
+            serde_json::json!({
+                "features": considered.features, "right": is_right, "in_source": in_source, "passage": considered.passage,
+            })
         })
         .collect();
     serde_json::json!({
