@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lopdf::{Dictionary, LoadOptions, Object, ObjectId, Stream};
+use lopdf::xref::XrefEntry;
+use lopdf::{DecompressError, Dictionary, LoadOptions, Object, ObjectId, Stream};
 
 use super::PdfSettings;
+use super::inflate::{Extent, inflate};
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
 
@@ -14,6 +16,24 @@ use crate::error::{Error, Result};
 pub(super) struct PdfFile {
     document: lopdf::Document,
     stream_bytes_max: usize,
+}
+
+/// The content of a stream.
+pub(super) struct Unpacked {
+    pub(super) bytes: Vec<u8>,
+    /// How much of the stream that is.
+    pub(super) extent: Extent,
+}
+
+/// The pages that a file lists.
+#[derive(Default)]
+pub(super) struct PageList<'a> {
+    /// In reading order; `None` for a page that is listed but cannot be loaded.
+    pub(super) pages: Vec<Option<PageNode<'a>>>,
+    /// Whether there are more than were asked for.
+    pub(super) more: bool,
+    /// What is wrong with the list as a whole, in words.
+    pub(super) problem: Option<String>,
 }
 
 /// A page with what it inherits from the page tree.
@@ -41,6 +61,28 @@ fn load(bytes: &[u8], settings: &PdfSettings) -> Result<lopdf::Document, Option<
         Ok(loaded) => loaded.map_err(Some),
         Err(_) => Err(None),
     }
+}
+
+/// Bytes before the end of a file in which its closing words are looked for. Readers accept up to 1024 bytes of junk there
+/// (PDF Reference 1.7, implementation note 18); what else is appended is seldom longer.
+const END_BYTES: usize = 2048;
+
+/// What to tell about a file whose end is missing.
+pub(super) const END_MISSING: &str = "the end of the file is missing; get a whole copy";
+
+/// Whether the words that close every PDF are not there, as in a file that was not copied or downloaded to its end.
+pub(super) fn is_cut(bytes: &[u8]) -> bool {
+    // Disks and transfers fill what they did not get with zeros.
+    let end = bytes.iter().rposition(|byte| *byte != 0 && !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
+    let tail = &bytes[end.saturating_sub(END_BYTES)..end];
+    find(tail, b"startxref").is_none() && find(tail, b"%%EOF").is_none()
+}
+
+/// Whether anything in the bytes looks like a trailer's word that the file is encrypted.
+fn names_encryption(bytes: &[u8]) -> bool {
+    const KEY: &[u8] = b"/Encrypt";
+    // `/EncryptMetadata` is another key.
+    bytes.windows(KEY.len() + 1).any(|window| window.starts_with(KEY) && !window[KEY.len()].is_ascii_alphanumeric())
 }
 
 /// Fills streams whose length the file does not tell, up to their closing word.
@@ -75,8 +117,9 @@ impl PdfFile {
             }
             other => other,
         }
-        .map_err(open_error)?;
-        if document.is_encrypted() {
+        .map_err(|error| open_error(error, bytes))?;
+        // The library takes the entry away when it has decrypted the file, and leaves it for every scheme it does not know.
+        if document.trailer.has(b"Encrypt") && !document.was_encrypted() {
             return Err(encrypted(None));
         }
         restore_streams(&mut document, bytes);
@@ -86,6 +129,24 @@ impl PdfFile {
     /// The object itself, or what it refers to; `Null` for a reference that leads nowhere.
     pub(super) fn resolve<'a>(&'a self, object: &'a Object) -> &'a Object {
         self.document.dereference(object).map_or(&Object::Null, |(_, object)| object)
+    }
+
+    /// Whether the object refers to one that the file should hold but that could not be loaded.
+    pub(super) fn is_lost(&self, object: &Object) -> bool {
+        let Object::Reference((number, _)) = object else { return false };
+        // What refers to a deleted object means nothing (PDF 32000-1:2008, 7.3.10).
+        let deleted =
+            matches!(self.document.reference_table.get(*number), Some(XrefEntry::Free | XrefEntry::UnusableFree));
+        !deleted && self.document.dereference(object).is_err()
+    }
+
+    /// Why a file without pages cannot be read; `bytes` are those it was opened from.
+    pub(super) fn without_pages(&self, bytes: &[u8]) -> Error {
+        if !self.document.was_encrypted() && names_encryption(bytes) {
+            return encrypted(None);
+        }
+        let reason = if is_cut(bytes) { END_MISSING } else { "the PDF is damaged: it has no pages" };
+        Error::document(FileStatus::Malformed, reason)
     }
 
     /// The resolved entry of a dictionary.
@@ -118,10 +179,14 @@ impl PdfFile {
         Some(array.iter().map(|entry| number(self.resolve(entry)).unwrap_or(0.0)).collect())
     }
 
-    /// The decoded bytes of a stream, or why there are none.
+    /// The decoded bytes of a stream as far as they go, or why there are none.
     pub(super) fn decode(&self, stream: &Stream) -> Result<Vec<u8>, String> {
-        let stream = self.with_direct_filters(stream);
-        catch_unwind(AssertUnwindSafe(|| stream.get_plain_content_with_limit(self.stream_bytes_max)))
+        self.unpack(stream).map(|unpacked| unpacked.bytes)
+    }
+
+    /// The decoded bytes of a stream with how much of it they are, or why there are none.
+    pub(super) fn unpack(&self, stream: &Stream) -> Result<Unpacked, String> {
+        catch_unwind(AssertUnwindSafe(|| self.run_filters(stream)))
             .map_err(|_| "the stream is damaged".to_string())?
             .map_err(|error| match error {
                 lopdf::Error::Decompress(error) => error.to_string(),
@@ -129,33 +194,107 @@ impl PdfFile {
             })
     }
 
+    fn run_filters(&self, stream: &Stream) -> Result<Unpacked, lopdf::Error> {
+        let (filters, limit) = (self.filters(stream), self.stream_bytes_max);
+        if filters.len() > Stream::MAX_FILTERS {
+            return Err(DecompressError::TooManyFilters { count: filters.len(), limit: Stream::MAX_FILTERS }.into());
+        }
+        let mut bytes = Cow::Borrowed(stream.content.as_slice());
+        let mut extent = Extent::Whole;
+        for (name, parameters) in filters {
+            // The library does not tell when compressed data breaks off, so that filter is run here.
+            let inflated = (name == b"FlateDecode").then(|| inflate(&bytes, limit));
+            extent = extent.max(inflated.as_ref().map_or(Extent::Whole, |inflated| inflated.extent));
+            let predictor = parameters.and_then(|parameters| self.get_number(parameters, b"Predictor"));
+            bytes = match inflated {
+                Some(inflated) if predictor.is_none_or(|predictor| predictor <= 1.0) => Cow::Owned(inflated.bytes),
+                _ => {
+                    let mut dict = Dictionary::new();
+                    dict.set("Filter", Object::Name(name.to_vec()));
+                    if let Some(parameters) = parameters {
+                        dict.set("DecodeParms", Object::Dictionary(parameters.clone()));
+                    }
+                    Cow::Owned(Stream::new(dict, bytes.into_owned()).get_plain_content_with_limit(limit)?)
+                }
+            };
+            if bytes.len() > limit {
+                break;
+            }
+        }
+        if bytes.len() > limit {
+            return Err(DecompressError::MemoryLimitExceeded { limit }.into());
+        }
+        Ok(Unpacked { bytes: bytes.into_owned(), extent })
+    }
+
+    /// The filters of a stream by their full names with their parameters, in the order of decoding, without the filter that only
+    /// marks decryption.
+    fn filters<'a>(&'a self, stream: &'a Stream) -> Vec<(&'a [u8], Option<&'a Dictionary>)> {
+        let filters: Vec<&'a Object> = match self.get(&stream.dict, b"Filter") {
+            Some(Object::Array(list)) => list.iter().map(|entry| self.resolve(entry)).collect(),
+            Some(filter) => vec![filter],
+            None => vec![],
+        };
+        let parameters = self.get(&stream.dict, b"DecodeParms");
+        let parameters = |index: usize| match parameters {
+            Some(Object::Array(list)) => list.get(index).and_then(|entry| self.resolve(entry).as_dict().ok()),
+            other => other.and_then(|parameters| parameters.as_dict().ok()),
+        };
+        let named = filters.into_iter().enumerate().map(|(index, filter)| {
+            let name: &'a [u8] = filter.as_name().unwrap_or_default();
+            (full_filter_name(name), parameters(index))
+        });
+        named.filter(|(name, _)| !name.is_empty() && *name != b"Crypt").collect()
+    }
+
     /// The catalog's and Info dictionary's entries that describe the whole document.
     pub(super) fn info(&self) -> Option<&Dictionary> {
         self.get_dict(&self.document.trailer, b"Info")
     }
 
-    /// The pages in reading order, at most `pages_max` of them, and whether there are more.
-    pub(super) fn pages(&self, pages_max: usize) -> (Vec<PageNode<'_>>, bool) {
-        let mut pages = Vec::new();
+    /// The pages in reading order, at most `pages_max` of them.
+    pub(super) fn pages(&self, pages_max: usize) -> PageList<'_> {
         let root = self.document.catalog().ok().and_then(|catalog| catalog.get(b"Pages").ok());
-        let more = root.is_some_and(|root| self.walk_pages(root, pages_max, &mut pages));
-        if !pages.is_empty() {
-            return (pages, more);
+        let mut list = root.map(|root| self.walk_pages(root, pages_max)).unwrap_or_default();
+        let found = list.pages.iter().flatten().count();
+        if found == 0 {
+            return self.loose_pages(pages_max);
         }
-        // The page tree is gone: take every page object in the order of the file.
+        let counted = root.and_then(|root| self.get_number(self.resolve(root).as_dict().ok()?, b"Count"));
+        let Some(counted) = counted.map(|count| count as usize) else { return list };
+        if counted <= found {
+            // Pages that the count leaves out were deleted, not lost.
+            list.pages.retain(Option::is_some);
+        } else if counted > list.pages.len() && list.pages.len() > found && !list.more {
+            // A part of the tree with several pages is gone, and nobody knows how many they were.
+            list.problem = Some(format!(
+                "the file counts {counted} pages and only {found} of them were found; later pages may have higher numbers"
+            ));
+        }
+        list
+    }
+
+    /// The page tree is gone: every page object in the order of the file.
+    fn loose_pages(&self, pages_max: usize) -> PageList<'_> {
+        let mut list = PageList::default();
         for object in self.document.objects.values() {
             let Object::Dictionary(dict) = object else { continue };
             if self.get_name(dict, b"Type") == Some(b"Page") {
-                if pages.len() == pages_max {
-                    return (pages, true);
+                if list.pages.len() == pages_max {
+                    list.more = true;
+                    break;
                 }
-                pages.push(self.page(dict, Inherited::default()));
+                list.pages.push(Some(self.page(dict, Inherited::default())));
             }
         }
-        (pages, false)
+        if !list.pages.is_empty() {
+            list.problem = Some("the list of pages is damaged; pages may be missing or out of order".to_string());
+        }
+        list
     }
 
-    fn walk_pages<'a>(&'a self, root: &'a Object, pages_max: usize, pages: &mut Vec<PageNode<'a>>) -> bool {
+    fn walk_pages<'a>(&'a self, root: &'a Object, pages_max: usize) -> PageList<'a> {
+        let mut list = PageList::default();
         let mut seen: HashSet<ObjectId> = HashSet::new();
         let mut open = vec![(root, Inherited::default())];
         while let Some((object, inherited)) = open.pop() {
@@ -164,18 +303,28 @@ impl PdfFile {
             {
                 continue;
             }
-            let Object::Dictionary(dict) = self.resolve(object) else { continue };
-            let kids = self.get(dict, b"Kids").and_then(|kids| kids.as_array().ok());
-            match kids {
-                Some(kids) if self.get_name(dict, b"Type") != Some(b"Page") => {
-                    let inherited = self.inherit(dict, inherited);
-                    open.extend(kids.iter().rev().map(|kid| (kid, inherited)));
+            let page = match self.resolve(object) {
+                Object::Dictionary(dict) => {
+                    let is_page = self.get_name(dict, b"Type") == Some(b"Page");
+                    let kids = self.get(dict, b"Kids").and_then(|kids| kids.as_array().ok());
+                    if let Some(kids) = kids.filter(|_| !is_page) {
+                        let inherited = self.inherit(dict, inherited);
+                        open.extend(kids.iter().rev().map(|kid| (kid, inherited)));
+                        continue;
+                    }
+                    let is_cut_off = !is_page && dict.get(b"Kids").is_ok_and(|kids| self.is_lost(kids));
+                    (!is_cut_off).then(|| self.page(dict, inherited))
                 }
-                _ if pages.len() == pages_max => return true,
-                _ => pages.push(self.page(dict, inherited)),
+                Object::Null if !self.is_lost(object) => continue,
+                _ => None,
+            };
+            if list.pages.len() == pages_max {
+                list.more = true;
+                break;
             }
+            list.pages.push(page);
         }
-        false
+        list
     }
 
     fn inherit<'a>(&'a self, dict: &'a Dictionary, from: Inherited<'a>) -> Inherited<'a> {
@@ -198,41 +347,6 @@ impl PdfFile {
         let rectangle = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
         (rectangle[2] - rectangle[0] >= 1.0 && rectangle[3] - rectangle[1] >= 1.0).then_some(rectangle)
     }
-
-    /// The stream with its filters named directly and without the filter that only marks decryption.
-    fn with_direct_filters<'a>(&self, stream: &'a Stream) -> Cow<'a, Stream> {
-        let names = |object: &Object| match object {
-            Object::Array(list) => list.iter().map(|entry| self.resolve(entry).clone()).collect(),
-            other => vec![other.clone()],
-        };
-        let indirect = |object: &Object| match object {
-            Object::Reference(_) => true,
-            Object::Array(list) => list.iter().any(|entry| matches!(entry, Object::Reference(_)) || abbreviated(entry)),
-            other => abbreviated(other),
-        };
-        let keys = [(&b"Filter"[..], &b"F"[..]), (&b"DecodeParms"[..], &b"DP"[..])];
-        if !keys.iter().any(|(key, _)| stream.dict.get(key).is_ok_and(indirect)) {
-            return Cow::Borrowed(stream);
-        }
-        let mut dict = stream.dict.clone();
-        let filters = self.get(&stream.dict, b"Filter").map(names).unwrap_or_default();
-        let parameters = self.get(&stream.dict, b"DecodeParms").map(names).unwrap_or_default();
-        let mut kept = (vec![], vec![]);
-        for (index, filter) in filters.iter().enumerate() {
-            let name = filter.as_name().unwrap_or_default();
-            if name != b"Crypt" {
-                kept.0.push(Object::Name(full_filter_name(name).to_vec()));
-                kept.1.push(parameters.get(index).cloned().unwrap_or(Object::Null));
-            }
-        }
-        dict.set("Filter", Object::Array(kept.0));
-        dict.set("DecodeParms", Object::Array(kept.1));
-        Cow::Owned(Stream { dict, content: stream.content.clone(), ..Stream::new(Dictionary::new(), vec![]) })
-    }
-}
-
-fn abbreviated(object: &Object) -> bool {
-    object.as_name().is_ok_and(|name| full_filter_name(name) != name || name == b"Crypt")
 }
 
 fn full_filter_name(name: &[u8]) -> &[u8] {
@@ -263,8 +377,11 @@ fn encrypted(source: Option<lopdf::Error>) -> Error {
     }
 }
 
-fn open_error(error: Option<lopdf::Error>) -> Error {
+fn open_error(error: Option<lopdf::Error>, bytes: &[u8]) -> Error {
     let Some(error) = error else {
+        if names_encryption(bytes) {
+            return encrypted(None);
+        }
         return Error::document(FileStatus::Malformed, "the PDF is damaged: its objects cannot be read");
     };
     let reason = match &error {
@@ -276,6 +393,8 @@ fn open_error(error: Option<lopdf::Error>) -> Error {
             return Error::Document { status: FileStatus::LimitExceeded, reason, source: Some(error.into()) };
         }
         lopdf::Error::Parse(lopdf::ParseError::InvalidFileHeader) => "the file does not begin like a PDF",
+        _ if names_encryption(bytes) => return encrypted(Some(error)),
+        _ if is_cut(bytes) => END_MISSING,
         _ => "the PDF is damaged: neither its table of objects nor the objects themselves can be found",
     };
     Error::Document { status: FileStatus::Malformed, reason: reason.into(), source: Some(error.into()) }

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use lopdf::{Dictionary, Object, Stream};
 
 use super::PdfSettings;
-use super::file::{PageNode, PdfFile};
+use super::file::{PageNode, PdfFile, Unpacked};
 use super::font::Font;
+use super::inflate::Extent;
 use super::lexer::{Lexer, Operand, Token};
 use super::matrix::Matrix;
 use super::words::{Glyph, PageWords};
@@ -118,23 +119,40 @@ impl<'a> Interpreter<'a> {
     }
 
     fn page_content(&mut self, page: &PageNode<'a>) -> Vec<u8> {
-        let parts: Vec<&Object> = match self.file.get(page.dict, b"Contents") {
-            Some(Object::Array(list)) => list.iter().map(|part| self.file.resolve(part)).collect(),
-            Some(part) => vec![part],
-            None => vec![],
+        let file = self.file;
+        let contents = page.dict.get(b"Contents").ok();
+        let parts: Vec<&'a Object> = match contents.map(|contents| file.resolve(contents)) {
+            Some(Object::Array(list)) => list.iter().collect(),
+            _ => contents.into_iter().collect(),
         };
         let mut content = Vec::new();
         for part in parts {
-            let Object::Stream(stream) = part else { continue };
-            match self.file.decode(stream) {
-                Ok(bytes) if content.is_empty() => content = bytes,
-                Ok(bytes) if content.len() + bytes.len() <= self.settings.stream_bytes_max => {
-                    // The parts are one stream, but no token runs across their border.
-                    content.push(b'\n');
-                    content.extend(bytes);
+            let stream = match file.resolve(part) {
+                Object::Stream(stream) => stream,
+                Object::Null if !file.is_lost(part) => continue,
+                _ => {
+                    self.problem("a part of its content cannot be found");
+                    continue;
                 }
-                Ok(_) => self.problem("its content is larger than pdf.stream_bytes_max"),
-                Err(reason) => self.problem(&format!("a part of its content cannot be unpacked: {reason}")),
+            };
+            let unpacked = match file.unpack(stream) {
+                Ok(unpacked) => unpacked,
+                Err(reason) => {
+                    self.problem(&format!("a part of its content cannot be unpacked: {reason}"));
+                    continue;
+                }
+            };
+            if is_damaged(&unpacked) {
+                self.problem("a part of its content is damaged");
+            }
+            if content.is_empty() {
+                content = unpacked.bytes;
+            } else if content.len() + unpacked.bytes.len() <= self.settings.stream_bytes_max {
+                // The parts are one stream, but no token runs across their border.
+                content.push(b'\n');
+                content.extend(unpacked.bytes);
+            } else {
+                self.problem("its content is larger than pdf.stream_bytes_max");
             }
         }
         content
@@ -250,6 +268,9 @@ impl<'a> Interpreter<'a> {
 
     fn font(&mut self, name: &[u8], resources: Option<&'a Dictionary>) -> Option<Rc<Font>> {
         let fonts = self.file.get_dict(resources?, b"Font")?;
+        if fonts.get(name).is_ok_and(|font| self.file.is_lost(font)) {
+            self.problem("a font on it cannot be found; text in it is missing");
+        }
         let dict = self.file.get_dict(fonts, name)?;
         Some(self.cached_font(dict))
     }
@@ -408,8 +429,13 @@ impl<'a> Interpreter<'a> {
             self.problem("its forms are nested deeper than pdf.form_depth_max or draw themselves");
             return;
         }
-        let content = match self.file.decode(form) {
-            Ok(content) => content,
+        let content = match self.file.unpack(form) {
+            Ok(unpacked) => {
+                if is_damaged(&unpacked) {
+                    self.problem("a form on it is damaged");
+                }
+                unpacked.bytes
+            }
             Err(reason) => return self.problem(&format!("a form on it cannot be unpacked: {reason}")),
         };
         let matrix = self.file.get(&form.dict, b"Matrix").and_then(|matrix| self.file.numbers(matrix)?.try_into().ok());
@@ -472,6 +498,35 @@ impl<'a> Interpreter<'a> {
         let (sx, sy) = (scale(high.0 - low.0, (rx1 - rx0).abs()), scale(high.1 - low.1, (ry1 - ry0).abs()));
         Some(Matrix([sx, 0.0, 0.0, sy, rx0.min(rx1) - low.0 * sx, ry0.min(ry1) - low.1 * sy]))
     }
+}
+
+/// The operators of content streams (PDF 32000-1:2008, table 51), and the words that are operands.
+const OPERATORS: &str = "b B b* B* BDC BI BMC BT BX c cm CS cs d d0 d1 Do DP EI EMC ET EX f F f* G g gs h i ID j J K k l m M MP n q \
+    Q re RG rg ri s S SC sc SCN scn sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \" true false null";
+
+/// Whether content broke off, or has a wrong checksum and also reads like no content: the checksum alone is wrong in sound files too.
+fn is_damaged(content: &Unpacked) -> bool {
+    match content.extent {
+        Extent::Whole => false,
+        Extent::Unproven => has_unknown_operators(&content.bytes),
+        Extent::Broken => true,
+    }
+}
+
+fn has_unknown_operators(content: &[u8]) -> bool {
+    let mut lexer = Lexer::new(content);
+    while let Some(token) = lexer.next() {
+        if let Token::Operator(range) = token {
+            let operator = lexer.operator(&range);
+            if operator == b"ID" {
+                lexer.skip_inline_image();
+            } else if !OPERATORS.split(' ').any(|known| known.as_bytes() == operator) {
+                return true;
+            }
+        }
+        lexer.forget();
+    }
+    false
 }
 
 /// A text string of a PDF: UTF-16 or UTF-8 with its mark, else Latin.

@@ -1,8 +1,8 @@
 //! PDF bytes → [`Document`]: text in reading order with pages, headings, paragraphs and tables; knows nothing of files on disk.
 //!
-//! The steps, one file each: `file` opens, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`, `typeface`) and `matrix`,
-//! `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running lines apart, `blocks`
-//! gives lines their roles, `assemble` joins everything.
+//! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`,
+//! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
+//! lines apart, `blocks` gives lines their roles, `assemble` joins everything.
 
 mod assemble;
 mod blocks;
@@ -11,6 +11,7 @@ mod encoding;
 mod file;
 mod font;
 mod furniture;
+mod inflate;
 mod interpret;
 mod lexer;
 mod lines;
@@ -64,12 +65,12 @@ impl Default for PdfSettings {
 
 /// Reads the text of a PDF. Blocks until done; uses one thread of its own.
 ///
-/// A page that cannot be read, or that holds only images, gives a lossy warning; the rest of the file is read. A file without any text
-/// gives a document with empty text. Files encrypted with the empty password are read.
+/// A page that cannot be found or read in full, or that holds only images, gives a lossy warning; so does a file without its end. The
+/// rest is read. A file without any text gives a document with empty text. Files encrypted with the empty password are read.
 ///
 /// # Errors
-/// [`Error::Document`] with the status `Encrypted` when a password is needed, `Malformed` when no structure can be found,
-/// `LimitExceeded` when a stream that holds objects unpacks to more than `stream_bytes_max`.
+/// [`Error::Document`] with the status `Encrypted` when a password is needed, `Malformed` when no structure can be found or the file
+/// has neither text nor its end, `LimitExceeded` when a stream that holds objects unpacks to more than `stream_bytes_max`.
 pub fn read_pdf(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
     std::thread::scope(|scope| {
         let reader = std::thread::Builder::new()
@@ -90,18 +91,24 @@ pub fn read_pdf(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
 
 fn read(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
     let file = PdfFile::open(bytes, settings)?;
-    let (nodes, more) = file.pages(settings.pages_max as usize);
-    if nodes.is_empty() {
-        return Err(Error::document(FileStatus::Malformed, "the PDF is damaged: it has no pages"));
+    let list = file.pages(settings.pages_max as usize);
+    if list.pages.is_empty() {
+        return Err(file.without_pages(bytes));
     }
-    let mut warnings = Vec::new();
-    if more {
-        let message = format!("only the first pdf.pages_max = {} pages were read", settings.pages_max);
-        warnings.push(Warning { page: None, lossy: true, message });
-    }
+    let is_cut = file::is_cut(bytes);
+    let more = || format!("only the first pdf.pages_max = {} pages were read", settings.pages_max);
+    let of_file = [is_cut.then(|| file::END_MISSING.to_string()), list.problem, list.more.then(more)];
+    let mut warnings: Vec<Warning> =
+        of_file.into_iter().flatten().map(|message| Warning { page: None, lossy: true, message }).collect();
     let mut fonts = FontCache::new();
-    let mut pages: Vec<PageLines> = Vec::with_capacity(nodes.len());
-    for (number, node) in (1..).zip(&nodes) {
+    let mut pages: Vec<PageLines> = Vec::with_capacity(list.pages.len());
+    for (number, node) in (1..).zip(&list.pages) {
+        let Some(node) = node else {
+            pages.push(PageLines::default());
+            let message = "the page cannot be found in the file and was not read".to_string();
+            warnings.push(Warning { page: Some(number), lossy: true, message });
+            continue;
+        };
         // The page's own code checks its input; this guards the rest of the file against what was not thought of.
         let lines = catch_unwind(AssertUnwindSafe(|| read_page(&file, settings, &mut fonts, node)));
         let (lines, found) = lines.unwrap_or_else(|_| {
@@ -112,7 +119,11 @@ fn read(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
         warnings.extend(found.into_iter().map(|message| Warning { page: Some(number), lossy: true, message }));
     }
     furniture::set_apart(&mut pages);
-    Ok(assemble::assemble(&pages, title(&file), warnings))
+    let document = assemble::assemble(&pages, title(&file), warnings);
+    if is_cut && document.blocks.is_empty() {
+        return Err(Error::document(FileStatus::Malformed, file::END_MISSING));
+    }
+    Ok(document)
 }
 
 fn read_page(

@@ -178,6 +178,127 @@ fn a_page_tree_that_runs_in_a_circle_ends() {
     assert_eq!(read(&bytes).text, "once");
 }
 
+#[test]
+fn a_file_encrypted_in_a_way_the_library_does_not_know_needs_a_password() {
+    // The entry stands in the trailer itself; the library looks only for a reference.
+    let mut pdf = Pdf::load_mem(&plain(&["BT /F1 10 Tf 72 700 Td (inside) Tj ET"])).unwrap();
+    pdf.trailer.set("Encrypt", dictionary! { "Filter" => "Standard", "V" => 2, "R" => 3, "Length" => 128 });
+    let mut bytes = Vec::new();
+    pdf.save_to(&mut bytes).unwrap();
+    assert_eq!(status(&bytes), FileStatus::Encrypted);
+    // Nothing but the raw bytes tells of the encryption.
+    assert_eq!(status(b"%PDF-1.7\ntrailer <</Encrypt 9 0 R>>\nstartxref\n0\n%%EOF"), FileStatus::Encrypted);
+    assert_eq!(status(b"%PDF-1.7\ntrailer <</EncryptMetadata true>>\nstartxref\n0\n%%EOF"), FileStatus::Malformed);
+}
+
+/// The messages of the warnings about a page (`None`: the file), all lossy.
+fn warnings(document: &Document, page: Option<u32>) -> Vec<&str> {
+    assert!(document.warnings.iter().all(|warning| warning.lossy));
+    let of_page = document.warnings.iter().filter(|warning| warning.page == page);
+    of_page.map(|warning| warning.message.as_str()).collect()
+}
+
+/// `bytes` up to the words that close the file.
+fn without_end(bytes: &[u8]) -> &[u8] {
+    let end = bytes.windows(9).rposition(|window| window == b"startxref").expect("a file is closed");
+    &bytes[..end]
+}
+
+#[test]
+fn a_file_without_its_end_is_malformed_or_partial() {
+    let whole = plain(&["BT /F1 10 Tf 72 700 Td (kept) Tj ET"]);
+    assert_eq!(read(&whole).warnings, vec![]);
+    let padded = [&whole[..], &[0; 5000]].concat();
+    assert_eq!(read(&padded).warnings, vec![], "zeros after the end are no loss");
+    let zeroed = [without_end(&whole), &[0; 3000]].concat();
+    for cut in [without_end(&whole), &zeroed[..]] {
+        let document = read(cut);
+        assert_eq!(document.text, "kept");
+        assert_eq!(warnings(&document, None)[0], "the end of the file is missing; get a whole copy");
+    }
+    let empty = plain(&[""]);
+    assert_eq!(read(&empty).text, "");
+    match read_pdf(without_end(&empty), &PdfSettings::default()) {
+        Err(Error::Document { status: FileStatus::Malformed, reason, .. }) => {
+            assert_eq!(reason, "the end of the file is missing; get a whole copy");
+        }
+        other => panic!("an error was expected, not {other:?}"),
+    }
+}
+
+/// A file of three pages with compressed contents, changed before it is saved.
+fn three_pages(change: impl FnOnce(&mut Pdf, &[lopdf::ObjectId])) -> Vec<u8> {
+    // The words differ, so that no line is taken for one that runs along all pages.
+    let [first, second, third] = ["alder", "birch", "cedar"].map(|word| {
+        let lines = (0..200).map(|line| format!("0 -3 Td ({word} {line} of {}) Tj ", line * line));
+        format!("BT /F1 2 Tf 72 780 Td {} ET", lines.collect::<String>())
+    });
+    let mut pdf = Pdf::load_mem(&plain(&[&first, &second, &third])).unwrap();
+    pdf.compress();
+    let pages: Vec<lopdf::ObjectId> = pdf.page_iter().collect();
+    change(&mut pdf, &pages);
+    let mut bytes = Vec::new();
+    pdf.save_to(&mut bytes).unwrap();
+    bytes
+}
+
+/// The file with one object gone, as when its place was overwritten.
+fn lose(mut bytes: Vec<u8>, choose: impl FnOnce(&Pdf, lopdf::ObjectId) -> lopdf::ObjectId) -> Vec<u8> {
+    let pdf = Pdf::load_mem(&bytes).unwrap();
+    let second = pdf.page_iter().nth(1).expect("it has three pages");
+    let start = format!("\n{} 0 obj", choose(&pdf, second).0);
+    let at = bytes.windows(start.len()).position(|window| window == start.as_bytes()).expect("the object is there");
+    bytes[at + 1..at + start.len()].fill(b' ');
+    bytes
+}
+
+fn content_of(pdf: &Pdf, page: lopdf::ObjectId) -> lopdf::ObjectId {
+    pdf.get_dictionary(page).unwrap().get(b"Contents").unwrap().as_reference().unwrap()
+}
+
+#[test]
+fn a_damaged_page_is_named_and_the_others_are_read() {
+    let whole = read(&three_pages(|_, _| {}));
+    assert_eq!((whole.pages.len(), whole.warnings.len()), (3, 0), "{:?}", whole.warnings);
+    let zeroed = three_pages(|pdf, pages| {
+        let content = content_of(pdf, pages[1]);
+        let Object::Stream(stream) = pdf.get_object_mut(content).unwrap() else { panic!("a page has content") };
+        assert!(stream.dict.has(b"Filter"), "it was compressed");
+        let middle = stream.content.len() / 2;
+        stream.content[middle..].fill(0);
+    });
+    let lost = lose(three_pages(|_, _| {}), content_of);
+    for (bytes, message) in [(zeroed, "content is damaged"), (lost, "content cannot be found")] {
+        let document = read(&bytes);
+        let messages = warnings(&document, Some(2));
+        assert!(messages.len() == 1 && messages[0].contains(message), "{messages:?}");
+        assert_eq!(document.warnings.len(), 1);
+        assert_eq!(document.pages[2].span.of(&document.text), whole.pages[2].span.of(&whole.text));
+    }
+    // A wrong checksum alone loses nothing.
+    let unproven = read(&three_pages(|pdf, pages| {
+        let content = content_of(pdf, pages[1]);
+        let Object::Stream(stream) = pdf.get_object_mut(content).unwrap() else { panic!("a page has content") };
+        *stream.content.last_mut().unwrap() ^= 0xff;
+    }));
+    assert_eq!((unproven.text, unproven.warnings), (whole.text, vec![]));
+}
+
+#[test]
+fn a_page_that_cannot_be_found_keeps_its_number() {
+    let document = read(&lose(three_pages(|_, _| {}), |_, page| page));
+    assert_eq!(document.pages.len(), 3);
+    assert!(document.pages[1].span.is_empty() && !document.pages[2].span.is_empty());
+    assert!(warnings(&document, Some(2))[0].contains("cannot be found"), "{:?}", document.warnings);
+    // Where the count leaves it out, someone deleted the page.
+    let bytes = three_pages(|pdf, _| {
+        let tree = pdf.catalog().unwrap().get(b"Pages").unwrap().as_reference().unwrap();
+        pdf.get_dictionary_mut(tree).unwrap().set("Count", 2);
+    });
+    let document = read(&lose(bytes, |_, page| page));
+    assert_eq!((document.pages.len(), document.warnings.len()), (2, 0));
+}
+
 /// Checks what must hold for any input: no panic, and spans that fit.
 fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok(document) = read_pdf(bytes, &PdfSettings::default()) {
