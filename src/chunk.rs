@@ -9,17 +9,27 @@ use crate::error::Result;
 use crate::inference::tokenizer::{Tokenizer, Tokens};
 use crate::sentences::sentences;
 
+/// The least [`ChunkSettings::tokens_max`]. Cutting a long sentence takes 2; a smaller chunk than this says too little.
+pub const TOKENS_MAX_LEAST: usize = 16;
+
+/// The greatest [`ChunkSettings::context_tokens_max`]: half of what the built-in embedder reads (256); the rest is for the
+/// text.
+pub const CONTEXT_TOKENS_MOST: usize = 128;
+
 /// How documents are split. Part of the identity of an index: other settings give other chunks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChunkSettings {
-    /// Tokens of a chunk's own text at most.
+    /// Tokens of a chunk's own text at most; at least [`TOKENS_MAX_LEAST`].
     pub tokens_max: usize,
-    /// A heading starts a new chunk once the current one has this many tokens; a new page always does.
+    /// A heading starts a new chunk once the current one has this many tokens; a new page always does. At most
+    /// `tokens_max`, except for the default, under which headings then start no chunk.
     pub tokens_min: usize,
-    /// Tokens of whole sentences repeated from the end of the chunk before, where a section is longer than one chunk.
+    /// Tokens of whole sentences repeated from the end of the chunk before, where a section is longer than one chunk;
+    /// less than `tokens_max`.
     pub overlap_tokens: usize,
-    /// Tokens of context (title, headings) put before a chunk for the model, outside its span.
+    /// Tokens of context (title, headings) put before a chunk for the model, outside its span; at most
+    /// [`CONTEXT_TOKENS_MOST`].
     pub context_tokens_max: usize,
 }
 
@@ -54,7 +64,11 @@ impl Chunk {
 ///
 /// # Errors
 /// [`Error::Tokenizer`](crate::error::Error::Tokenizer) when the tokenizer fails.
+///
+/// # Panics
+/// When `tokens_max` is below [`TOKENS_MAX_LEAST`]: the settings are checked where they are read.
 pub fn chunk(document: &Document, tokenizer: &Tokenizer, settings: &ChunkSettings) -> Result<Vec<Chunk>> {
+    assert!(settings.tokens_max >= TOKENS_MAX_LEAST, "a chunk holds {TOKENS_MAX_LEAST} tokens or more");
     let mut builder = Builder::new(document, settings);
     for block in blocks_and_gaps(document) {
         let tokens = tokenizer.encode(block.span.of(&document.text))?;

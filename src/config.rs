@@ -3,6 +3,8 @@
 //! Order: flag, then environment (`IBID_SECTION_KEY`), then the project's `ibid.toml` (in the nearest parent folder), then
 //! the user's (`ibid/config.toml` in the XDG configuration folder), then the defaults.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -73,7 +75,8 @@ impl Settings {
     /// Gathers the settings from the user's file, the project's file above `folder`, and `environment`.
     ///
     /// # Errors
-    /// [`Error::Config`] for a file that is no TOML or has unknown keys, [`Error::Setting`] for a bad environment variable.
+    /// [`Error::Config`] for a file that is no TOML or has unknown keys, [`Error::Setting`] for a bad environment variable
+    /// and for a value out of its range.
     pub fn gather(
         folder: &Path,
         explicit: Option<&Path>,
@@ -96,6 +99,7 @@ impl Settings {
             path: "the settings gathered from files and environment".into(),
             source: Box::new(source),
         })?;
+        check::check(&settings)?;
         settings.index.walk = settings.walk.clone();
         settings.index.read = settings.read.clone();
         settings.index.chunk = settings.chunk.clone();
