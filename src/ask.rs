@@ -1,6 +1,6 @@
 //! A question to a checked answer: retrieve, draft, verify, compose; each a function of its inputs that a graph can schedule.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -87,26 +87,6 @@ pub struct Asked {
     pub hits: Vec<Hit>,
     /// What was drafted.
     pub drafted: Drafted,
-    /// Milliseconds by stage.
-    pub timings_ms: BTreeMap<&'static str, f64>,
-}
-
-impl Asked {
-    /// The whole run as JSON, for the record.
-    #[must_use]
-    pub fn record(&self, started_at: &str) -> serde_json::Value {
-        serde_json::json!({
-            "schema": "ibid.run/1",
-            "run": self.answer.run,
-            "started_at": started_at,
-            "answer": self.answer,
-            "hits": self.hits,
-            "prompt": self.drafted.prompt,
-            "draft": self.drafted.text,
-            "answerable": self.drafted.answerable,
-            "timings_ms": self.timings_ms,
-        })
-    }
 }
 
 /// Answers `question` from the index. With a model, its draft is handed to `on_text` piece by piece as it comes, unchecked.
@@ -122,15 +102,8 @@ pub fn ask(
     on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<Asked> {
     let started = Instant::now();
-    let mut timings_ms = BTreeMap::new();
-    let mut lap = Instant::now();
-    let mut time = |stage| {
-        timings_ms.insert(stage, lap.elapsed().as_secs_f64() * 1000.0);
-        lap = Instant::now();
-    };
     let embedder = searcher.embedder();
     let Found { hits, query, .. } = searcher.search(question, settings.passages)?;
-    time("retrieve");
     let drafted = match model {
         _ if hits.is_empty() => Drafted { by: drafter(model.map(|(model, _)| model)), ..Drafted::default() },
         Some((model, llm)) => draft_with_model(question, &hits, model, llm, on_text)?,
@@ -141,9 +114,7 @@ pub fn ask(
             draft_by_extracting(question, &hits, &evidence, &similarities, &settings.extract)
         }
     };
-    time("draft");
     let checked = verify(&drafted, &hits, embedder)?;
-    time("verify");
     let models =
         Models { embedder: embedder.manifest().name.clone(), draft: drafted.by.clone(), verifier: VERIFIER.into() };
     let mut answer = compose(question, &drafted, &checked, &hits, settings);
@@ -151,7 +122,7 @@ pub fn ask(
     answer.models = models;
     answer.usage = drafted.usage;
     answer.took_ms = started.elapsed().as_secs_f64() * 1000.0;
-    Ok(Asked { answer, hits, drafted, timings_ms })
+    Ok(Asked { answer, hits, drafted })
 }
 
 /// The name of the check in answers.

@@ -89,6 +89,17 @@ impl Collections {
         opened.get(name).is_some_and(|slot| slot.try_lock().map_or(true, |slot| slot.is_some()))
     }
 
+    /// Ends the use of all collections in a process that is about to end: see [`Searcher::leave`].
+    pub fn leave(&self) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in std::mem::take(&mut *opened).into_values() {
+            // One that a thread still searches ends with the process.
+            if let Some(Opened { searcher, .. }) = slot.try_lock().ok().and_then(|mut slot| slot.take()) {
+                searcher.leave();
+            }
+        }
+    }
+
     /// A text that is another one whenever the collection holds something else; for keys of caches.
     ///
     /// # Errors

@@ -39,6 +39,7 @@ pub fn pack(vectors: &[f32], width: usize, keep: impl Fn(usize) -> bool) -> Vec<
     pulp::Arch::new().dispatch(|| pack_tokens(tokens, width))
 }
 
+#[expect(clippy::inline_always, reason = "only within the caller is it compiled for the instructions chosen there")]
 #[inline(always)]
 fn pack_tokens<'a>(tokens: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<u8> {
     let rotation = Rotation::new(width);
@@ -130,6 +131,7 @@ impl Rotation {
         Self { block, signs: [signs(), signs()] }
     }
 
+    #[expect(clippy::inline_always, reason = "as `pack_tokens`")]
     #[inline(always)]
     fn apply(&self, vector: &[f32], scratch: &mut [f32], into: &mut [f32]) {
         let blocks = vector.len() / self.block;
@@ -149,6 +151,7 @@ impl Rotation {
 }
 
 /// The orthonormal Walsh–Hadamard transform in place; the length is a power of two.
+#[expect(clippy::inline_always, reason = "as `pack_tokens`")]
 #[inline(always)]
 fn hadamard(values: &mut [f32]) {
     let mut half = 1;

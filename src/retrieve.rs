@@ -41,23 +41,23 @@ pub enum Fusion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetrieveSettings {
-    /// Hits returned.
+    /// Hits returned; at least 1.
     pub top_k: usize,
-    /// Candidates taken from each of the dense and the lexical search.
+    /// Candidates taken from each of the dense and the lexical search; 1 to 100,000.
     pub candidates: usize,
     /// How the two become one.
     pub fusion: Fusion,
     /// Weight of the dense score, 0 to 1; the lexical one has the rest.
     pub dense_weight: f32,
-    /// The constant of reciprocal rank fusion.
+    /// The constant of reciprocal rank fusion; 0 or more.
     pub rank_constant: f32,
-    /// Weight of the document's label, added to the passage's own score; 0 leaves labels out.
+    /// Weight of the document's label, added to the passage's own score; 0 or more, and 0 leaves labels out.
     pub label_weight: f32,
     /// Best candidates that MaxSim looks at; 0 leaves it out.
     pub rerank: usize,
     /// Weight of MaxSim against the fused score, 0 to 1.
     pub rerank_weight: f32,
-    /// Longest query, in characters.
+    /// Longest query, in characters; at least 1.
     pub query_chars_max: usize,
 }
 
@@ -203,8 +203,7 @@ impl Searcher {
 
     /// Ends the searching in a process that is about to end, and leaves the index in the system's cache for the next one.
     pub fn leave(self) {
-        let Index { store, .. } = self.index;
-        store.leave();
+        self.index.leave();
     }
 
     /// The embedder.

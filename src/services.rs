@@ -121,7 +121,7 @@ pub struct Index {
     pub identity: Identity,
     /// The folder of all of it.
     pub home: PathBuf,
-    _lock: IndexLock,
+    lock: IndexLock,
 }
 
 /// What to do where there is no index, or one that was made otherwise.
@@ -182,6 +182,13 @@ struct Wanted {
 }
 
 impl Index {
+    /// Ends the use of an index that was only read, in a process that is about to end: see [`EdgeStore::leave`]. The lock goes with the
+    /// process, as the engine's own do.
+    pub fn leave(self) {
+        self.store.leave();
+        std::mem::forget(self.lock);
+    }
+
     /// Opens the index in the data folder of `settings` for `manifest`'s vectors; one made now is of f32.
     ///
     /// # Errors
@@ -193,7 +200,7 @@ impl Index {
     fn open_in(settings: &OpenSettings, manifest: &Manifest, opening: Opening, wanted: Wanted) -> Result<Self> {
         let home = settings.home.clone();
         let asked = Identity::of(settings, manifest, wanted.computed);
-        if opening == Opening::Existing && !database_path(&home).exists() {
+        if opening == Opening::Existing && !database_path(&home).exists() && !store_path(&home).exists() {
             return Err(Error::IndexMissing { path: home });
         }
         std::fs::create_dir_all(&home).map_err(Error::io("create the data folder", &home))?;
@@ -201,6 +208,11 @@ impl Index {
         let lock = IndexLock::take(&home, wait)?;
         if opening == Opening::Rebuild {
             clear(&home)?;
+        }
+        let manifest_bytes = std::fs::metadata(database_path(&home)).map_or(0, |metadata| metadata.len());
+        if manifest_bytes == 0 && opening != Opening::Rebuild && store_path(&home).join("segments").exists() {
+            let reason = "its manifest ibid.db is gone, although its vectors are there".into();
+            return Err(Error::IndexDamaged { path: home, reason, source: None });
         }
         let database = Database::open(&database_path(&home))?;
         let identity = match database.meta("identity")? {
@@ -229,7 +241,7 @@ impl Index {
             let reason = format!("{chunks} chunks are named, its vector store holds {points}");
             return Err(Error::IndexDamaged { path: home, reason, source: None });
         }
-        Ok(Self { store, database, identity, home, _lock: lock })
+        Ok(Self { store, database, identity, home, lock })
     }
 }
 

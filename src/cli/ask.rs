@@ -1,22 +1,29 @@
 //! `ibid ask`: a question answered from the index, each sentence with a source that was checked.
 
 use std::io::{IsTerminal, Write};
-use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use uuid::Uuid;
+use serde_json::{Map, Value};
 
 use super::Exit;
-use super::context::{Context, now};
+use super::context::Context;
+use super::run::{engine_of, report, send_telemetry};
 use super::search::{given_text, place};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, visible, width, wrapped};
-use crate::answer::{Answer, AnswerClaim, AnswerStatus, Citation};
-use crate::ask::{Asked, Drafting, ask};
+use super::workflow::ready;
+use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Models, Usage};
+use crate::ask::Drafting;
 use crate::cite::verdict::Verdict;
+use crate::collections::DEFAULT;
+use crate::database::Database;
 use crate::database::runs::RunSummary;
 use crate::error::{Error, Result};
-use crate::inference::llm::{self, LanguageModel, Surroundings};
-use crate::retrieve::Searcher;
+use crate::services::database_path;
+use crate::workflow::asked::Asked;
+use crate::workflow::context::OnText;
+use crate::workflow::event::RunStatus;
+use crate::workflow::run::{Ended, Engine, Request, Watch};
 
 /// Options of `ibid ask`.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +36,9 @@ pub(crate) struct AskOptions {
     /// Passages the answer is drawn from [default: 10]
     #[arg(long, short = 'k', value_name = "N")]
     top_k: Option<usize>,
+    /// Answer with this workflow: a file, or the name of a shipped one, that has an input `question` [default: ask]
+    #[arg(long, value_name = "FILE")]
+    workflow: Option<String>,
     /// Keep sentences that nothing supports, marked
     #[arg(long)]
     keep_unsupported: bool,
@@ -42,51 +52,92 @@ pub(crate) fn run(options: &AskOptions, context: &Context) -> Result<Exit> {
     if options.top_k == Some(0) {
         return Err(Error::usage("--top-k 0 leaves nothing to answer from; it is at least 1"));
     }
-    context.catch_interrupts()?;
     let mut settings = context.settings.clone();
     settings.ask.passages = options.top_k.unwrap_or(settings.ask.passages);
     settings.ask.keep_unsupported |= options.keep_unsupported;
-    let with_model = match options.model.as_deref() {
-        Some("extractive") => false,
+    match options.model.as_deref() {
+        Some("extractive") => settings.ask.draft = Drafting::Extractive,
         Some(name) => {
+            settings.ask.draft = Drafting::Model;
             settings.llm.model = Some(name.into());
-            true
         }
-        None => settings.ask.draft == Drafting::Model,
-    };
-    let searcher = Searcher::open(&settings.opening()?, &settings.retrieve)?;
-    let device = &searcher.embedder().device().device;
-    let surroundings = Surroundings { device, manifests: None, offline: settings.offline };
-    let model: Option<Box<dyn LanguageModel>> =
-        if with_model { Some(llm::open(&settings.llm, surroundings)?) } else { None };
-    let started_at = now();
-    let run = Uuid::now_v7().to_string();
-    let mut stream = DraftStream::new(context);
-    let model = model.as_deref().map(|model| (model, &settings.llm));
-    let asked = ask(&question, &run, &searcher, model, &settings.ask, &mut |text| stream.show(text, context))?;
-    stream.end();
-    if context.is_stopped() {
-        return Err(Error::Interrupted);
+        None => {}
     }
-    record(&asked, &started_at, &searcher)?;
-    if context.json {
-        out_json(&serde_json::to_value(&asked.answer).expect("an answer is plain data"))?;
-    } else {
-        out(&told(&asked.answer))?;
+    let services = settings.services()?;
+    let name = options.workflow.as_deref().unwrap_or("ask");
+    let workflow = ready(name, &services)?;
+    let asks = |input: &str| workflow.workflow.input.contains_key(input);
+    if !asks("question") {
+        return Err(Error::usage(format!("{name} answers no questions: it has no input `question`")));
     }
-    Ok(exit(&asked.answer, options.strict))
+    if options.top_k.is_some() && !asks("passages") {
+        return Err(Error::usage(format!("{name} does not take --top-k: it has no input `passages`")));
+    }
+    let mut input = Map::from_iter([("question".to_string(), Value::from(question.as_str()))]);
+    if asks("passages") {
+        input.insert("passages".into(), settings.ask.passages.into());
+    }
+    if options.workflow.is_none() {
+        // What is wrong with the index is told as other commands tell it, before anything is recorded.
+        services.collections().with(DEFAULT, |_| Ok(()))?;
+    }
+    let stream = Arc::new(Mutex::new(DraftStream::new(context)));
+    let engine =
+        engine_of(context, services, Watch { on_text: Some(DraftStream::shown_by(&stream)), ..Watch::default() })?;
+    let ended = engine.start(Request { workflow: Arc::new(workflow), input, seed: 0, durability: None })?;
+    stream.lock().unwrap_or_else(PoisonError::into_inner).end();
+    let exit = finish(&engine, &ended, &question, options.strict, context)?;
+    send_telemetry(&engine, &ended, context);
+    engine.services().collections().leave();
+    Ok(exit)
 }
 
-fn record(asked: &Asked, started_at: &str, searcher: &Searcher) -> Result<()> {
-    let answer = &asked.answer;
+/// Tells the answer; a run that gave none is told as `ibid run` does.
+fn finish(engine: &Engine, ended: &Ended, question: &str, strict: bool, context: &Context) -> Result<Exit> {
+    let found = engine.journal().read(&ended.run)?;
+    let answer = match (ended.status, Asked::of(&found)) {
+        (RunStatus::Done, Some(asked)) => asked.answer,
+        (RunStatus::BudgetExceeded, _) => out_of_budget(question, ended),
+        (RunStatus::Failed, _) => {
+            let message = ended.failure.as_ref().map(|failure| one_line(&failure.message)).unwrap_or_default();
+            let error = styled(Stream::Err, Look::Bad, "error:");
+            note(&format!("{error} {message} (the steps before: ibid trace show {})", ended.run));
+            return Ok(super::run::exit(ended));
+        }
+        _ => return report(ended, context),
+    };
     let summary = RunSummary {
-        run: answer.run.clone(),
-        started_at: started_at.into(),
-        question: answer.question.clone(),
+        run: ended.run.clone(),
+        started_at: found.row.started_at,
+        question: question.into(),
         status: answer.status.name().into(),
         took_ms: answer.took_ms,
     };
-    searcher.database().store_run(&summary, &asked.record(started_at))
+    Database::open(&database_path(&context.settings.home()?))?.store_run(&summary, &Value::Null)?;
+    if context.json {
+        out_json(&serde_json::to_value(&answer).expect("an answer is plain data"))?;
+    } else {
+        out(&told(&answer))?;
+    }
+    if let Some(failure) = &ended.failure {
+        note(&format!("{} {}", styled(Stream::Err, Look::Bad, "limit:"), one_line(&failure.message)));
+    }
+    Ok(exit(&answer, strict))
+}
+
+fn out_of_budget(question: &str, ended: &Ended) -> Answer {
+    Answer {
+        schema: ANSWER_SCHEMA.into(),
+        question: question.into(),
+        status: AnswerStatus::BudgetExceeded,
+        text: String::new(),
+        claims: vec![],
+        left_out: vec![],
+        run: ended.run.clone(),
+        models: Models::default(),
+        usage: Usage { usd: ended.usd, ..Usage::default() },
+        took_ms: ended.took_us as f64 / 1e3,
+    }
 }
 
 fn exit(answer: &Answer, strict: bool) -> Exit {
@@ -111,7 +162,17 @@ impl DraftStream {
         Self { shown: !context.quiet && !context.json && std::io::stderr().is_terminal(), begun: false }
     }
 
-    fn show(&mut self, text: &str, context: &Context) -> ControlFlow<()> {
+    /// Shows what the steps of the workflow itself write; those of graphs inside write side by side.
+    fn shown_by(stream: &Arc<Mutex<Self>>) -> OnText {
+        let stream = stream.clone();
+        Arc::new(move |place, text| {
+            if place.frame.is_empty() {
+                stream.lock().unwrap_or_else(PoisonError::into_inner).show(text);
+            }
+        })
+    }
+
+    fn show(&mut self, text: &str) {
         if self.shown && !text.is_empty() {
             if !self.begun {
                 note(&styled(Stream::Err, Look::Faint, "draft, not yet checked:"));
@@ -121,7 +182,6 @@ impl DraftStream {
             let piece = styled(Stream::Err, Look::Faint, &visible(text));
             let _ = stderr.write_all(piece.as_bytes()).and_then(|()| stderr.flush());
         }
-        if context.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn end(&self) {
@@ -133,7 +193,13 @@ impl DraftStream {
 
 fn told(answer: &Answer) -> String {
     let mut text = String::new();
-    if answer.claims.is_empty() {
+    if answer.status == AnswerStatus::BudgetExceeded {
+        text.push_str(&styled(Stream::Out, Look::Bad, "A limit ended the run before there was an answer."));
+        text.push('\n');
+    } else if answer.claims.is_empty() && !answer.text.is_empty() {
+        text.push_str(&wrapped(&one_line(&answer.text), width(), ""));
+        text.push('\n');
+    } else if answer.claims.is_empty() {
         text.push_str(&styled(Stream::Out, Look::Warn, "The documents do not hold an answer to this."));
         text.push('\n');
     } else {

@@ -150,6 +150,7 @@ fn index(context: &Context, damaged: &mut bool) -> Finding {
         .and_then(|index| {
             let (points, chunks, wrong) =
                 (index.store.info()?.points as u64, index.database.chunk_count()?, index.database.check()?);
+            index.store.check()?;
             Ok((index, points, chunks, wrong))
         });
     match opened {

@@ -7,6 +7,7 @@ mod context;
 mod doctor;
 mod eval;
 mod index;
+mod lost_pages;
 mod model;
 mod run;
 mod runs;
@@ -140,6 +141,7 @@ pub fn run() -> Result<Exit> {
             return if is_answer { Ok(Exit::Done) } else { Err(Error::usage("")) };
         }
     };
+    lost_pages::tell_of_lost_pages()?;
     let context = Context::new(&cli.global)?;
     match &cli.command {
         Command::Index(options) => index::run(options, &context),

@@ -18,6 +18,7 @@ use crate::workflow::failure::FailureClass;
 use crate::workflow::graph::{Durability, InputType, Workflow};
 use crate::workflow::journal::Journal;
 use crate::workflow::run::{Choice, Ended, Engine, Request, Watch};
+use crate::workflow::services::Services;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
@@ -63,10 +64,8 @@ pub(crate) struct ResumeOptions {
 
 /// The engine over this home, which stops on Ctrl-C and streams text to a terminal.
 pub(crate) fn engine(context: &Context) -> Result<Engine> {
-    context.catch_interrupts()?;
-    let journal = Journal::open(&database_path(&context.settings.home()?))?;
     let shows = !context.quiet && !context.json;
-    let mut watch = Watch { stop: context.stop.clone(), ..Watch::default() };
+    let mut watch = Watch::default();
     if shows {
         watch.on_start = Some(Arc::new(|run| note(&styled(Stream::Err, Look::Faint, &format!("run {run}")))));
     }
@@ -75,7 +74,15 @@ pub(crate) fn engine(context: &Context) -> Result<Engine> {
             let _ = write!(std::io::stderr(), "{}", visible(text));
         }));
     }
-    Ok(Engine::new(Arc::new(journal), Arc::new(context.settings.services()?), watch))
+    engine_of(context, context.settings.services()?, watch)
+}
+
+/// The engine over this home with these services, which stops on Ctrl-C.
+pub(crate) fn engine_of(context: &Context, services: Services, watch: Watch) -> Result<Engine> {
+    context.catch_interrupts()?;
+    let journal = Journal::open(&database_path(&context.settings.home()?))?;
+    let watch = Watch { stop: context.stop.clone(), ..watch };
+    Ok(Engine::new(Arc::new(journal), Arc::new(services), watch))
 }
 
 pub(crate) fn run(options: &RunOptions, context: &Context) -> Result<Exit> {
@@ -141,9 +148,16 @@ pub(crate) fn print_output(output: &Value) -> Result<()> {
     }
 }
 
-/// Tells how a run ended, then sends its telemetry where the settings say so; that it cannot be sent is a warning.
+/// Tells how a run ended, then sends its telemetry.
 fn finish(engine: &Engine, ended: &Ended, context: &Context) -> Result<Exit> {
     let exit = report(ended, context)?;
+    send_telemetry(engine, ended, context);
+    engine.services().collections().leave();
+    Ok(exit)
+}
+
+/// Sends a run's telemetry where the settings say so; that it cannot be sent is a warning.
+pub(crate) fn send_telemetry(engine: &Engine, ended: &Ended, context: &Context) {
     let settings = &context.settings.otel;
     if settings.endpoint.is_some() {
         let sent =
@@ -156,12 +170,11 @@ fn finish(engine: &Engine, ended: &Ended, context: &Context) -> Result<Exit> {
             ));
         }
     }
-    Ok(exit)
 }
 
-/// Tells how a run ended, and gives the exit code of that.
-pub(crate) fn report(ended: &Ended, context: &Context) -> Result<Exit> {
-    let exit = match ended.status {
+/// The exit code of how a run ended.
+pub(crate) fn exit(ended: &Ended) -> Exit {
+    match ended.status {
         RunStatus::Done | RunStatus::Waiting => Exit::Done,
         RunStatus::BudgetExceeded => Exit::LimitReached,
         RunStatus::Cancelled | RunStatus::Running => Exit::Interrupted,
@@ -169,7 +182,12 @@ pub(crate) fn report(ended: &Ended, context: &Context) -> Result<Exit> {
             Exit::Unreachable
         }
         RunStatus::Failed => Exit::Failed,
-    };
+    }
+}
+
+/// Tells how a run ended, and gives the exit code of that.
+pub(crate) fn report(ended: &Ended, context: &Context) -> Result<Exit> {
+    let exit = exit(ended);
     if context.json {
         let waiting = ended.waiting.as_ref().map(|waiting| {
             json!({ "place": waiting.place, "prompt": waiting.prompt, "shown": waiting.shown, "deadline": waiting.deadline })

@@ -29,11 +29,16 @@ pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
     let top_k = options.top_k.unwrap_or(context.settings.retrieve.top_k);
     let found = searcher.search(&query, top_k)?;
+    let is_empty = found.hits.is_empty() && searcher.database().chunk_count()? == 0;
     searcher.leave();
     if context.json {
         out_json(&hits_json(&query, &found.hits, found.took_ms))?;
     } else if found.hits.is_empty() {
-        note("nothing found");
+        note(if is_empty {
+            "nothing found: the index is empty; fill it with: ibid index PATH"
+        } else {
+            "nothing found"
+        });
     } else {
         out(&found.hits.iter().map(told).collect::<Vec<_>>().join("\n"))?;
     }

@@ -1,4 +1,4 @@
-//! The record of asks: what was asked, found, drafted and decided, kept to be looked at later.
+//! Asks in lists: the question and what became of it. All else is in the record of the run; asks of earlier versions have theirs here.
 
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;

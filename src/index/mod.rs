@@ -19,7 +19,7 @@ use crate::document::FileStatus;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{EmbedSettings, Embedder};
 use crate::ingest::ReadSettings;
-use crate::ingest::walk::{WalkSettings, Walked, walk};
+use crate::ingest::walk::{WalkSettings, Walked, walk_until};
 use crate::store::EdgeStore;
 use pipeline::{Cost, Pending};
 use prepare::path_key;
@@ -148,7 +148,7 @@ pub fn sync(
     let started = Instant::now();
     let known = services.database.files()?;
     let (present, gone_roots) = split_gone(paths, &known)?;
-    let walked = if present.is_empty() { Walked::default() } else { walk(&present, &settings.walk)? };
+    let walked = if present.is_empty() { Walked::default() } else { walk_until(&present, &settings.walk, stop)? };
     let mut report = IndexReport { device: services.embedder.device().name.into(), ..IndexReport::default() };
     report.dry_run = mode == Mode::DryRun;
     let plan = plan(&walked, &gone_roots, &known, &mut report);

@@ -35,6 +35,9 @@ pub(super) struct Writer<'a> {
     finished: Vec<FileEntry>,
     /// Points removed since the engine was last flushed.
     removed: Vec<Uuid>,
+    /// Whether a commit failed. What it held is lost to this run, so nothing after it may be committed: a file must not be named whose
+    /// chunks are not there.
+    failed: bool,
     pub(super) report: IndexReport,
     /// Points written or removed by this run.
     pub(super) changed: usize,
@@ -59,6 +62,7 @@ impl<'a> Writer<'a> {
             points: Vec::new(),
             finished: Vec::new(),
             removed: Vec::new(),
+            failed: false,
             report,
             changed: 0,
         }
@@ -176,8 +180,17 @@ impl<'a> Writer<'a> {
         self.finished.push(FileEntry { row, chunks: rows, terms, label });
     }
 
-    /// The durable order. A crash between any two lines leaves notes from which [`recover`] makes the index whole.
     fn commit(&mut self) -> Result<()> {
+        if self.failed {
+            return Ok(());
+        }
+        let committed = self.commit_all();
+        self.failed = committed.is_err();
+        committed
+    }
+
+    /// The durable order. A crash between any two lines leaves notes from which [`recover`] makes the index whole.
+    fn commit_all(&mut self) -> Result<()> {
         let points = std::mem::take(&mut self.points);
         if !points.is_empty() {
             self.changed += points.len();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ignore::WalkBuilder;
@@ -90,6 +91,14 @@ pub struct Walked {
 /// [`Error::Usage`] for a path that does not exist; [`Error::Io`] when its folder cannot be resolved;
 /// [`Error::Limit`] above `files_max` files.
 pub fn walk(paths: &[PathBuf], settings: &WalkSettings) -> Result<Walked> {
+    walk_until(paths, settings, &AtomicBool::new(false))
+}
+
+/// As [`walk`], until `stop` is set.
+///
+/// # Errors
+/// As [`walk`]; [`Error::Interrupted`] once `stop` is set.
+pub fn walk_until(paths: &[PathBuf], settings: &WalkSettings, stop: &AtomicBool) -> Result<Walked> {
     let mut files = BTreeMap::new();
     let mut walked = Walked::default();
     for path in paths {
@@ -99,7 +108,7 @@ pub fn walk(paths: &[PathBuf], settings: &WalkSettings) -> Result<Walked> {
         })?;
         if metadata.is_dir() {
             let root = path.canonicalize().map_err(Error::io("resolve", path))?;
-            below(&root, settings, &mut files, &mut walked.problems)?;
+            below(&root, settings, stop, &mut files, &mut walked.problems)?;
             walked.roots.push(Root { path: root, kind: RootKind::Folder });
         } else {
             let file = absolute(path).map_err(Error::io("resolve", path))?;
@@ -118,6 +127,7 @@ pub fn walk(paths: &[PathBuf], settings: &WalkSettings) -> Result<Walked> {
 fn below(
     root: &Path,
     settings: &WalkSettings,
+    stop: &AtomicBool,
     files: &mut BTreeMap<PathBuf, Found>,
     problems: &mut Vec<WalkProblem>,
 ) -> Result<()> {
@@ -127,6 +137,9 @@ fn below(
         .follow_links(settings.follow_links)
         .build();
     for entry in entries {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 use qdrant_edge::external::ordered_float::NotNan;
@@ -26,6 +27,10 @@ const ROOM_BYTES: u64 = 1 << 20;
 
 /// Times that what a chunk holds is written: to the log, to its segment, and to the words' own index.
 const WRITTEN_TIMES: u64 = 3;
+
+/// How long the engine's files may still be held by a process that is ending, and how often that is looked at.
+const RELEASE_WAIT: Duration = Duration::from_secs(5);
+const RELEASE_EVERY: Duration = Duration::from_millis(5);
 
 const DENSE: &str = "dense";
 const BM25: &str = "bm25";
@@ -90,8 +95,7 @@ impl EdgeStore {
         check_room(path, ROOM_BYTES)?;
         let words = Words(bm25(&settings)?);
         let shard = if path.join("edge_config.json").exists() {
-            guarded(path, || EdgeShard::load(path, None))?
-                .map_err(|source| damaged(path, "the vector store cannot be loaded", source))?
+            load(path)?
         } else if path.join("segments").exists() {
             let reason = "the vector store has lost its configuration".into();
             return Err(Error::IndexDamaged { path: path.to_path_buf(), reason, source: None });
@@ -245,6 +249,9 @@ impl EdgeStore {
             request = request.filter(filter);
         }
         let found = self.read(|| self.shard.query(request.build()))?;
+        if found.iter().any(|point| !point.score.is_finite()) {
+            return Err(self.broken("it holds vectors that are no numbers"));
+        }
         Ok(found.into_iter().filter_map(|point| Some(Scored { id: uuid(point.id)?, score: point.score })).collect())
     }
 
@@ -328,9 +335,43 @@ impl EdgeStore {
         })
     }
 
+    /// Reads every chunk with its payload and vector; takes a second or so for ten thousand.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] for what cannot be read, and for a vector that is not of length 1.
+    pub fn check(&self) -> Result<()> {
+        for ids in self.ids()?.chunks(1024) {
+            self.fetch(ids)?;
+            let is_unit = |vector: &[f32]| (dot(vector, vector) - 1.0).abs() < 0.05;
+            let vectors = self.vectors(ids)?;
+            if !vectors.iter().all(|vector| vector.as_deref().is_some_and(is_unit)) {
+                return Err(self.broken("it holds vectors that are not as they were written"));
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, reason: &str) -> Error {
+        Error::IndexDamaged { path: self.path.clone(), reason: reason.into(), source: None }
+    }
+
     /// A read that fails has met a file that is not as it was written.
     fn read<T>(&self, work: impl FnOnce() -> Result<T, OperationError>) -> Result<T> {
         guarded(&self.path, work)?.map_err(|source| damaged(&self.path, "the vector store cannot be read", source))
+    }
+}
+
+/// Loads what is in `path`. A process that has ended its search gives its lock back a moment before the engine's own files.
+fn load(path: &Path) -> Result<EdgeShard> {
+    let started = Instant::now();
+    loop {
+        match guarded(path, || EdgeShard::load(path, None))? {
+            Ok(shard) => return Ok(shard),
+            Err(error) if error.to_string().contains("WouldBlock") && started.elapsed() < RELEASE_WAIT => {
+                std::thread::sleep(RELEASE_EVERY);
+            }
+            Err(source) => return Err(damaged(path, "the vector store cannot be loaded", source)),
+        }
     }
 }
 
@@ -362,6 +403,7 @@ fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfi
 }
 
 fn bm25(settings: &StoreSettings) -> Result<EdgeBm25> {
+    use qdrant_edge::bm25_embed::EdgeBm25Error;
     let number = |name: &str, value: f64| {
         NotNan::new(value).map_err(|_| Error::Setting {
             name: name.into(),
@@ -377,10 +419,14 @@ fn bm25(settings: &StoreSettings) -> Result<EdgeBm25> {
         ascii_folding: Some(true),
         ..EdgeBm25Config::default()
     };
-    EdgeBm25::new(config).map_err(|error| Error::Setting {
-        name: "store".into(),
-        value: settings.language.clone(),
-        reason: error.to_string(),
+    EdgeBm25::new(config).map_err(|error| match error {
+        EdgeBm25Error::UnsupportedLanguage(value) => Error::Setting {
+            name: "store.language".into(),
+            value,
+            reason: "no stop words are known for it; a language is named as in `english` or `german`".into(),
+        },
+        // Settings are checked where they are read; these were not, or were stored by another version.
+        source @ EdgeBm25Error::Bm25(_) => Error::Store { operation: "weigh words", source: source.into() },
     })
 }
 

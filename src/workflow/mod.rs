@@ -3,6 +3,7 @@
 //! `graph` is what a file says, `check` what is wrong with it, `schedule` which step is next, `run` does it, `journal` keeps
 //! what happened, and `steps/` holds one room for each kind of step. Only `steps/` knows documents, models and citations.
 
+pub mod asked;
 pub mod bench;
 pub mod budget;
 pub mod check;

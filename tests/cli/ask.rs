@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::corpora;
+use crate::support::{corpora, write};
 
 /// Every quote must stand in the document, byte for byte, where the citation says.
 fn assert_citations(answer: &Value) {
@@ -57,9 +57,52 @@ fn every_ask_leaves_a_record() {
     assert_eq!(record["answer"]["question"], question);
     assert_eq!(record["answer"], answer);
     assert!(!record["hits"].as_array().unwrap().is_empty());
-    assert!(record["timings_ms"]["retrieve"].as_f64().unwrap() > 0.0);
+    assert!(record["timings_ms"]["find"].as_f64().unwrap() > 0.0);
+    assert!(record["events"].as_array().unwrap().len() > 5);
+    assert!(!record["draft"].as_str().unwrap().is_empty());
     let shown = corpora().run(&["trace", "show", run]);
-    assert!(shown.stdout.contains(question) && shown.stdout.contains("dense"));
+    assert!(shown.stdout.contains(question) && shown.stdout.contains("dense") && shown.stdout.contains("draft"));
+    let listed = corpora().run(&["trace", "list", "--limit", "200"]).stdout;
+    let of_run: Vec<&str> = listed.lines().filter(|line| line.starts_with(run)).collect();
+    assert!(of_run.len() == 1 && of_run[0].contains("What management fee"), "{of_run:?}");
+}
+
+#[test]
+fn small_talk_needs_no_documents() {
+    let home = crate::support::Home::new();
+    let document = write(home.folder.path(), "a.txt", b"The lease ends in June.\n");
+    assert_eq!(home.run(&["index", &document.display().to_string()]).code, 0);
+    let outcome = home.run(&["ask", "Hello there!"]);
+    assert!(outcome.code == 1 && outcome.stdout.starts_with("Hello."), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_workflow_of_ones_own_answers() {
+    let home = crate::support::Home::new();
+    let write = |name: &str, text: &str| write(home.folder.path(), name, text.as_bytes()).display().to_string();
+    let document =
+        write("lease.txt", "The Tenant may end the lease on 24 June 2035 by giving twelve months' notice.\n");
+    assert_eq!(home.run(&["index", &document]).code, 0);
+    let shipped = home.run(&["workflow", "show", "ask"]).stdout;
+    let question = "When may the Tenant end the lease?";
+    let own = write("own.toml", &shipped);
+    let (code, answer) = home.json(&["ask", question, "--workflow", &own]);
+    let (_, same) = home.json(&["ask", question]);
+    assert_eq!((code, &answer["status"], &answer["text"]), (0, &"grounded".into(), &same["text"]), "{answer}");
+    // It runs out of steps before the answer.
+    let short = write("short.toml", &shipped.replace("steps = 60", "steps = 2"));
+    let (code, answer) = home.json(&["ask", question, "--workflow", &short]);
+    assert_eq!((code, &answer["status"], &answer["claims"]), (5, &"budget_exceeded".into(), &serde_json::json!([])));
+    // It gives something else than an answer.
+    let head = "name = \"w\"\ninput = { question = \"string\" }\n[[step]]\nid = \"a\"\nkind = \"format\"\n";
+    let other = write("other.toml", &format!("{head}template = \"{{{{ input.question }}}} Yes.\"\n"));
+    let outcome = home.run(&["ask", "Is it?", "--workflow", &other]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "Is it? Yes.\n"), "{}", outcome.stderr);
+    let refused = home.run(&["ask", "Is it?", "--workflow", &other, "--top-k", "3"]);
+    assert!(refused.code == 2 && refused.stderr.contains("no input `passages`"), "{}", refused.stderr);
+    let blind = write("blind.toml", "name = \"w\"\n[[step]]\nid = \"a\"\nkind = \"format\"\ntemplate = \"x\"\n");
+    let refused = home.run(&["ask", "Is it?", "--workflow", &blind]);
+    assert!(refused.code == 2 && refused.stderr.contains("no input `question`"), "{}", refused.stderr);
 }
 
 #[test]

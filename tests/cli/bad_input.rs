@@ -261,10 +261,13 @@ fn an_index_run_does_not_go_on_over_lost_vectors() {
     std::fs::remove_dir_all(home.folder.path().join("home/vectors")).unwrap();
     // Every file is unchanged, so a run that made a new, empty store would report success over an index that finds nothing.
     assert_one_line(&home.run(&["index", text(folder.path())]), 6, &["damaged", "--rebuild"]);
-    // A lost manifest, on the other hand, leaves nothing that counts.
+    // Nor over a lost manifest: it knew of files in other folders, too.
     let (home, folder) = small();
     std::fs::remove_file(home.folder.path().join("home/ibid.db")).unwrap();
-    let (code, report) = home.json(&["index", text(folder.path())]);
+    for arguments in [&["index", text(folder.path())][..], &["search", "badgers"]] {
+        assert_one_line(&home.run(arguments), 6, &["ibid.db is gone", "--rebuild"]);
+    }
+    let (code, report) = home.json(&["index", "--rebuild", text(folder.path())]);
     assert_eq!((code, &report["files"]["indexed"]), (0, &2.into()));
     let (_, doctor) = home.json(&["doctor"]);
     let index = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["about"] == "index").unwrap();
@@ -443,5 +446,70 @@ fn nothing_in_a_document_or_its_name_steers_the_terminal() {
         assert_plain(&output.stdout);
         assert_plain(&output.stderr);
         assert!(!output.stdout.contains('\u{202e}'));
+    }
+}
+
+#[test]
+fn a_setting_out_of_its_range_is_refused_before_anything_is_done() {
+    let (home, folder) = (Home::new(), tempfile::tempdir().unwrap());
+    write(folder.path(), "badgers.txt", b"Badgers dig setts in the chalk of the downs.\n");
+    let run = |home: &Home, name: &str, value: &str| {
+        let mut command = home.command();
+        Outcome::of(command.args(["index", text(folder.path())]).env(name, value).output().unwrap())
+    };
+    for (name, value, told) in [
+        // Both ended in a panic of the chunker.
+        ("IBID_CHUNK_TOKENS_MAX", "0", "`chunk.tokens_max` cannot be `0`: it is at least 16"),
+        ("IBID_CHUNK_TOKENS_MAX", "1", "`chunk.tokens_max` cannot be `1`: it is at least 16"),
+        (
+            "IBID_CHUNK_OVERLAP_TOKENS",
+            "200",
+            "`chunk.overlap_tokens` cannot be `200`: it is less than chunk.tokens_max",
+        ),
+        ("IBID_RETRIEVE_DENSE_WEIGHT", "nan", "`retrieve.dense_weight` cannot be `NaN`: it is 0 to 1"),
+        // The language was blamed for it.
+        (
+            "IBID_STORE_BM25_AVERAGE_WORDS",
+            "0",
+            "`store.bm25_average_words` cannot be `0`: it is a finite number above 0",
+        ),
+    ] {
+        assert_one_line(&run(&home, name, value), 2, &["setting ", told]);
+    }
+    assert_eq!(run(&home, "IBID_CHUNK_TOKENS_MAX", "50").code, 0, "the other defaults go with a smaller chunk");
+    assert_one_line(&run(&Home::new(), "IBID_STORE_LANGUAGE", "klingon"), 2, &["`store.language` cannot be `klingon`"]);
+}
+
+#[test]
+fn a_damaged_pdf_is_neither_without_text_nor_whole() {
+    let Some(file) = test_data("sec-10-q/docs/2022 Q3 AAPL.pdf") else { return };
+    let (home, folder) = (Home::new(), tempfile::tempdir().unwrap());
+    let whole = std::fs::read(file).unwrap();
+    write(folder.path(), "cut.pdf", &whole[..100_000]);
+    let mut zeroed = whole.clone();
+    let end = zeroed.len() - 3000;
+    zeroed[end..].fill(0);
+    write(folder.path(), "end-zeroed.pdf", &zeroed);
+    let (code, report) = home.json(&["index", text(folder.path())]);
+    assert_eq!(code, 3, "{report}");
+    for name in ["cut.pdf", "end-zeroed.pdf"] {
+        let (status, reason) = problem(&report, name);
+        assert!(status == "malformed" && reason.contains("the end of the file is missing"), "{report}");
+    }
+    for bytes in [1500, 100_000] {
+        let mut zeroed = whole.clone();
+        zeroed[150_000..150_000 + bytes].fill(0);
+        let (code, shown) = home.json(&["show", text(&write(folder.path(), "middle-zeroed.pdf", &zeroed))]);
+        let warnings = shown["warnings"].as_array().unwrap();
+        assert!(code == 0 && !warnings.is_empty(), "{bytes}");
+        assert!(warnings.iter().all(|warning| warning["lossy"] == true && warning["page"].is_u64()), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_pdf_whose_encryption_is_not_known_needs_a_password() {
+    for name in ["aes-128.pdf", "rc4-128.pdf"] {
+        let Some(file) = test_data(&format!("hostile/pdf-encrypted/pdfminer/{name}")) else { return };
+        assert_one_line(&Home::new().run(&["show", text(&file)]), 2, &[name, "password"]);
     }
 }

@@ -132,3 +132,65 @@ fn two_processes_do_not_share_an_index() {
     assert!(second.stderr.contains(&holder) && second.stderr.contains("in use"), "{}", second.stderr);
     assert!(first.wait().unwrap().success());
 }
+
+/// A small disk, taken away at the end of the test.
+#[cfg(target_os = "linux")]
+struct SmallDisk(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// `None` where this user may not mount one.
+    fn mount(kilobytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then_some(Self(folder))
+    }
+
+    fn grow(&self) {
+        let grown = std::process::Command::new("mount").args(["-o", "remount,size=200m"]).arg(self.0.path()).status();
+        assert!(grown.unwrap().success());
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_nothing_that_was_finished() {
+    let texts = tempfile::tempdir().unwrap();
+    for number in 0..120 {
+        let line =
+            |at: usize| format!("Lock {at} of canal {number} was rebuilt with oak gates and a weir beside it.\n\n");
+        let text: String = (0..40).map(line).collect();
+        write(texts.path(), &format!("{number:03}.txt"), text.as_bytes());
+    }
+    let texts = texts.path().display().to_string();
+    let home = Home::new();
+    let mut full = 0;
+    for kilobytes in [3_000, 4_000, 5_000, 6_000, 8_000] {
+        let Some(disk) = SmallDisk::mount(kilobytes) else {
+            println!("skipped: this user cannot mount a small disk");
+            return;
+        };
+        let place = disk.0.path().join("home").display().to_string();
+        let run = |arguments: &[&str]| home.run(&[&["--home", &place], arguments].concat());
+        let stopped = run(&["index", &texts]);
+        assert!([0, 5].contains(&stopped.code), "{kilobytes} kB: {} {}", stopped.code, stopped.stderr);
+        full += u32::from(stopped.code == 5);
+        disk.grow();
+        let doctor = run(&["doctor"]);
+        assert!(!doctor.stdout.contains("damaged"), "{kilobytes} kB: {}", doctor.stdout);
+        let whole = run(&["index", &texts]);
+        assert_eq!(whole.code, 0, "{kilobytes} kB: {}", whole.stderr);
+        assert!(whole.stdout.contains("120 documents"), "{}", whole.stdout);
+    }
+    assert!(full > 1, "the disks were too big to be filled");
+}

@@ -57,11 +57,15 @@ pub(crate) fn run(command: &TraceCommand, context: &Context) -> Result<Exit> {
     match command {
         TraceCommand::List { limit } => list(&Database::open(&path)?, &Journal::open(&path)?, *limit, context),
         TraceCommand::Show { run, step } => {
-            // An ask has an id of the same form; the two never share one.
-            if let Some(record) = Database::open(&path)?.run(run)? {
-                return show_ask(&record, step.as_deref(), context);
+            let journal = Journal::open(&path)?;
+            match journal.read(run) {
+                Ok(found) => tree::show(&found, step.as_deref(), context),
+                // Asks of earlier versions are recorded elsewhere.
+                Err(error) => match Database::open(&path)?.run(run)? {
+                    Some(record) => show_ask(&record, step.as_deref(), context),
+                    None => Err(unknown(error, run)),
+                },
             }
-            tree::show(&Journal::open(&path)?.read(run).map_err(|error| unknown(error, run))?, step.as_deref(), context)
         }
         TraceCommand::Diff { a, b } => {
             let journal = Journal::open(&path)?;
@@ -100,8 +104,10 @@ fn list(database: &Database, journal: &Journal, limit: usize, context: &Context)
         note("no run is recorded yet; ask something first: ibid ask QUESTION");
     } else {
         let asks = runs.iter().map(|run| (run.started_at.clone(), ask_line(run)));
+        // An ask is told by its question.
+        let others = workflows.iter().filter(|other| !runs.iter().any(|run| run.run == other.run));
         let mut lines: Vec<(String, String)> =
-            asks.chain(workflows.iter().map(|run| (run.started_at.clone(), run_line(run)))).collect();
+            asks.chain(others.map(|run| (run.started_at.clone(), run_line(run)))).collect();
         lines.sort_by(|a, b| b.cmp(a));
         lines.iter().try_for_each(|(_, line)| out(line))?;
     }

@@ -8,7 +8,9 @@ use super::super::Exit;
 use super::super::context::Context;
 use super::super::runs::{look, run_line};
 use super::super::terminal::{Look, Stream, counted, one_line, out, out_json, styled, thousands, visible};
+use super::asks;
 use crate::error::{Error, Result};
+use crate::workflow::asked::Asked;
 use crate::workflow::event::{CallRecord, Event, Outcome, Place};
 use crate::workflow::failure::Failure;
 use crate::workflow::journal::Found;
@@ -29,12 +31,19 @@ pub(super) fn show(found: &Found, step: Option<&str>, context: &Context) -> Resu
             found.row.run
         )));
     }
-    if context.json {
-        out_json(&serde_json::json!({ "schema": "ibid.trace/1", "run": found.row, "events": events }))?;
-    } else if step.is_some() {
-        out(&events.iter().map(|event| in_full(event)).collect::<String>())?;
-    } else {
-        out(&drawn(found))?;
+    let asked = if step.is_none() { Asked::of(found) } else { None };
+    let record = asked.map(|asked| serde_json::to_value(asked).expect("a record is plain data"));
+    match record {
+        Some(mut record) if context.json => {
+            record["events"] = serde_json::json!(events);
+            out_json(&record)?;
+        }
+        None if context.json => {
+            out_json(&serde_json::json!({ "schema": "ibid.trace/1", "run": found.row, "events": events }))?;
+        }
+        Some(record) => out(&format!("{}\n{}", drawn(found), asks::told(&record)))?,
+        None if step.is_some() => out(&events.iter().map(|event| in_full(event)).collect::<String>())?,
+        None => out(&drawn(found))?,
     }
     Ok(Exit::Done)
 }

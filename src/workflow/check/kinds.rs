@@ -66,6 +66,14 @@ impl Checker<'_> {
             );
         }
         let part = |field: &str| graph.part(number, field);
+        let is_made_of_others = matches!(step.kind, Kind::Each(_) | Kind::Workflow(_) | Kind::Approve(_));
+        if step.retry.attempts > 1 && is_made_of_others {
+            let hint = match step.kind {
+                Kind::Approve(_) => "a person decides once; take `retry` out",
+                _ => "put `retry` on the steps of its graph",
+            };
+            self.error(&part("retry"), "a step of this kind is not tried again as a whole", Some(hint.into()));
+        }
         match &step.kind {
             Kind::Retrieve(retrieve) => {
                 self.one_of(&part(""), &[("query", retrieve.query.is_some()), ("queries", retrieve.queries.is_some())]);

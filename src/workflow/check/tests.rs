@@ -42,6 +42,14 @@ fn every_kind_of_problem_is_found_with_its_place() {
     insta::assert_snapshot!(all);
 }
 
+#[test]
+fn only_steps_with_attempts_of_their_own_are_tried_again() {
+    let step = |rest: &str| format!("{HEAD}[[step]]\nid = \"a\"\nretry = {{ attempts = 2 }}\n{rest}");
+    let found = problems(&step("kind = \"approve\"\nprompt = \"Well?\"\n"));
+    assert!(found.iter().any(|found| found.starts_with("5:9") && found.contains("take `retry` out")), "{found:?}");
+    assert_eq!(problems(&step("kind = \"format\"\ntemplate = \"x\"\n")), [""; 0]);
+}
+
 fn cases() -> Vec<String> {
     let find = "[[step]]\nid = \"find\"\nkind = \"retrieve\"\nquery = \"{{ input.question }}\"\n";
     let step = |id: &str, rest: &str| format!("[[step]]\nid = \"{id}\"\n{rest}\n");

@@ -11,6 +11,12 @@ use super::{Mistake, NamedPath, Projected, SOURCE_BYTES_MAX, Scope, missing};
 /// What templates may call without it being a value of the run.
 const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "debug"];
 
+/// Instructions of one rendering: some seconds of work.
+const FUEL: u64 = 20_000_000;
+
+/// Bytes of one rendered text.
+const TEXT_BYTES_MAX: usize = 32 << 20;
+
 /// The name of the only template of a program; messages do not show it.
 const NAME: &str = "template";
 
@@ -18,6 +24,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
     environment.add_filter("number", number);
     environment.add_filter("percent", percent);
     environment
@@ -54,12 +61,18 @@ impl Program {
         let values: BTreeMap<&str, Value> =
             scope.project(&self.paths).iter().map(|(name, part)| (*name, to_jinja(part))).collect();
         let template = self.environment.get_template(NAME).map_err(|error| error.to_string())?;
-        template.render(Value::from(values)).map_err(|error| self.explain(scope, &error))
+        let mut text = Text::default();
+        template.render_captured_to(Value::from(values), &mut text).map_err(|error| match text.is_full {
+            true => format!("it writes more than {} MiB", TEXT_BYTES_MAX >> 20),
+            false => self.explain(scope, &error),
+        })?;
+        String::from_utf8(text.bytes).map_err(|error| error.to_string())
     }
 
     /// The crate's words, or better ones where a path that the template names leads nowhere.
     fn explain(&self, scope: &Scope, error: &Error) -> String {
         let lost = match error.kind() {
+            ErrorKind::OutOfFuel => Some("its loops take too many steps".into()),
             ErrorKind::UndefinedError => self.paths.iter().find_map(|path| missing(scope, path)),
             _ => None,
         };
@@ -67,6 +80,28 @@ impl Program {
         let words =
             error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
         lost.unwrap_or_else(|| format!("{words}{line}"))
+    }
+}
+
+/// What a template has written.
+#[derive(Debug, Default)]
+struct Text {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
+
+impl std::io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len() + bytes.len() > TEXT_BYTES_MAX {
+            self.is_full = true;
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

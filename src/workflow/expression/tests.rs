@@ -112,6 +112,8 @@ fn templates_that_fail_say_why() {
         ("{{ draft.text | nofilter }}", "nofilter"),
         ("{{ draft.", "it is no template"),
         ("{{ draft | number }}", "needs a number"),
+        ("{% for a in range(9000) %}{% for b in range(9000) %}{% endfor %}{% endfor %}", "too many steps"),
+        (&format!("{{% for a in range(9000) %}}{}{{% endfor %}}", "x".repeat(4_000)), "more than 32 MiB"),
     ];
     for (source, expected) in cases {
         let failure = Template(source.into()).render(&scope()).expect_err(source);
