@@ -20,7 +20,7 @@ use crate::database::Database;
 use crate::database::runs::RunSummary;
 use crate::error::{Error, Result};
 use crate::services::database_path;
-use crate::workflow::asked::Asked;
+use crate::workflow::asked::{Asked, usage};
 use crate::workflow::context::OnText;
 use crate::workflow::event::RunStatus;
 use crate::workflow::run::{Ended, Engine, Request, Watch};
@@ -97,7 +97,7 @@ fn finish(engine: &Engine, ended: &Ended, question: &str, strict: bool, context:
     let found = engine.journal().read(&ended.run)?;
     let answer = match (ended.status, Asked::of(&found)) {
         (RunStatus::Done, Some(asked)) => asked.answer,
-        (RunStatus::BudgetExceeded, _) => out_of_budget(question, ended),
+        (RunStatus::BudgetExceeded, _) => out_of_budget(question, ended, usage(&found)),
         (RunStatus::Failed, _) => {
             let message = ended.failure.as_ref().map(|failure| one_line(&failure.message)).unwrap_or_default();
             let error = styled(Stream::Err, Look::Bad, "error:");
@@ -125,7 +125,7 @@ fn finish(engine: &Engine, ended: &Ended, question: &str, strict: bool, context:
     Ok(exit(&answer, strict))
 }
 
-fn out_of_budget(question: &str, ended: &Ended) -> Answer {
+fn out_of_budget(question: &str, ended: &Ended, usage: Usage) -> Answer {
     Answer {
         schema: ANSWER_SCHEMA.into(),
         question: question.into(),
@@ -135,7 +135,7 @@ fn out_of_budget(question: &str, ended: &Ended) -> Answer {
         left_out: vec![],
         run: ended.run.clone(),
         models: Models::default(),
-        usage: Usage { usd: ended.usd, ..Usage::default() },
+        usage,
         took_ms: ended.took_us as f64 / 1e3,
     }
 }

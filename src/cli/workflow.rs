@@ -167,15 +167,18 @@ fn show(name: &str, context: &Context) -> Result<Exit> {
 
 fn check(file: &str, context: &Context) -> Result<Exit> {
     let source = Source::find(file)?;
-    let (problems, is_good) = match source.check(&context.settings.services()?) {
+    let services = context.settings.services()?;
+    let (problems, is_good) = match source.check(&services) {
         Ok(warnings) => (warnings, true),
         Err(problems) => (problems, false),
     };
+    // The files that it runs, and theirs.
+    let broken = if is_good && file != "-" { ready(file, &services).err() } else { None };
     if context.json {
         out_json(&serde_json::json!({
             "schema": "ibid.workflow_check/1",
             "path": source.name,
-            "ok": is_good,
+            "ok": is_good && broken.is_none(),
             "problems": problems,
         }))?;
     } else {
@@ -188,6 +191,9 @@ fn check(file: &str, context: &Context) -> Result<Exit> {
     if !is_good {
         // The problems are the answer; the error only says how many there are.
         return Err(source.cannot("run", errors));
+    }
+    if let Some(error) = broken {
+        return Err(error);
     }
     if !context.quiet {
         let also = if warnings > 0 { format!(", with {}", counted(warnings, "warning")) } else { String::new() };

@@ -44,7 +44,7 @@ impl Asked {
         // Only the one who ran the whole knows what it took.
         answer.run.clone_from(&found.row.run);
         answer.took_ms = found.row.took_us as f64 / 1e3;
-        answer.usage = Usage::default();
+        answer.usage = usage(found);
         let mut asked = Self {
             schema: "ibid.run/1",
             run: found.row.run.clone(),
@@ -81,9 +81,6 @@ impl Asked {
     }
 
     fn take_call(&mut self, call: &CallRecord) {
-        self.answer.usage.input_tokens += call.spent.input_tokens;
-        self.answer.usage.output_tokens += call.spent.output_tokens;
-        self.answer.usage.usd += call.spent.usd;
         let messages = call.request["messages"].as_array().into_iter().flatten();
         let told: Vec<String> = messages
             .map(|message| {
@@ -95,4 +92,19 @@ impl Asked {
             self.prompt = Some(told.join("\n\n"));
         }
     }
+}
+
+/// What language models took in a run.
+#[must_use]
+pub fn usage(found: &Found) -> Usage {
+    let mut usage = Usage::default();
+    for event in &found.events {
+        let Event::StepEnded { calls, .. } = event else { continue };
+        for call in calls.iter().filter(|call| call.kind == CallKind::Model) {
+            usage.input_tokens += call.spent.input_tokens;
+            usage.output_tokens += call.spent.output_tokens;
+            usage.usd += call.spent.usd;
+        }
+    }
+    usage
 }

@@ -413,15 +413,9 @@ impl<'a> StepContext<'a> {
         let Some(before) = before.filter(|before| before.request == record.request) else { return Ok(None) };
         match &before.failure {
             None => Ok(Some(CallRecord { cached: true, attempt: self.attempt, spent: Spent::default(), ..before })),
-            Some(failure)
-                if matches!(
-                    failure.class,
-                    FailureClass::Timeout | FailureClass::Unreachable | FailureClass::ServerError
-                ) =>
-            {
-                Err(uncertain(&format!("failed ({})", failure.message)))
-            }
-            Some(_) => Ok(None),
+            // Only who refused a call says that nothing came of it; a tool that fails, hangs or is stopped may be half done.
+            Some(failure) if matches!(failure.class, FailureClass::Refused | FailureClass::RateLimited) => Ok(None),
+            Some(failure) => Err(uncertain(&format!("failed ({})", failure.message))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A workflow's text in, the workflow ready for running out, the files of its sub-graphs taken in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::frames::Prepared;
 use super::graph::{Graph, Step, Workflow};
@@ -23,7 +24,7 @@ pub fn prepare(name: &str, text: &str, load: Load<'_>) -> Result<Prepared> {
     let own = &mut workflow;
     let mut found = false;
     for steps in std::iter::once(&mut own.steps).chain(own.graphs.values_mut().map(|graph| &mut graph.steps)) {
-        found |= take_in(steps, &mut taken, load, 0)?;
+        found |= take_in(steps, &mut taken, load, Path::new(""), 0)?;
     }
     workflow.graphs.extend(taken);
     // The text as it was written is kept where it says everything.
@@ -38,12 +39,22 @@ fn read(name: &str, text: &str) -> Result<Workflow> {
     toml::from_str(text).map_err(|error| Error::usage(format!("{name} is no workflow: {}", error.to_string().trim())))
 }
 
-/// Puts graphs in the place of files; gives whether there were any.
-fn take_in(steps: &mut [Step], taken: &mut BTreeMap<String, Graph>, load: Load<'_>, depth: usize) -> Result<bool> {
+/// Puts graphs in the place of files, which are named from `folder`; gives whether there were any.
+fn take_in(
+    steps: &mut [Step],
+    taken: &mut BTreeMap<String, Graph>,
+    load: Load<'_>,
+    folder: &Path,
+    depth: usize,
+) -> Result<bool> {
     let mut found = false;
     for step in steps {
         let Kind::Workflow(sub) = &mut step.kind else { continue };
         let Some(file) = sub.file.take() else { continue };
+        let file = match is_path(&file) {
+            true => folder.join(&file).display().to_string(),
+            false => file,
+        };
         found = true;
         if depth >= DEPTH_MAX {
             return Err(Error::usage(format!(
@@ -77,7 +88,8 @@ fn take_in(steps: &mut [Step], taken: &mut BTreeMap<String, Graph>, load: Load<'
                     *name = format!("{prefix}/{name}");
                 }
             }
-            take_in(steps, taken, load, depth + 1)?;
+            let beside = Path::new(&file).parent().filter(|_| is_path(&file)).unwrap_or(Path::new(""));
+            take_in(steps, taken, load, beside, depth + 1)?;
         }
         taken.insert(prefix.clone(), Graph { input, output, steps });
         taken.extend(graphs.into_iter().map(|(name, graph)| (format!("{prefix}/{name}"), graph)));
@@ -85,9 +97,28 @@ fn take_in(steps: &mut [Step], taken: &mut BTreeMap<String, Graph>, load: Load<'
     Ok(found)
 }
 
+/// Whether a name is that of a file rather than of a workflow that ships.
+fn is_path(name: &str) -> bool {
+    name.contains(['/', '.'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_names_others_from_its_own_folder() {
+        let calls =
+            |file: &str| format!("name = \"w\"\n[[step]]\nid = \"s\"\nkind = \"workflow\"\nfile = \"{file}\"\n");
+        let leaf = "name = \"leaf\"\n[[step]]\nid = \"x\"\nkind = \"format\"\nvalue = \"1\"\n";
+        let prepared = prepare("outer.toml", &calls("nest/mid.toml"), &|file| match file {
+            "nest/mid.toml" => Ok(calls("leaf.toml")),
+            "nest/leaf.toml" => Ok(leaf.into()),
+            other => panic!("{other}"),
+        });
+        let graphs: Vec<String> = prepared.unwrap().workflow.graphs.into_keys().collect();
+        assert_eq!(graphs, ["file:nest/leaf.toml", "file:nest/mid.toml"]);
+    }
 
     #[test]
     fn files_of_sub_graphs_become_graphs() {

@@ -328,6 +328,8 @@ impl Engine {
     pub fn run_from(&self, run: &str, step: &str, edited: Map<String, Value>) -> Result<Ended> {
         let recorded = read(self.journal.read(run)?)?;
         let (input, kept) = kept_events(&recorded, step, edited)?;
+        let given = input.as_object().cloned().unwrap_or_default();
+        let input = bind(&recorded.prepared.workflow.input, given).map_err(|failure| Error::usage(failure.message))?;
         let started_at = self.now();
         let row = new_row(&recorded.prepared.workflow.name, &started_at);
         let first = Event::RunStarted {

@@ -111,6 +111,21 @@ fn what_cannot_run_is_not_begun() {
 }
 
 #[test]
+fn the_files_that_a_workflow_runs_are_checked_too() {
+    let home = Home::new();
+    let (folder, path) = file(
+        "name = \"w\"\n[[step]]\nid = \"s\"\nkind = \"workflow\"\nfile = \"inner.toml\"\ninput = { question = \"'x'\" }\n",
+    );
+    let inner = folder.path().join("inner.toml");
+    std::fs::write(&inner, GOOD.replace("find.hits", "find.hist")).unwrap();
+    let found = home.run(&["workflow", "check", &path]);
+    assert!(found.code == 2 && found.stderr.contains("inner.toml:12:"), "{}", found.stderr);
+    assert_eq!(home.json(&["workflow", "check", &path]).1["ok"], false);
+    std::fs::write(&inner, GOOD).unwrap();
+    assert_eq!(home.run(&["workflow", "check", &path]).code, 0);
+}
+
+#[test]
 fn the_schema_is_the_one_in_the_repository() {
     let printed = ibid().args(["workflow", "schema"]).output().unwrap().stdout;
     let kept = std::fs::read(project().join("schemas/workflow.schema.json")).unwrap();

@@ -59,7 +59,10 @@ pub(crate) fn run(command: &TraceCommand, context: &Context) -> Result<Exit> {
         TraceCommand::Show { run, step } => {
             let journal = Journal::open(&path)?;
             match journal.read(run) {
-                Ok(found) => tree::show(&found, step.as_deref(), context),
+                Ok(mut found) => {
+                    journal.mark_interrupted(&mut found.row);
+                    tree::show(&found, step.as_deref(), context)
+                }
                 // Asks of earlier versions are recorded elsewhere.
                 Err(error) => match Database::open(&path)?.run(run)? {
                     Some(record) => show_ask(&record, step.as_deref(), context),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Checker, Graph};
 use crate::workflow::expression::Expression;
+use crate::workflow::failure::FailureClass;
 use crate::workflow::graph::{InputField, Step};
 use crate::workflow::nearest;
 use crate::workflow::steps::Kind;
@@ -56,8 +57,8 @@ fn given<'a>(settings: &[(&'a str, bool)]) -> Vec<&'a str> {
 }
 
 impl Checker<'_> {
-    pub(super) fn step(&mut self, graph: &Graph<'_>, number: usize) {
-        let step = &graph.steps[number];
+    fn retry(&mut self, graph: &Graph<'_>, number: usize, step: &Step) {
+        let part = |field: &str| graph.part(number, field);
         if step.retry.attempts == 0 {
             self.error(
                 &graph.part(number, "retry/attempts"),
@@ -65,7 +66,14 @@ impl Checker<'_> {
                 None,
             );
         }
-        let part = |field: &str| graph.part(number, field);
+        let ends = [FailureClass::Uncertain, FailureClass::Cancelled, FailureClass::Budget, FailureClass::Rejected];
+        if step.retry.on.iter().any(|class| ends.contains(class)) {
+            self.error(
+                &part("retry/on"),
+                "what is uncertain, cancelled, rejected or over a limit is not tried again",
+                Some("leave these classes out".into()),
+            );
+        }
         let is_made_of_others = matches!(step.kind, Kind::Each(_) | Kind::Workflow(_) | Kind::Approve(_));
         if step.retry.attempts > 1 && is_made_of_others {
             let hint = match step.kind {
@@ -74,6 +82,12 @@ impl Checker<'_> {
             };
             self.error(&part("retry"), "a step of this kind is not tried again as a whole", Some(hint.into()));
         }
+    }
+
+    pub(super) fn step(&mut self, graph: &Graph<'_>, number: usize) {
+        let step = &graph.steps[number];
+        self.retry(graph, number, step);
+        let part = |field: &str| graph.part(number, field);
         match &step.kind {
             Kind::Retrieve(retrieve) => {
                 self.one_of(&part(""), &[("query", retrieve.query.is_some()), ("queries", retrieve.queries.is_some())]);
