@@ -58,11 +58,16 @@ pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
     let outcome =
         sync(&options.paths, mode, &mut services, &settings.index, &context.stop, &|progress| bar.show(progress));
     bar.clear();
+    if options.rebuild && matches!(outcome, Err(Error::Interrupted)) {
+        note(
+            "the index that was there is gone, as --rebuild asks; run ibid index on the same paths, without --rebuild, to complete the new one",
+        );
+    }
     let report = outcome?;
     if context.json {
         out_json(&report.to_json())?;
     } else {
-        out(&told(&report, embedder.device().reason.as_str(), context.quiet))?;
+        out(&told(&report, &options.paths, embedder.device().reason.as_str(), context.quiet))?;
     }
     Ok(exit(&report, options.strict))
 }
@@ -72,8 +77,13 @@ fn exit(report: &IndexReport, strict: bool) -> Exit {
     if report.problems.is_empty() && !(strict && incomplete) { Exit::Done } else { Exit::Problems }
 }
 
+/// The paths as they were given.
+fn shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| shown_path(&path.display().to_string())).collect::<Vec<_>>().join(", ")
+}
+
 /// The report as a person reads it.
-fn told(report: &IndexReport, device_reason: &str, quiet: bool) -> String {
+fn told(report: &IndexReport, paths: &[PathBuf], device_reason: &str, quiet: bool) -> String {
     let out = |look, text: &str| styled(Stream::Out, look, text);
     let mut lines = Vec::new();
     let counts: Vec<String> = FileStatus::ALL
@@ -86,7 +96,10 @@ fn told(report: &IndexReport, device_reason: &str, quiet: bool) -> String {
         .collect();
     let found = counted(report.found(), "file");
     lines.push(match counts.is_empty() {
-        true => format!("{found} found: nothing to index here"),
+        true => format!(
+            "{found} found: nothing to index in {}; --no-ignore takes hidden and ignored files too",
+            shown(paths)
+        ),
         false => format!("{} found: {}", out(Look::Strong, &found), counts.join(", ")),
     });
     if report.tokens > 0 {

@@ -169,7 +169,8 @@ fn an_empty_folder_is_no_failure() {
     let (home, folder) = (Home::new(), tempfile::tempdir().unwrap());
     let outcome = home.run(&["index", text(folder.path())]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert!(outcome.stdout.contains("nothing to index here"), "{}", outcome.stdout);
+    let told = format!("nothing to index in {}; --no-ignore", text(folder.path()));
+    assert!(outcome.stdout.contains(&told), "{}", outcome.stdout);
     assert_eq!(home.run(&["search", "anything"]).code, 1);
     assert_eq!(home.run(&["status"]).code, 0);
 }
