@@ -218,6 +218,17 @@ pub enum Error {
         #[source]
         source: rusqlite::Error,
     },
+    /// The record of a run could not be written.
+    #[error(
+        "the run {run} stopped, because its record could not be written; it stands as it was last written, go on with: ibid resume {run}"
+    )]
+    Unrecorded {
+        /// The run.
+        run: String,
+        /// What the record says.
+        #[source]
+        source: Box<Self>,
+    },
     /// A named limit ended the work.
     #[error("{what} is over the limit {setting} = {limit}")]
     Limit {
@@ -321,6 +332,7 @@ impl Error {
             Self::Limit { .. } => 5,
             Self::IndexDamaged { .. } => 6,
             Self::Interrupted => 130,
+            Self::Unrecorded { source, .. } => source.exit_code(),
             _ => 2,
         }
     }

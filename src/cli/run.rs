@@ -149,7 +149,7 @@ pub(crate) fn print_output(output: &Value) -> Result<()> {
 }
 
 /// Tells how a run ended, then sends its telemetry.
-fn finish(engine: &Engine, ended: &Ended, context: &Context) -> Result<Exit> {
+pub(super) fn finish(engine: &Engine, ended: &Ended, context: &Context) -> Result<Exit> {
     let exit = report(ended, context)?;
     send_telemetry(engine, ended, context);
     engine.services().collections().leave();

@@ -1,5 +1,7 @@
 //! `ibid runs`: the runs of workflows, and how each stands.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::Exit;
@@ -8,7 +10,8 @@ use super::terminal::{Look, Stream, note, one_line, out, out_json, styled, thous
 use crate::database::workflows::WorkflowRun;
 use crate::error::Result;
 use crate::services::database_path;
-use crate::workflow::journal::Journal;
+use crate::workflow::event::Event;
+use crate::workflow::journal::{Found, Journal};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunsOptions {
@@ -19,16 +22,33 @@ pub(crate) struct RunsOptions {
 
 pub(crate) fn run(options: &RunsOptions, context: &Context) -> Result<Exit> {
     let path = database_path(&context.settings.home()?);
-    let runs = if path.exists() { Journal::open(&path)?.runs(options.limit)? } else { vec![] };
+    let mut deadlines = BTreeMap::new();
+    let mut runs = vec![];
+    if path.exists() {
+        let journal = Journal::open(&path)?;
+        runs = journal.runs(options.limit)?;
+        for run in runs.iter().filter(|run| run.status == "waiting") {
+            deadlines.extend(deadline(&journal.read(&run.run)?).map(|at| (run.run.clone(), at)));
+        }
+    }
     if context.json {
-        out_json(&serde_json::json!({ "schema": "ibid.workflow_runs/1", "runs": runs }))?;
+        let mut told = serde_json::json!({ "schema": "ibid.workflow_runs/1", "runs": runs });
+        for run in told["runs"].as_array_mut().into_iter().flatten() {
+            if let Some(at) = run["run"].as_str().and_then(|id| deadlines.get(id)) {
+                run["deadline"] = serde_json::json!(at);
+            }
+        }
+        out_json(&told)?;
     } else if runs.is_empty() {
         note("no workflow has run yet; start one with: ibid run WORKFLOW");
     } else {
         for run in &runs {
             out(&run_line(run))?;
             match run.status.as_str() {
-                "waiting" => out(&format!("    waits: {}\n", one_line(&run.message)))?,
+                "waiting" => {
+                    out(&format!("    waits: {}\n", one_line(&run.message)))?;
+                    out(&format!("    {}\n", way_on(&run.run, deadlines.get(&run.run))))?;
+                }
                 "interrupted" | "cancelled" => out(&format!("    go on with: ibid resume {}\n", run.run))?,
                 "failed" | "budget_exceeded" => out(&format!("    {}\n", one_line(&run.message)))?,
                 _ => {}
@@ -36,6 +56,31 @@ pub(crate) fn run(options: &RunsOptions, context: &Context) -> Result<Exit> {
         }
     }
     Ok(if runs.is_empty() { Exit::NothingFound } else { Exit::Done })
+}
+
+/// When the decision that a run waits for is made without anybody.
+fn deadline(found: &Found) -> Option<String> {
+    let paused = found.events.iter().rev().find_map(|event| match event {
+        Event::Paused { deadline, .. } => Some(deadline.clone()),
+        _ => None,
+    });
+    paused.flatten()
+}
+
+/// How a run that waits goes on.
+fn way_on(run: &str, deadline: Option<&String>) -> String {
+    let is_over = |at: &String| at.parse::<jiff::Timestamp>().is_ok_and(|at| at <= jiff::Timestamp::now());
+    let time = |at: &String| at.get(..19).unwrap_or(at).replace('T', " ");
+    match deadline {
+        Some(at) if is_over(at) => {
+            format!("its time was up at {} UTC, and its default holds; go on with: ibid resume {run}", time(at))
+        }
+        Some(at) => format!(
+            "until {} UTC, then its default holds; go on with: ibid resume {run} --approve | --reject | --edit FILE",
+            time(at)
+        ),
+        None => format!("go on with: ibid resume {run} --approve | --reject | --edit FILE"),
+    }
 }
 
 /// How a status or an outcome looks.

@@ -243,7 +243,7 @@ impl Maker {
             failure,
             measured: None,
         });
-        for call in calls {
+        for call in calls.iter().filter(|call| !call.kept) {
             self.call(call, at);
         }
         at

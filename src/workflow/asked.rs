@@ -66,7 +66,7 @@ impl Asked {
             self.take_call(call);
         }
         // What happens in graphs inside is part of the step that runs them.
-        if !place.frame.is_empty() || *outcome == Outcome::Skipped {
+        if !place.frame.is_empty() || matches!(outcome, Outcome::Skipped | Outcome::CutOff) {
             return;
         }
         *self.timings_ms.entry(place.step.clone()).or_default() += *took_us as f64 / 1e3;
@@ -100,7 +100,7 @@ pub fn usage(found: &Found) -> Usage {
     let mut usage = Usage::default();
     for event in &found.events {
         let Event::StepEnded { calls, .. } = event else { continue };
-        for call in calls.iter().filter(|call| call.kind == CallKind::Model) {
+        for call in calls.iter().filter(|call| call.kind == CallKind::Model && !call.kept) {
             usage.input_tokens += call.spent.input_tokens;
             usage.output_tokens += call.spent.output_tokens;
             usage.usd += call.spent.usd;

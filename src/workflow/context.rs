@@ -3,17 +3,18 @@
 //! Steps never call a model, a tool or an index by themselves. They hand the call to [`StepContext::call`], which answers it from
 //! a record when the run is replayed, from the cache where that is allowed, reserves what it may take, and writes it down.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::budget::{AccountId, Ledger};
-use super::event::{CallKind, CallRecord, Event, Place, Spent};
+use super::event::{CallKind, CallRecord, Event, Place, Spent, sketch};
 use super::expression::{Expression, Scope, Template};
 use super::failure::{Failure, FailureClass};
+use super::graph::Record;
 use super::journal::{Journal, cache_key};
 use super::services::Services;
 
@@ -75,6 +76,11 @@ pub type Make<'a> = &'a mut dyn FnMut(&Live<'_>) -> Result<(Value, Spent), Failu
 /// Bytes of one answer at most; more would be more than a record, a prompt or a person can hold.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
+/// How long a step waits for a database that another process keeps.
+const WRITE_WAIT: Duration = Duration::from_mins(1);
+/// How long it waits between two tries; each waits for itself too.
+const WRITE_AGAIN: Duration = Duration::from_millis(50);
+
 /// Text that a step writes while it is at work: where, and what.
 pub type OnText = Arc<dyn Fn(&Place, &str) + Send + Sync>;
 
@@ -102,8 +108,10 @@ pub(super) struct Desk {
 pub(super) struct Answers {
     /// On a replay, the calls of each step visit in order.
     pub(super) replayed: Option<HashMap<Place, Vec<CallRecord>>>,
-    /// On a resume, calls with an effect outside that a crash cut off: the answer, where it was still recorded.
-    pub(super) begun: HashMap<(Place, u32), Option<CallRecord>>,
+    /// On a resume, calls with an effect outside that were begun and have no answer: the tool, and what was asked of it.
+    pub(super) begun: HashMap<Place, Vec<(String, Value)>>,
+    /// On a replay that asks models again, the calls of the record, from which those with an effect outside are answered all the same.
+    pub(super) effects: Option<HashMap<Place, Vec<CallRecord>>>,
 }
 
 impl Desk {
@@ -123,6 +131,10 @@ pub(super) struct Log {
     pub(super) calls: Vec<CallRecord>,
     /// The call that is being made, and the most it may take.
     pub(super) open: Option<(CallRecord, Reserve)>,
+    /// Calls that the same visit made in an earlier process, in order; they are not made again.
+    pub(super) kept: VecDeque<CallRecord>,
+    /// All of these, whichever way the visit goes now.
+    pub(super) before: Vec<CallRecord>,
 }
 
 impl Log {
@@ -140,7 +152,8 @@ impl Log {
 
 /// What is counted for a call of which nobody knows what it took.
 fn all_of(reserve: Reserve) -> Spent {
-    Spent { input_tokens: reserve.tokens, output_tokens: 0, usd: reserve.usd }
+    let is_known = reserve == Reserve::default();
+    Spent { input_tokens: reserve.tokens, output_tokens: 0, usd: reserve.usd, at_most: !is_known }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -165,6 +178,9 @@ pub struct StepContext<'a> {
     pub(super) stop: &'a AtomicBool,
     pub(super) deadline: Option<Instant>,
     pub(super) cache: bool,
+    pub(super) record: Record,
+    /// Whether the visit may go on for long after a call: its answer is then kept at once.
+    pub(super) goes_on: bool,
     /// Calls made in this attempt.
     pub(super) made: u32,
 }
@@ -262,6 +278,7 @@ impl<'a> StepContext<'a> {
             failure: None,
             attempt: self.attempt,
             cached: false,
+            kept: false,
             spent: Spent::default(),
             start_us: self.desk.now_us(),
             took_us: 0,
@@ -269,8 +286,11 @@ impl<'a> StepContext<'a> {
         if self.desk.answers.replayed.is_some() {
             return self.replay(record, call.reserve);
         }
+        if let Some(kept) = self.take_kept(&record) {
+            return self.finish(kept);
+        }
         if call.effect == Effect::Once
-            && let Some(known) = self.known_effect(&record, number)?
+            && let Some(known) = self.known_effect(&record)?
         {
             return self.finish(known);
         }
@@ -304,16 +324,21 @@ impl<'a> StepContext<'a> {
                 }
             }
             Err(failure) => {
-                // What a call took that did not end in time is not known; the most is counted, so that the limit holds.
-                if failure.class == FailureClass::Timeout {
+                // What a call took that did not end well is not known; the most is counted, so that the limit holds.
+                if matches!(
+                    failure.class,
+                    FailureClass::Timeout | FailureClass::InvalidOutput | FailureClass::Cancelled
+                ) {
                     record.spent = all_of(call.reserve);
                 }
                 record.failure = Some(failure);
             }
         }
         self.desk.ledger.settle(&held, record.spent);
-        if call.effect == Effect::Once {
-            self.write_behind(&record, number)?;
+        let has_failed_at_cost = record.failure.is_some() && record.spent != Spent::default();
+        let outlives = self.goes_on && self.record == Record::Full;
+        if call.effect == Effect::Once || outlives || has_failed_at_cost {
+            self.write_behind(&record, number, call.effect)?;
         }
         if let (Some(key), Some(answer)) = (key, &record.response) {
             self.keep(&key, &record, answer);
@@ -388,8 +413,22 @@ impl<'a> StepContext<'a> {
         self.finish(record)
     }
 
+    /// The answer of the same call in an earlier process, where the visit goes the same way as it did then.
+    fn take_kept(&self, record: &CallRecord) -> Option<CallRecord> {
+        let mut log = lock(self.log);
+        if log.attempt != self.attempt {
+            return None;
+        }
+        let is_same = log.kept.front().is_some_and(|kept| is_same_call(kept, record));
+        if !is_same {
+            // It goes another way from here, as with other settings.
+            log.kept.clear();
+        }
+        log.kept.pop_front().map(|kept| CallRecord { attempt: self.attempt, ..kept })
+    }
+
     /// What is known of a call with an effect outside from an earlier attempt or another process.
-    fn known_effect(&self, record: &CallRecord, number: u32) -> Result<Option<CallRecord>, Failure> {
+    fn known_effect(&self, record: &CallRecord) -> Result<Option<CallRecord>, Failure> {
         let uncertain = |why: &str| {
             let message = format!(
                 "{} was called before and {why}: whether it took effect is not known, and it is not called again; look there, and go \
@@ -398,19 +437,25 @@ impl<'a> StepContext<'a> {
             );
             Failure::new(FailureClass::Uncertain, message)
         };
-        let before = match self.desk.answers.begun.get(&(self.place.clone(), number)) {
-            Some(None) if self.attempt == 1 => return Err(uncertain("the process ended before the answer came")),
-            Some(Some(answered)) if self.attempt == 1 => Some(answered.clone()),
-            _ => {
-                let log = lock(self.log);
-                log.calls
-                    .iter()
-                    .rev()
-                    .find(|call| (&call.name, &call.request) == (&record.name, &record.request))
-                    .cloned()
-            }
+        if let Some(recorded) = &self.desk.answers.effects {
+            let mut calls = recorded.get(self.place).into_iter().flatten().rev();
+            return calls.find(|call| is_same_call(call, record)).cloned().map(Some).ok_or_else(|| {
+                let message = format!(
+                    "{} has an effect outside, so a replay does not call it, and the record has no answer for these arguments",
+                    record.name
+                );
+                Failure::new(FailureClass::Refused, message)
+            });
+        }
+        let begun = self.desk.answers.begun.get(self.place).into_iter().flatten();
+        if begun.into_iter().any(|(name, request)| *name == record.name && is_same_request(request, &record.request)) {
+            return Err(uncertain("the process ended before the answer came"));
+        }
+        let log = lock(self.log);
+        let known = log.calls.iter().rev().chain(&log.before).find(|call| is_same_call(call, record));
+        let Some(before) = known.cloned() else {
+            return Ok(None);
         };
-        let Some(before) = before.filter(|before| before.request == record.request) else { return Ok(None) };
         match &before.failure {
             None => Ok(Some(CallRecord { cached: true, attempt: self.attempt, spent: Spent::default(), ..before })),
             // Only who refused a call says that nothing came of it; a tool that fails, hangs or is stopped may be half done.
@@ -419,37 +464,63 @@ impl<'a> StepContext<'a> {
         }
     }
 
+    /// The request as the step lets it be recorded.
+    fn recorded_request(&self, record: &CallRecord) -> Value {
+        match self.record {
+            Record::Full => record.request.clone(),
+            Record::Metadata => sketch(&record.request),
+        }
+    }
+
     fn write_ahead(&self, record: &CallRecord, number: u32, key: &str) -> Result<(), Failure> {
         let event = Event::CallStarted {
             place: self.place.clone(),
             number,
             name: record.name.clone(),
+            request: self.recorded_request(record),
             idempotency_key: key.to_string(),
         };
-        self.write(&event)
+        self.write(&event, true)
     }
 
-    fn write_behind(&self, record: &CallRecord, number: u32) -> Result<(), Failure> {
-        self.write(&Event::CallEnded { place: self.place.clone(), number, call: record.clone() })
+    fn write_behind(&self, record: &CallRecord, number: u32, effect: Effect) -> Result<(), Failure> {
+        let mut call = CallRecord { request: self.recorded_request(record), ..record.clone() };
+        if self.record == Record::Metadata {
+            call.response = None;
+        }
+        self.write(&Event::CallEnded { place: self.place.clone(), number, call }, effect == Effect::Once)
     }
 
-    /// Both are on the disk before anything else happens: a power cut must not make an effect happen twice.
-    fn write(&self, event: &Event) -> Result<(), Failure> {
-        match &self.desk.journal {
-            Some((journal, run)) => journal.append(&[(*run, event)], &[], true).map_err(Failure::from),
-            None => Ok(()),
+    /// What tells of an effect is `synced`, on the disk before anything else happens: a power cut must not make it happen twice. A
+    /// database that another process keeps is waited for, since the run would be lost for nothing.
+    fn write(&self, event: &Event, synced: bool) -> Result<(), Failure> {
+        let Some((journal, run)) = &self.desk.journal else { return Ok(()) };
+        let until = Instant::now() + WRITE_WAIT;
+        loop {
+            match journal.append(&[(*run, event)], &[], synced) {
+                Err(_) if Instant::now() < until && !self.stopped() => std::thread::sleep(WRITE_AGAIN),
+                written => return written.map_err(Failure::from),
+            }
         }
     }
 
+    /// Nothing where the answer is not to be kept. What a search finds also depends on what the collection holds, and how it is searched.
     fn cache_key(&self, record: &CallRecord) -> Option<[u8; 32]> {
-        let kept = self.cache && matches!(record.kind, CallKind::Model | CallKind::Embedding);
-        kept.then(|| {
-            cache_key(&[
-                kind_name(record.kind).as_bytes(),
-                record.name.as_bytes(),
-                record.request.to_string().as_bytes(),
-            ])
-        })
+        let rests_on = match record.kind {
+            _ if !self.cache => return None,
+            CallKind::Model | CallKind::Embedding => String::new(),
+            CallKind::Retrieval => {
+                let generation = self.services.collections().generation(&record.name).ok()?;
+                generation + &serde_json::to_string(&self.services.settings().retrieve).ok()?
+            }
+            CallKind::Tool | CallKind::Read => return None,
+        };
+        Some(cache_key(&[
+            kind_name(record.kind).as_bytes(),
+            record.name.as_bytes(),
+            record.request.to_string().as_bytes(),
+            rests_on.as_bytes(),
+        ]))
     }
 
     /// A cache that cannot be read or written is slow, not wrong: the call is made.
@@ -474,6 +545,15 @@ impl std::fmt::Debug for StepContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StepContext").field("place", self.place).field("attempt", &self.attempt).finish_non_exhaustive()
     }
+}
+
+fn is_same_call(known: &CallRecord, record: &CallRecord) -> bool {
+    (known.kind, &known.name) == (record.kind, &record.name) && is_same_request(&known.request, &record.request)
+}
+
+/// Whether a request is the recorded one, of which there may be no more than a sketch, or in older records nothing at all.
+fn is_same_request(recorded: &Value, request: &Value) -> bool {
+    recorded.is_null() || recorded == request || *recorded == sketch(request)
 }
 
 /// The name of a kind of call as it is recorded.

@@ -235,7 +235,13 @@ impl<'a> Driver<'a> {
         if let Some(journal) = self.journal {
             let stopped: Vec<WorkflowRun> =
                 ends.iter().filter_map(|(_, ended, number, at)| number.map(|number| row(ended, number, at))).collect();
-            journal.append(&rows, &stopped, synced)?;
+            let unrecorded = |source| match batch.first().and_then(|(index, _)| self.slots[*index].as_ref()) {
+                Some(slot) => {
+                    Error::Unrecorded { run: slot.job.execution.desk.run.to_string(), source: Box::new(source) }
+                }
+                None => source,
+            };
+            journal.append(&rows, &stopped, synced).map_err(unrecorded)?;
         }
         for (index, event) in batch {
             let Some(slot) = self.slots[index].as_mut() else { continue };

@@ -2,10 +2,11 @@
 //!
 //! A run's state is never stored; it is what its events add up to. Each event has a number in its run, counted from 0, and the events of
 //! one step visit are committed together when it ends, except `CallStarted`, which is committed before an effect outside begins, and
-//! `CallEnded`, which is committed when that effect is answered.
+//! `CallEnded`, which is committed when that effect is answered, or a model in the middle of a longer visit.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 use super::graph::Durability;
@@ -51,6 +52,19 @@ pub struct Spent {
     pub output_tokens: u64,
     /// US dollars.
     pub usd: f64,
+    /// Set where nobody said what it took, and these are the most that it may have taken.
+    #[serde(skip_serializing_if = "is_false")]
+    pub at_most: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form is serde's")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form is serde's")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What kind of call a step made to the world outside the graph.
@@ -91,6 +105,9 @@ pub struct CallRecord {
     /// Whether the answer came from the cache.
     #[serde(default)]
     pub cached: bool,
+    /// Whether it was made before the run was resumed, by a visit that was cut off and has an event of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub kept: bool,
     /// What it took.
     #[serde(default)]
     pub spent: Spent,
@@ -114,6 +131,8 @@ pub enum Outcome {
     FellBack,
     /// It failed and ended the run.
     Failed,
+    /// It was at work when the run stopped or ended; a resumed run visits it again, and answers the calls that it made from the record.
+    CutOff,
 }
 
 /// One event.
@@ -133,6 +152,9 @@ pub enum Event {
         durability: Durability,
         /// When, RFC 3339.
         at: String,
+        /// How many of the events that follow are taken over from another run, which this one goes on from.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        kept: usize,
     },
     /// A call with an effect outside is about to be made; committed before it is.
     CallStarted {
@@ -143,10 +165,14 @@ pub enum Event {
         number: u32,
         /// The tool.
         name: String,
+        /// What is asked of it.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        request: Value,
         /// Sent along, so that the other side can tell a repetition.
         idempotency_key: String,
     },
-    /// A call with an effect outside was answered.
+    /// A call was answered whose answer must outlive the process before its visit ends: it had an effect outside, or it cost something
+    /// and the visit goes on.
     CallEnded {
         /// Which step made it.
         #[serde(flatten)]
@@ -255,4 +281,14 @@ pub struct Decision {
     /// What was shown, as the person changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Value>,
+}
+
+/// What is kept of content that is not: its hash and size.
+pub(super) fn sketch(value: &Value) -> Value {
+    if value.is_null() {
+        return Value::Null;
+    }
+    let text = value.to_string();
+    let hash: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "sha256": hash, "bytes": text.len() })
 }

@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use super::budget::{AccountId, Ledger, RUN, deadline};
 use super::context::{Desk, Log, StepContext, lock};
-use super::event::{Event, Outcome, Place, RunStatus};
-use super::expression::{Expression, Scope};
+use super::event::{CallRecord, Event, Outcome, Place, RunStatus, Spent};
+use super::expression::{Expression, Fuel, Scope};
 use super::failure::{Failure, FailureClass};
 use super::frames::{Frames, Prepared, ROOT};
 use super::graph::Step;
@@ -86,6 +86,15 @@ impl Ending {
     }
 }
 
+/// How a record ends that ends with steps at work.
+#[derive(Debug)]
+pub(super) struct RecordEnd {
+    /// The visits at work.
+    pub(super) cut_off: HashSet<Place>,
+    pub(super) status: RunStatus,
+    pub(super) failure: Option<Failure>,
+}
+
 /// A run at work.
 pub(super) struct Execution {
     pub(super) index: usize,
@@ -98,6 +107,10 @@ pub(super) struct Execution {
     pub(super) is_over: bool,
     /// Decisions of a record, for a replay.
     pub(super) decisions: HashMap<Place, Value>,
+    /// Visits that a record cuts off and how it ends, for a replay: they are not begun again.
+    pub(super) record_end: Option<RecordEnd>,
+    /// Answered calls of visits that were cut off, for a resume.
+    pub(super) made: HashMap<Place, Vec<CallRecord>>,
     seed: u64,
     visits: BTreeMap<u64, Visit>,
     next_ticket: u64,
@@ -122,6 +135,8 @@ impl Execution {
             held: VecDeque::new(),
             is_over: false,
             decisions: HashMap::new(),
+            record_end: None,
+            made: HashMap::new(),
             seed,
             visits: BTreeMap::new(),
             next_ticket: 0,
@@ -135,9 +150,31 @@ impl Execution {
 
     /// Brings the state to where a record ends: events applied, what was used counted.
     pub(super) fn restore(&mut self, events: &[Event]) -> Result<(), Failure> {
-        for event in events {
-            self.count(event);
+        // Calls that were answered in visits that have no end yet.
+        let mut open: HashMap<&Place, Vec<Spent>> = HashMap::new();
+        let kept = match events.first() {
+            Some(Event::RunStarted { kept, .. }) => *kept,
+            _ => 0,
+        };
+        for (at, event) in events.iter().enumerate() {
+            match event {
+                Event::CallEnded { place, call, .. } => open.entry(place).or_default().push(call.spent),
+                Event::StepEnded { place, .. } => {
+                    open.remove(place);
+                }
+                _ => {}
+            }
+            // What another run did, that one has counted.
+            if at > kept {
+                self.count(event);
+            }
             self.apply(event)?;
+        }
+        for (place, spent) in open {
+            if let Some((frame, _)) = self.frames.find(place) {
+                let account = self.account(frame);
+                spent.into_iter().for_each(|spent| self.desk.ledger.take(account, spent));
+            }
         }
         Ok(())
     }
@@ -148,10 +185,11 @@ impl Execution {
             && let Some((frame, step)) = self.frames.find(place)
         {
             let account = self.account(frame);
-            if *outcome != Outcome::Skipped && !runs_graphs(self.frames.step(frame, step)) {
+            let is_visit = !matches!(outcome, Outcome::Skipped | Outcome::CutOff);
+            if is_visit && !runs_graphs(self.frames.step(frame, step)) {
                 self.desk.ledger.take_visit(account);
             }
-            calls.iter().for_each(|call| self.desk.ledger.take(account, call.spent));
+            calls.iter().filter(|call| !call.kept).for_each(|call| self.desk.ledger.take(account, call.spent));
         }
         if let Event::Opened { place, .. } = event
             && let Some((frame, _)) = self.frames.find(place)
@@ -209,7 +247,7 @@ impl Execution {
             return;
         }
         let before = events.len();
-        self.drop_closed();
+        self.drop_closed(events);
         if !self.ends() {
             self.end_openings(events);
             self.decide_overdue(events);
@@ -263,6 +301,11 @@ impl Execution {
         if on_pool && self.at_work >= prepared.workflow.limits.parallel.max(1) {
             return;
         }
+        if let Some(end) = self.record_end.as_ref().filter(|end| end.cut_off.contains(&place)) {
+            let ending = Ending { status: end.status, failure: end.failure.clone(), waits: true };
+            self.ending.get_or_insert(ending);
+            return;
+        }
         let scope = self.frames.scope(frame, ready.step);
         let visit = Begun { frame, step: ready.step, place, start_us };
         match step.when.as_ref().map(|when| holds(when, &scope)) {
@@ -289,12 +332,17 @@ impl Execution {
             Kind::Each(_) | Kind::Workflow(_) => self.open(&prepared, visit, step, &scope, tools, events),
             Kind::Approve(_) => self.pause(visit, step, &scope, tools, events),
             _ if on_pool => self.send(visit, step, scope, account, tools, events),
-            _ => events.push(self.run_here(visit, step, scope, account)),
+            _ => match self.run_here(visit, step, scope.fuelled(Fuel::quick()), account) {
+                Ok(event) => events.push(event),
+                // It takes longer than others should wait for.
+                Err(visit) => self.send(visit, step, scope, account, tools, events),
+            },
         }
     }
 
-    /// Runs a cheap step on this thread.
-    fn run_here(&self, visit: Begun, step: &Step, scope: Scope, account: AccountId) -> Event {
+    /// Runs a cheap step on this thread; gives the visit back when the fuel of `scope` was not enough. Such a step calls nothing, so that
+    /// it can begin again elsewhere.
+    fn run_here(&self, visit: Begun, step: &Step, scope: Scope, account: AccountId) -> Result<Event, Begun> {
         let log = Mutex::new(Log { attempt: 1, ..Log::default() });
         let stop = AtomicBool::new(false);
         let seed = visit_seed(self.seed, &visit.place);
@@ -311,15 +359,20 @@ impl Execution {
             stop: &stop,
             deadline: None,
             cache: step.cache,
+            record: step.record,
+            goes_on: false,
             made: 0,
         };
         let result = run_caught(&step.kind, &mut cx);
         let scope = cx.scope;
+        if scope.fuel().is_out() {
+            return Err(visit);
+        }
         let log = std::mem::take(&mut *lock(&log));
-        match result {
+        Ok(match result {
             Ok(output) => self.done(visit, step, &scope, output, Work::at_once(log)),
             Err(failure) => self.failed(visit, step, Work { log, failures: vec![failure], attempts: 1 }),
-        }
+        })
     }
 
     /// Does what an alarm was set for.
@@ -351,7 +404,7 @@ impl Execution {
                 }
             }
             Alarm::Run => self.out_of_time(),
-            Alarm::Stopped => self.give_up_all(tools),
+            Alarm::Stopped => self.give_up_all(tools, events),
             Alarm::Decision => {}
         }
     }
@@ -389,7 +442,7 @@ impl Execution {
             _ => self.frames.outputs(),
         };
         self.is_over = true;
-        self.give_up_all(tools);
+        self.give_up_all(tools, events);
         events.push(Event::RunEnded { status, output, failure, took_us: self.desk.now_us() });
     }
 

@@ -4,6 +4,7 @@
 //! microseconds whatever the state holds.
 
 mod cel;
+mod fuel;
 mod functions;
 mod template;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::failure::{Failure, FailureClass};
+pub use fuel::Fuel;
 
 /// Longest source of an expression, or of one `{{ … }}` of a template, in bytes. Longer ones nest deeper than a thread's stack may hold.
 pub const SOURCE_BYTES_MAX: usize = 4_000;
@@ -45,10 +47,11 @@ pub struct Mistake {
     pub offset: usize,
 }
 
-/// The values that a step can see, by name; cheap to clone.
+/// The values that a step can see, by name, and what evaluating over them may take in all; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     values: Arc<BTreeMap<String, Arc<Value>>>,
+    fuel: Arc<Fuel>,
 }
 
 impl Scope {
@@ -57,7 +60,19 @@ impl Scope {
     pub fn with(&self, name: impl Into<String>, value: impl Into<Arc<Value>>) -> Self {
         let mut values = BTreeMap::clone(&self.values);
         values.insert(name.into(), value.into());
-        Self { values: Arc::new(values) }
+        Self { values: Arc::new(values), fuel: self.fuel.clone() }
+    }
+
+    /// The same values with other fuel.
+    #[must_use]
+    pub fn fuelled(&self, fuel: Fuel) -> Self {
+        Self { values: self.values.clone(), fuel: Arc::new(fuel) }
+    }
+
+    /// What is left of the fuel.
+    #[must_use]
+    pub fn fuel(&self) -> &Fuel {
+        &self.fuel
     }
 
     /// The value of `name`.
@@ -90,7 +105,7 @@ impl Scope {
 impl<K: Into<String>, V: Into<Arc<Value>>> FromIterator<(K, V)> for Scope {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let values = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { values: Arc::new(values) }
+        Self { values: Arc::new(values), fuel: Arc::default() }
     }
 }
 

@@ -284,6 +284,8 @@ impl Frames {
             return Ok(());
         }
         match event {
+            // It is visited again.
+            Event::StepEnded { outcome: Outcome::CutOff, .. } => {}
             Event::StepEnded { outcome, output, back_to, failures, .. } => {
                 self.close_below(frame, step);
                 self.waiting.remove(&(frame, step));

@@ -170,7 +170,8 @@ pub struct Step {
     /// step runs only then.
     #[serde(default = "fail")]
     pub on_error: String,
-    /// Whether answers of models are kept and used again for the same request.
+    /// Whether answers of models and searches are kept and used again for the same request; of a search only as long as its collection
+    /// holds the same.
     #[serde(default)]
     pub cache: bool,
     /// How often the step may be visited: more than once only as the target of a `goto`.

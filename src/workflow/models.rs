@@ -213,9 +213,23 @@ impl ModelRoles {
             _ => self.breaker.note(server, true, Instant::now()),
         }
         let generated = answered?;
-        let Generated { input_tokens, output_tokens, .. } = generated;
-        let usd = settings.usd(&generated);
-        Ok((generated, Spent { input_tokens, output_tokens, usd }))
+        let spent = self.spent(role, request, &generated)?;
+        Ok((generated, spent))
+    }
+
+    /// What an answer took by its server's account, or where that says nothing the most that it may have taken, so that limits hold.
+    fn spent(&self, role: &str, request: &GenerateRequest, generated: &Generated) -> Result<Spent, Failure> {
+        let settings = self.settings(role)?;
+        let Generated { input_tokens, output_tokens, .. } = *generated;
+        let has_text = !generated.text.is_empty() || !generated.tool_calls.is_empty();
+        if input_tokens > 0 && (output_tokens > 0 || !has_text) {
+            return Ok(Spent { input_tokens, output_tokens, usd: settings.usd(generated), at_most: false });
+        }
+        let most = self.reserve(role, request)?;
+        let output_max = request.tokens_max as u64;
+        let input_tokens = if input_tokens > 0 { input_tokens } else { most.tokens - output_max };
+        let output_tokens = if output_tokens > 0 || !has_text { output_tokens } else { output_max };
+        Ok(Spent { input_tokens, output_tokens, usd: settings.price(input_tokens, output_tokens), at_most: true })
     }
 
     fn open(&self, role: &str, settings: &LlmSettings) -> Result<Arc<dyn LanguageModel>, Failure> {

@@ -160,7 +160,8 @@ fn outcomes(events: &[Event], steps: &Steps<'_>) -> Outcomes {
         Outcome::Done => 1,
         Outcome::FailedSkipped => 2,
         Outcome::FellBack => 3,
-        Outcome::Failed => 4,
+        Outcome::CutOff => 4,
+        Outcome::Failed => 5,
     };
     let mut outcomes = Outcomes::new();
     for (place, outcome) in last.into_values() {

@@ -20,6 +20,23 @@ pub(super) fn pause(retry: &Retry, failure: &Failure, attempt: u32, seed: u64) -
     (wanted <= retry.backoff_ms_max).then(|| Duration::from_millis((backoff - jitter).max(wanted)))
 }
 
+/// The failure, with words on why it is not tried again where the server wants more time than the step has.
+pub(super) fn with_wait(retry: &Retry, failure: Failure, attempt: u32) -> Failure {
+    let max = retry.backoff_ms_max;
+    match failure.retry_after_ms {
+        Some(wanted) if wanted > max && attempt < retry.attempts && retry.on.contains(&failure.class) => {
+            let message = format!(
+                "{}; it is not tried again, because the server asks for {:.0} s of rest and retry.backoff_ms_max allows {:.0} s",
+                failure.message,
+                wanted as f64 / 1e3,
+                max as f64 / 1e3
+            );
+            Failure { message, ..failure }
+        }
+        _ => failure,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +64,7 @@ mod tests {
         let busy = |ms| Failure { retry_after_ms: Some(ms), ..Failure::new(FailureClass::RateLimited, "429") };
         assert_eq!(pause(&retry, &busy(700), 1, 1), Some(Duration::from_millis(700)));
         assert_eq!(pause(&retry, &busy(1_001), 1, 1), None);
+        assert!(with_wait(&retry, busy(120_000), 1).message.contains("asks for 120 s of rest"));
+        assert_eq!(with_wait(&retry, busy(120_000), 3).message, "429", "there was no attempt left");
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::context::{Answers, Clock, Desk, OnText};
 pub use super::driver::Ended;
 use super::driver::{Driver, Job};
-use super::event::{CallRecord, Decision, Event, Outcome, Place, RunStatus};
-use super::execution::{Execution, ledger};
-use super::failure::Failure;
+use super::event::{CallRecord, Decision, Event, Outcome, Place, RunStatus, Spent};
+use super::execution::{Execution, RecordEnd, ledger};
+use super::failure::{Failure, FailureClass};
 use super::frames::{Frames, Prepared};
 use super::graph::{Durability, Workflow};
 use super::input::bind;
@@ -144,9 +144,25 @@ struct Recorded {
     durability: Durability,
 }
 
+impl Recorded {
+    /// How many events were taken over from another run.
+    fn kept_count(&self) -> usize {
+        match self.events.first() {
+            Some(Event::RunStarted { kept, .. }) => *kept,
+            _ => 0,
+        }
+    }
+
+    /// The events that were taken over from another run; none where its process died before they were all there.
+    fn kept(&self) -> &[Event] {
+        self.events.get(1..=self.kept_count()).unwrap_or_default()
+    }
+}
+
 impl Engine {
     /// An engine that keeps its record in `journal`.
     pub fn new(journal: Arc<Journal>, services: Arc<Services>, watch: Watch) -> Self {
+        services.keep_vectors_in(&journal);
         Self { journal, services, watch }
     }
 
@@ -194,6 +210,7 @@ impl Engine {
             seed,
             durability,
             at: started_at.clone(),
+            kept: 0,
         };
         let row = new_row(&workflow.workflow.name, &started_at);
         let number = self.journal.create(&row, &first, durability)?;
@@ -261,14 +278,28 @@ impl Engine {
                  ibid trace replay {run} --from STEP"
             )));
         }
-        let answers = Answers { replayed: None, begun: begun_calls(&recorded.events) };
+        if recorded.kept().len() < recorded.kept_count() {
+            return Err(Error::usage(format!(
+                "run {run} was interrupted before it began: run it again with: ibid trace replay RUN --from STEP"
+            )));
+        }
+        let (begun, made) = open_calls(&recorded.events);
+        let answers = Answers { begun, ..Answers::default() };
         let desk = self.desk(run, Some(recorded.row.number), &recorded.prepared, worked_us(&recorded.events), answers);
         let frames = Frames::new(recorded.prepared.clone(), recorded.input.clone());
         let mut execution = Execution::new(0, desk, frames, recorded.seed);
         execution.restore(&recorded.events).map_err(|failure| Error::usage(failure.message))?;
+        execution.made = made;
         let now = (self.watch.clock)();
         let waiting = execution.first_waiting().map(|(frame, step, waiting)| (frame, step, waiting.clone()));
         let decision = match (choice, &waiting) {
+            (Some(_), Some((_, _, waiting))) if is_overdue(waiting, now) => {
+                return Err(Error::usage(format!(
+                    "the time for a decision was up at {}, so the default of the step `{}` holds; go on with: ibid resume {run}",
+                    waiting.deadline.as_deref().unwrap_or_default(),
+                    waiting.place.step
+                )));
+            }
             (Some(_), None) => {
                 return Err(Error::usage(format!("run {run} waits for no decision; go on with: ibid resume {run}")));
             }
@@ -295,18 +326,38 @@ impl Engine {
         Ok(Job { execution, durability: recorded.durability, started_at: recorded.row.started_at })
     }
 
-    /// Runs a recorded run again, without a record of its own, and says where it differs.
+    /// A run that nobody works on.
+    fn at_rest(&self, run: &str) -> Result<Recorded> {
+        let mut found = self.journal.read(run)?;
+        self.journal.mark_interrupted(&mut found.row);
+        match found.row.status.as_str() {
+            "running" => Err(Error::usage(format!(
+                "run {} is still being worked on; wait for it, or stop it with Ctrl-C there",
+                found.row.run
+            ))),
+            _ => read(found),
+        }
+    }
+
+    /// Runs a recorded run again, without a record of its own, and says where it differs. What has an effect outside is answered from the
+    /// record in any case.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is no such run; [`Error::Database`] when the record cannot be read.
+    /// [`Error::Usage`] when there is no such run or it is being worked on; [`Error::Database`] when the record cannot be read.
     pub fn replay(&self, run: &str, source: Source) -> Result<Replayed> {
-        let recorded = read(self.journal.read(run)?)?;
+        let recorded = self.at_rest(run)?;
         let replayed = (source == Source::Record).then(|| recorded_calls(&recorded.events));
-        let answers = Answers { replayed, ..Answers::default() };
+        let effects = (source == Source::Live).then(|| recorded_calls(&recorded.events));
+        let answers = Answers { replayed, effects, ..Answers::default() };
         let desk = self.desk(&recorded.row.run, None, &recorded.prepared, 0, answers);
         let frames = Frames::new(recorded.prepared.clone(), recorded.input.clone());
         let mut execution = Execution::new(0, desk, frames, recorded.seed);
+        let kept = recorded.kept();
+        kept.iter().try_for_each(|event| execution.apply(event)).map_err(|failure| Error::usage(failure.message))?;
         execution.decisions = decisions(&recorded.events);
+        if source == Source::Record {
+            execution.record_end = record_end(&recorded.events);
+        }
         let pool = Pool::new(recorded.prepared.workflow.limits.parallel);
         let mut job = Some(Job { execution, durability: Durability::Run, started_at: recorded.row.started_at.clone() });
         let ended = Driver::new(None, &self.watch.stop, &pool).drive(1, &mut |_| Ok(job.take()))?;
@@ -316,17 +367,18 @@ impl Engine {
             _ => None,
         });
         let is_same = before.is_none_or(|(status, output)| status == ended.status && output == ended.output);
-        Ok(Replayed { differs: first_difference(&recorded.events, &events), ended, is_same })
+        let differs = first_difference(&recorded.events[1 + kept.len()..], &events);
+        Ok(Replayed { ended, differs, is_same })
     }
 
     /// Runs a recorded run on from one of its steps, as a new run: what does not depend on the step is taken from the record, with the
     /// outputs in `edited` (by step id, or `input`) put in its place.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is no such run or step, or `edited` names something that the step does not come after;
+    /// [`Error::Usage`] when there is no such run or step, it is being worked on, or `edited` names something that the step does not come after;
     /// [`Error::Database`] when a record cannot be read or written.
     pub fn run_from(&self, run: &str, step: &str, edited: Map<String, Value>) -> Result<Ended> {
-        let recorded = read(self.journal.read(run)?)?;
+        let recorded = self.at_rest(run)?;
         let (input, kept) = kept_events(&recorded, step, edited)?;
         let given = input.as_object().cloned().unwrap_or_default();
         let input = bind(&recorded.prepared.workflow.input, given).map_err(|failure| Error::usage(failure.message))?;
@@ -338,6 +390,7 @@ impl Engine {
             seed: recorded.seed,
             durability: recorded.durability,
             at: started_at.clone(),
+            kept: kept.len(),
         };
         let number = self.journal.create(&row, &first, recorded.durability)?;
         self.tell_start(&row.run);
@@ -397,27 +450,49 @@ fn worked_us(events: &[Event]) -> u64 {
     let times = events.iter().map(|event| match event {
         Event::StepEnded { start_us, took_us, .. } => start_us + took_us,
         Event::RunEnded { took_us, .. } => *took_us,
+        Event::CallEnded { call, .. } => call.start_us + call.took_us,
         _ => 0,
     });
     times.max().unwrap_or_default()
 }
 
-/// Calls with an effect outside of step visits that did not end, with their answers where these came.
-fn begun_calls(events: &[Event]) -> HashMap<(Place, u32), Option<CallRecord>> {
-    let mut begun = HashMap::new();
+/// Calls of step visits that did not end: those with an effect outside that have no answer, and those that have one, by place.
+#[expect(clippy::type_complexity, reason = "two maps that nobody else needs")]
+fn open_calls(events: &[Event]) -> (HashMap<Place, Vec<(String, Value)>>, HashMap<Place, Vec<CallRecord>>) {
+    let (mut begun, mut made) = (HashMap::new(), HashMap::new());
     for event in events {
         match event {
-            Event::CallStarted { place, number, .. } => {
-                begun.insert((place.clone(), *number), None);
+            Event::CallStarted { place, name, request, .. } => {
+                let begun: &mut Vec<(String, Value)> = begun.entry(place.clone()).or_default();
+                begun.push((name.clone(), request.clone()));
             }
-            Event::CallEnded { place, number, call } => {
-                begun.insert((place.clone(), *number), Some(call.clone()));
+            Event::CallEnded { place, call, .. } if is_answered(call) => {
+                if let Some(begun) = begun.get_mut(place) {
+                    // The one that was begun last is the one that was answered; a visit makes one call at a time.
+                    begun.pop();
+                }
+                made.entry(place.clone()).or_insert_with(Vec::new).push(call.clone());
             }
-            Event::StepEnded { place, .. } => begun.retain(|(of, _), _| of != place),
+            Event::StepEnded { place, outcome: Outcome::CutOff, calls, .. } => {
+                let calls = calls.iter().filter(|call| is_answered(call));
+                made.insert(place.clone(), calls.map(|call| CallRecord { kept: true, ..call.clone() }).collect());
+            }
+            Event::StepEnded { place, .. } => {
+                begun.remove(place);
+                made.remove(place);
+            }
             _ => {}
         }
     }
-    begun
+    (begun, made)
+}
+
+/// Whether it is known what came of a call: it was neither cut off nor left out of the record.
+fn is_answered(call: &CallRecord) -> bool {
+    match &call.failure {
+        Some(failure) => failure.class != FailureClass::Cancelled,
+        None => call.response.is_some(),
+    }
 }
 
 fn recorded_calls(events: &[Event]) -> HashMap<Place, Vec<CallRecord>> {
@@ -426,6 +501,24 @@ fn recorded_calls(events: &[Event]) -> HashMap<Place, Vec<CallRecord>> {
         _ => None,
     });
     calls.collect()
+}
+
+/// How a record ends that ends with steps at work.
+fn record_end(events: &[Event]) -> Option<RecordEnd> {
+    let Some(Event::RunEnded { status, failure, .. }) = events.last() else { return None };
+    let mut cut_off = HashSet::new();
+    for event in events {
+        match event {
+            Event::StepEnded { place, outcome: Outcome::CutOff, .. } => {
+                cut_off.insert(place.clone());
+            }
+            Event::StepEnded { place, .. } => {
+                cut_off.remove(place);
+            }
+            _ => {}
+        }
+    }
+    Some(RecordEnd { cut_off, status: *status, failure: failure.clone() })
 }
 
 /// The outputs of the steps that a person decided, by place.
@@ -455,6 +548,9 @@ fn first_difference(recorded: &[Event], now: &[Event]) -> Option<Difference> {
     }
     recorded.iter().find_map(|event| {
         let Event::StepEnded { place, outcome, output, .. } = event else { return None };
+        if *outcome == Outcome::CutOff {
+            return None;
+        }
         let difference = |now, failure: Option<&Failure>| Difference {
             place: place.clone(),
             recorded: output.clone(),
@@ -482,8 +578,9 @@ fn kept_events(recorded: &Recorded, step: &str, mut edited: Map<String, Value>) 
     let again = plan.with_dependents(at);
     let mut last: HashMap<&str, &Event> = HashMap::new();
     for event in &recorded.events {
-        if let Event::StepEnded { place, .. } = event
+        if let Event::StepEnded { place, outcome, .. } = event
             && place.frame.is_empty()
+            && *outcome != Outcome::CutOff
         {
             last.insert(&place.step, event);
         }
@@ -500,7 +597,9 @@ fn kept_events(recorded: &Recorded, step: &str, mut edited: Map<String, Value>) 
             place.visit = 1;
             *back_to = None;
             // What they took belongs to the run that took it.
-            calls.iter_mut().for_each(|call| call.cached = true);
+            for call in calls.iter_mut() {
+                (call.kept, call.spent) = (true, Spent::default());
+            }
             if let Some(value) = edited.shift_remove(&settings.id) {
                 *output = value;
                 *outcome = Outcome::Done;

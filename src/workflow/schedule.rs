@@ -170,6 +170,7 @@ impl Progress {
             Outcome::Failed => self.failed = true,
             // The final word is the fallback's.
             Outcome::FellBack => {}
+            Outcome::CutOff => panic!("what is cut off has not ended"),
             Outcome::Done if back.is_some() => self.chosen.extend(back.map(|arrow| (step, arrow))),
             Outcome::Done => self.settle(step, true),
             Outcome::Skipped | Outcome::FailedSkipped => self.settle(step, false),

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::journal::{Journal, cache_key};
 use super::models::{BreakerSettings, ModelRoles};
 use crate::ask::AskSettings;
 use crate::chunk::ChunkSettings;
@@ -76,6 +77,12 @@ impl Default for ServiceSettings {
     }
 }
 
+/// Vectors are kept by model, revision, role and text; never the text itself.
+fn vector_key(embedder: &Embedder, text: &str) -> [u8; 32] {
+    let manifest = embedder.manifest();
+    cache_key(&[b"vector", manifest.name.as_bytes(), manifest.revision.as_bytes(), b"query", text.as_bytes()])
+}
+
 /// The parts that steps use. The default has every default and no data folder, for graphs that need nothing outside.
 #[derive(Debug)]
 pub struct Services {
@@ -86,6 +93,8 @@ pub struct Services {
     embedder: Mutex<Option<Arc<Embedder>>>,
     /// Vectors of texts that others are compared with again and again.
     examples: Mutex<HashMap<String, Arc<Vec<f32>>>>,
+    /// Where they outlive the process.
+    kept: OnceLock<Arc<Journal>>,
 }
 
 impl Default for Services {
@@ -105,7 +114,40 @@ impl Services {
         let mut tools = Tools::new(settings.tools.clone());
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
-        Self { settings, collections, models, tools, embedder: Mutex::default(), examples: Mutex::default() }
+        Self {
+            settings,
+            collections,
+            models,
+            tools,
+            embedder: Mutex::default(),
+            examples: Mutex::default(),
+            kept: OnceLock::new(),
+        }
+    }
+
+    /// Keeps vectors of examples in this record from now on; the first one that is named stays.
+    pub(super) fn keep_vectors_in(&self, journal: &Arc<Journal>) {
+        self.kept.get_or_init(|| Arc::clone(journal));
+    }
+
+    /// A vector that was made before, by model and text.
+    fn known_vector(&self, embedder: &Embedder, text: &str) -> Option<Vec<f32>> {
+        let bytes = self.kept.get()?.cached(&vector_key(embedder, text)).ok()??;
+        let (values, rest) = bytes.as_chunks::<4>();
+        let is_whole = rest.is_empty() && values.len() == embedder.dimensions();
+        is_whole.then(|| values.iter().map(|value| f32::from_le_bytes(*value)).collect())
+    }
+
+    /// One that cannot be kept is made again the next time.
+    fn keep_vector(&self, embedder: &Embedder, text: &str, vector: &[f32]) {
+        if let Some(journal) = self.kept.get() {
+            let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let at = jiff::Timestamp::now().to_string();
+            let key = vector_key(embedder, text);
+            if let Err(error) = journal.keep(&key, "vector", &embedder.manifest().name, &bytes, &at) {
+                tracing::warn!("a vector was not kept: {error}");
+            }
+        }
     }
 
     /// The settings.
@@ -165,7 +207,7 @@ impl Services {
         work(&embedder)
     }
 
-    /// The cosine of `text` with each of `examples`, -1 to 1, in their order. Vectors of examples are kept.
+    /// The cosine of `text` with each of `examples`, -1 to 1, in their order. Vectors of examples are kept, by model and text.
     ///
     /// # Errors
     /// As [`Self::with_embedder`].
@@ -176,6 +218,9 @@ impl Services {
         };
         self.with_embedder(|embedder| {
             let mut found = kept(examples);
+            for (at, found) in found.iter_mut().enumerate().filter(|(_, found)| found.is_none()) {
+                *found = self.known_vector(embedder, examples[at]).map(Arc::new);
+            }
             let missing: Vec<usize> = (0..examples.len()).filter(|at| found[*at].is_none()).collect();
             let texts: Vec<&str> = std::iter::once(text).chain(missing.iter().map(|at| examples[*at])).collect();
             let mut vectors = embedder.embed(&texts, Role::Query)?.vectors.into_iter();
@@ -185,6 +230,7 @@ impl Services {
                 examples_kept.clear();
             }
             for (at, vector) in missing.into_iter().zip(vectors) {
+                self.keep_vector(embedder, examples[at], &vector);
                 let vector = Arc::new(vector);
                 examples_kept.insert(examples[at].to_string(), Arc::clone(&vector));
                 found[at] = Some(vector);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Exit;
 use super::super::context::Context;
-use super::super::run::{engine, report};
+use super::super::run::{engine, finish};
 use super::super::terminal::{note, one_line, out_json};
 use crate::error::{Error, Result};
 use crate::workflow::run::{Difference, Source};
@@ -31,7 +31,8 @@ pub(super) fn run(options: &ReplayOptions, context: &Context) -> Result<Exit> {
     let engine = engine(context)?;
     if let Some(step) = &options.from {
         let edited = options.input.as_ref().map(read_object).transpose()?.unwrap_or_default();
-        return report(&engine.run_from(&options.run, step, edited)?, context);
+        let ended = engine.run_from(&options.run, step, edited)?;
+        return finish(&engine, &ended, context);
     }
     let source = if options.live { Source::Live } else { Source::Record };
     let replayed = engine.replay(&options.run, source)?;

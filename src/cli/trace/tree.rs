@@ -188,6 +188,7 @@ fn draw_line(line: &Line<'_>, whole: u64, width: usize, text: &mut String) {
         Some(Outcome::FailedSkipped) => ("!", Look::Warn),
         Some(Outcome::FellBack) => ("↷", Look::Warn),
         Some(Outcome::Failed) => ("✗", Look::Bad),
+        Some(Outcome::CutOff) => ("✂", Look::Warn),
         None => ("…", Look::Warn),
     };
     let indent = " ".repeat(2 * depth(&line.place.frame));
@@ -202,13 +203,23 @@ fn draw_line(line: &Line<'_>, whole: u64, width: usize, text: &mut String) {
     if line.attempts > 1 {
         words.push(format!("{} attempts", line.attempts));
     }
-    let tokens: u64 = line.calls.iter().map(|call| call.spent.input_tokens + call.spent.output_tokens).sum();
-    let usd: f64 = line.calls.iter().map(|call| call.spent.usd).sum();
+    let own = || line.calls.iter().filter(|call| !call.kept);
+    let tokens: u64 = own().map(|call| call.spent.input_tokens + call.spent.output_tokens).sum();
+    let usd: f64 = own().map(|call| call.spent.usd).sum();
+    // Where a server does not say what it took, the most that it may have taken was counted.
+    let most = if line.calls.iter().any(|call| call.spent.at_most && !call.kept) { "at most " } else { "" };
     if tokens > 0 {
-        words.push(format!("{} tokens", thousands(tokens)));
+        words.push(format!("{most}{} tokens", thousands(tokens)));
     }
     if usd > 0.0 {
-        words.push(format!("${usd:.4}"));
+        words.push(format!("{most}${usd:.4}"));
+    }
+    if line.outcome == Some(Outcome::CutOff) {
+        words.push("cut off".into());
+    }
+    let kept = line.calls.iter().filter(|call| call.kept).count();
+    if kept > 0 {
+        words.push(format!("{} from before", counted(kept as u64, "call")));
     }
     let cached = line.calls.iter().filter(|call| call.cached).count();
     if cached > 0 {

@@ -264,10 +264,15 @@ fn unreachable(base: &str, source: reqwest::Error) -> Error {
     Error::ServerUnreachable { url: base.to_owned(), source: Box::new(source.without_url()) }
 }
 
-/// How long the server asks to wait, in seconds; a date, the other form of the header, is left to our own pause.
+/// How long the server asks to wait: a number of seconds, or a date.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds: u64 = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let wait = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(wait).ok()?;
+    // One that is past asks for no wait.
+    Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
 }
 
 /// What the server says is wrong, in one line without control characters.

@@ -259,6 +259,7 @@ fn look_of(outcome: Option<Outcome>) -> Look {
         Some(Outcome::FailedSkipped) => ("mended", "!", ", failed and skipped"),
         Some(Outcome::FellBack) => ("mended", "!", ", failed; another step stood in"),
         Some(Outcome::Failed) => ("failed", "✕", ", failed"),
+        Some(Outcome::CutOff) => ("mended", "…", ", cut off"),
     }
 }
 

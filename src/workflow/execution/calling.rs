@@ -12,7 +12,7 @@ use super::{Alarm, Ending, Execution, Report, Tools, hash, visit_seed};
 use crate::workflow::budget::{AccountId, RUN};
 use crate::workflow::context::{Log, StepContext, lock};
 use crate::workflow::event::{Event, Place};
-use crate::workflow::expression::Scope;
+use crate::workflow::expression::{Fuel, Scope};
 use crate::workflow::failure::{Failure, FailureClass};
 use crate::workflow::graph::Step;
 use crate::workflow::pool::Job;
@@ -41,7 +41,7 @@ pub(super) struct Visit {
 
 impl Execution {
     /// Visits in frames that are over are given up.
-    pub(super) fn drop_closed(&mut self) {
+    pub(super) fn drop_closed(&mut self, events: &mut Vec<Event>) {
         let closed: Vec<u64> = self
             .visits
             .iter()
@@ -50,7 +50,9 @@ impl Execution {
             .collect();
         for ticket in closed {
             if let Some(visit) = self.visits.remove(&ticket) {
-                self.give_up(ticket, &visit, &Failure::new(FailureClass::Cancelled, "its graph ended"));
+                let failure = Failure::new(FailureClass::Cancelled, "its graph ended");
+                self.give_up(ticket, &visit, &failure);
+                events.push(self.cut_off_visit(visit, Some(failure)));
             }
         }
         let open = |(frame, _): &(usize, usize)| self.frames.is_open(*frame);
@@ -65,6 +67,20 @@ impl Execution {
             let mut log = lock(&visit.log);
             log.give_up(failure, self.desk.now_us());
         }
+    }
+
+    /// What a visit did that does not end; the thread that is at it writes nothing down any more.
+    fn cut_off_visit(&self, visit: Visit, failure: Option<Failure>) -> Event {
+        let plan = self.frames.frame(visit.frame).progress.plan().clone();
+        let step = &plan.steps()[visit.step];
+        let mut log = std::mem::take(&mut *lock(&visit.log));
+        // What an earlier process had been told and this one did not come to is still known.
+        let left = log.kept.drain(..);
+        log.calls.extend(left);
+        let mut failures = visit.failures;
+        failures.extend(failure);
+        let begun = Begun { frame: visit.frame, step: visit.step, place: visit.place, start_us: visit.start_us };
+        self.cut_off(begun, step, Work { log, failures, attempts: visit.attempt })
     }
 
     /// Hands a step to the pool.
@@ -82,6 +98,8 @@ impl Execution {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let seed = visit_seed(self.seed, &place);
+        let before = self.made.remove(&place).unwrap_or_default();
+        let log = Log { kept: before.clone().into(), before, ..Log::default() };
         let visit = Visit {
             frame,
             step: at,
@@ -90,7 +108,7 @@ impl Execution {
             seed,
             attempt: 0,
             account,
-            log: Arc::new(Mutex::new(Log::default())),
+            log: Arc::new(Mutex::new(log)),
             stop: Arc::new(AtomicBool::new(false)),
             failures: vec![],
             start_us,
@@ -125,7 +143,8 @@ impl Execution {
             let mut log = lock(&visit.log);
             log.attempt = visit.attempt;
         }
-        let (place, scope, seed, attempt) = (visit.place.clone(), visit.scope.clone(), visit.seed, visit.attempt);
+        let (place, scope, seed, attempt) =
+            (visit.place.clone(), visit.scope.fuelled(Fuel::full()), visit.seed, visit.attempt);
         let (account, log, stop, deadline) = (visit.account, visit.log.clone(), visit.stop.clone(), visit.deadline);
         let (desk, reports, execution) = (self.desk.clone(), tools.reports.clone(), self.index);
         let job: Job = Box::new(move || {
@@ -143,6 +162,8 @@ impl Execution {
                 stop: &stop,
                 deadline,
                 cache: step.cache,
+                record: step.record,
+                goes_on: matches!(step.kind, Kind::Agent(_) | Kind::Extract(_)),
                 made: 0,
             };
             let result = run_caught(&step.kind, &mut cx);
@@ -210,11 +231,16 @@ impl Execution {
         };
         if self.stopping && failure.class == FailureClass::Cancelled {
             // It did not end: a resumed run visits it again.
-            self.visits.remove(&ticket);
+            let visit = self.visits.remove(&ticket).expect("it was looked at above");
+            events.push(self.cut_off_visit(visit, None));
             return;
         }
         let jitter = visit.seed ^ hash(&[self.desk.run.as_bytes()]);
         let pause = retry::pause(&step.retry, &failure, visit.attempt, jitter);
+        let failure = match pause {
+            None => retry::with_wait(&step.retry, failure, visit.attempt),
+            Some(_) => failure,
+        };
         visit.failures.push(failure.clone());
         if let Some(pause) = pause
             && !self.ends()
@@ -254,12 +280,15 @@ impl Execution {
         self.end_attempt(ticket, Err(failure), tools, events);
     }
 
-    pub(super) fn give_up_all(&mut self, tools: &mut Tools<'_>) {
+    pub(super) fn give_up_all(&mut self, tools: &mut Tools<'_>, events: &mut Vec<Event>) {
+        let words = if self.stopping { "the run was stopped" } else { "the run ended" };
         for (ticket, visit) in std::mem::take(&mut self.visits) {
             if visit.at_work {
                 tools.pool.give_up_one();
             }
-            self.give_up(ticket, &visit, &Failure::new(FailureClass::Cancelled, "the run ended"));
+            let failure = Failure::new(FailureClass::Cancelled, words);
+            self.give_up(ticket, &visit, &failure);
+            events.push(self.cut_off_visit(visit, Some(failure)));
         }
     }
 }

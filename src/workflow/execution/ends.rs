@@ -1,11 +1,10 @@
 //! How a visit of a step ended, as an event.
 
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
 use super::{Execution, holds};
 use crate::workflow::context::Log;
-use crate::workflow::event::{CallRecord, Event, Outcome, Place};
+use crate::workflow::event::{CallRecord, Event, Outcome, Place, sketch};
 use crate::workflow::expression::Scope;
 use crate::workflow::failure::Failure;
 use crate::workflow::graph::{Record, Step};
@@ -76,6 +75,11 @@ impl Execution {
         self.ended(visit, step, work, outcome, (Value::Null, None))
     }
 
+    /// A visit that was at work when the run stopped or its graph ended.
+    pub(super) fn cut_off(&self, visit: Begun, step: &Step, work: Work) -> Event {
+        self.ended(visit, step, work, Outcome::CutOff, (Value::Null, None))
+    }
+
     fn ended(
         &self,
         visit: Begun,
@@ -110,16 +114,6 @@ pub(super) fn skipped(place: Place, start_us: u64) -> Event {
         start_us,
         took_us: 0,
     }
-}
-
-/// What is kept of content that is not: its hash and size.
-fn sketch(value: &Value) -> Value {
-    if value.is_null() {
-        return Value::Null;
-    }
-    let text = value.to_string();
-    let hash: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({ "sha256": hash, "bytes": text.len() })
 }
 
 fn sketch_call(call: &mut CallRecord) {

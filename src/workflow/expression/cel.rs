@@ -1,17 +1,19 @@
 //! CEL source in, a program out that evaluates over borrowed JSON; knows neither steps nor files.
 //!
-//! The standard language is bent in two places, by rewriting the program once: whole numbers and floating point numbers may be mixed in
-//! `+ - * /`, because JSON does not tell them apart, and going through an object visits its keys in order, because a run must repeat.
+//! The standard language is bent in three places, by rewriting the program once: whole numbers and floating point numbers may be mixed in
+//! `+ - * /`, because JSON does not tell them apart; going through an object visits its keys in order, because a run must repeat; and
+//! loops and values draw on the fuel of the visit (`fuel.rs`), because no expression may keep a run from ending.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt};
 use cel::common::value::Val;
 use cel::{Context, Env, ExecutionError};
 use serde_json::Value;
 
+use super::fuel::Tank;
 use super::{Mistake, NamedPath, Projected, SOURCE_BYTES_MAX, Scope, functions, missing};
 
 /// Deepest nesting of a program; the evaluator recurses once a level.
@@ -84,8 +86,13 @@ impl Program {
         for (name, part) in scope.project(&self.paths) {
             context.add_variable_as_val(name, to_cel(&part));
         }
-        let value = cel::Value::resolve_val(&self.expression, &context).map_err(|error| self.explain(scope, &error))?;
-        to_json(value.as_ref())
+        context.add_variable_as_val(functions::FUEL, Box::new(Tank(scope.fuel.clone())));
+        let value = cel::Value::resolve_val(&self.expression, &context);
+        // Some operators swallow errors of their parts; that the fuel is out is never swallowed.
+        if scope.fuel.is_out() {
+            return Err(scope.fuel.words().into());
+        }
+        to_json(value.map_err(|error| self.explain(scope, &error))?.as_ref())
     }
 
     /// The crate's words, or better ones where a path that the expression names leads nowhere.
@@ -230,69 +237,163 @@ impl Found {
     }
 }
 
-/// Puts our own arithmetic and our own order of keys into a program.
-fn bend(expression: &mut IdedExpr) {
-    match &mut expression.expr {
-        Expr::Call(call) => {
-            if let [left, right] = call.args.as_slice()
-                && call.target.is_none()
-                && may_be_number(left)
-                && may_be_number(right)
-            {
-                let own = match call.func_name.as_str() {
-                    operators::ADD => Some(functions::ADD),
-                    operators::SUBSTRACT => Some(functions::SUBTRACT),
-                    operators::MULTIPLY => Some(functions::MULTIPLY),
-                    operators::DIVIDE => Some(functions::DIVIDE),
-                    _ => None,
-                };
-                if let Some(own) = own {
-                    call.func_name = own.into();
-                }
-            }
-            if call.func_name == "matches" {
-                call.func_name = functions::MATCHES.into();
-                if let Some(text) = call.target.take() {
-                    call.args.insert(0, *text);
-                }
-            }
-            call.target.iter_mut().for_each(|target| bend(target));
-            call.args.iter_mut().for_each(bend);
-        }
+/// Functions whose results may be large.
+const MAKERS: [&str; 19] = [
+    operators::ADD,
+    functions::ADD,
+    "bytes",
+    "distinct",
+    "flatten",
+    "format",
+    "lists.range",
+    "lowerAscii",
+    "quote",
+    "replace",
+    "reverse",
+    "slice",
+    "sort",
+    "sort_by",
+    "split",
+    "string",
+    "strings.quote",
+    "unique",
+    "upperAscii",
+];
+
+/// Puts our own arithmetic, our own order of keys and the fuel into a program; gives how many parts it had.
+fn bend(expression: &mut IdedExpr) -> i64 {
+    let parts = 1 + match &mut expression.expr {
+        Expr::Call(call) => bend_call(call),
         Expr::Comprehension(loop_) => {
-            for part in [
-                &mut loop_.accu_init,
-                &mut loop_.loop_cond,
-                &mut loop_.loop_step,
-                &mut loop_.result,
-                &mut loop_.iter_range,
-            ] {
-                bend(part);
-            }
-            let id = loop_.iter_range.id;
+            let round = bend(&mut loop_.loop_cond) + bend(&mut loop_.loop_step);
+            let parts = bend(&mut loop_.accu_init) + bend(&mut loop_.result) + bend(&mut loop_.iter_range);
             let range = std::mem::take(&mut loop_.iter_range);
-            let call =
-                cel::common::ast::CallExpr { func_name: functions::IN_ORDER.into(), target: None, args: vec![range] };
-            loop_.iter_range = IdedExpr { id, expr: Expr::Call(call) };
+            let cost = IdedExpr { id: range.id, expr: Expr::Literal(LiteralValue::Int(round.into())) };
+            loop_.iter_range = call(functions::IN_ORDER, range.id, vec![cost, range]);
+            round + parts
         }
-        Expr::List(list) => list.elements.iter_mut().for_each(bend),
-        Expr::Map(map) => {
-            for entry in &mut map.entries {
-                if let EntryExpr::MapEntry(entry) = &mut entry.expr {
-                    bend(&mut entry.key);
-                    bend(&mut entry.value);
-                }
-            }
-        }
+        Expr::List(list) => list.elements.iter_mut().map(bend_kept).sum(),
+        Expr::Map(map) => map
+            .entries
+            .iter_mut()
+            .map(|entry| match &mut entry.expr {
+                EntryExpr::MapEntry(entry) => bend(&mut entry.key) + bend_kept(&mut entry.value),
+                EntryExpr::StructField(_) => 1,
+            })
+            .sum(),
         Expr::Select(select) => bend(&mut select.operand),
-        Expr::Struct(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
+        Expr::Struct(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 0,
+    };
+    if let Expr::Call(made) = &expression.expr
+        && MAKERS.contains(&made.func_name.as_str())
+        // The accumulator of `map` and `filter` is grown in place, by the crate's own `+`.
+        && !made.args.first().is_some_and(is_accumulator)
+    {
+        wrap(expression, functions::KEEP);
     }
+    parts
+}
+
+fn bend_call(made: &mut CallExpr) -> i64 {
+    if let [left, right] = made.args.as_slice()
+        && made.target.is_none()
+        && may_be_number(left)
+        && may_be_number(right)
+    {
+        let own = match made.func_name.as_str() {
+            operators::ADD => Some(functions::ADD),
+            operators::SUBSTRACT => Some(functions::SUBTRACT),
+            operators::MULTIPLY => Some(functions::MULTIPLY),
+            operators::DIVIDE => Some(functions::DIVIDE),
+            _ => None,
+        };
+        if let Some(own) = own {
+            made.func_name = own.into();
+        }
+    }
+    let count = made.args.len() + usize::from(made.target.is_some());
+    let own = match (made.func_name.as_str(), count) {
+        ("matches", 2) => Some(functions::MATCHES),
+        ("join", 1 | 2) => Some(functions::JOIN),
+        ("replace", 3) => Some(functions::REPLACE),
+        ("split", 2) => Some(functions::SPLIT),
+        _ => None,
+    };
+    if let Some(own) = own {
+        made.func_name = own.into();
+        if let Some(text) = made.target.take() {
+            made.args.insert(0, *text);
+        }
+        if count == 1 {
+            let nothing = LiteralValue::String(CelString::from(""));
+            made.args.push(IdedExpr { id: made.args[0].id, expr: Expr::Literal(nothing) });
+        }
+    }
+    // `math.round(x)` parses as a call on a value named `math`, which is none.
+    let is_qualified = made
+        .target
+        .as_deref()
+        .and_then(path_of)
+        .is_some_and(|path| functions::is_known(&format!("{}.{}", path.join("."), made.func_name), false));
+    let mut parts = 0;
+    if let Some(target) = made.target.as_deref_mut()
+        && !is_qualified
+    {
+        parts += bend(target);
+        wrap(target, functions::LOOK);
+    }
+    parts += made.args.iter_mut().map(bend).sum::<i64>();
+    let looked_at = match made.func_name.as_str() {
+        operators::IN => made.args.get_mut(1),
+        operators::EQUALS | operators::NOT_EQUALS if !made.args.iter().any(is_literal) => made.args.first_mut(),
+        name if name.starts_with(|c: char| c.is_ascii_alphabetic()) || name == functions::MATCHES => {
+            made.args.first_mut().filter(|_| made.target.is_none())
+        }
+        _ => None,
+    };
+    if let Some(argument) = looked_at {
+        wrap(argument, functions::LOOK);
+    }
+    if [functions::JOIN, functions::REPLACE, functions::SPLIT].contains(&made.func_name.as_str()) {
+        let id = made.args[0].id;
+        made.args.insert(0, IdedExpr { id, expr: Expr::Ident(functions::FUEL.into()) });
+    }
+    parts
+}
+
+/// Bends a part that is copied into a list or an object.
+fn bend_kept(expression: &mut IdedExpr) -> i64 {
+    let parts = bend(expression);
+    wrap(expression, functions::KEEP);
+    parts
+}
+
+/// A call of one of our functions with the fuel and these arguments.
+fn call(function: &str, id: u64, mut args: Vec<IdedExpr>) -> IdedExpr {
+    args.insert(0, IdedExpr { id, expr: Expr::Ident(functions::FUEL.into()) });
+    IdedExpr { id, expr: Expr::Call(CallExpr { func_name: function.into(), target: None, args }) }
+}
+
+/// Puts a call of one of our functions around an expression that may be more than a number.
+fn wrap(expression: &mut IdedExpr, function: &str) {
+    let is_wrapped = matches!(&expression.expr, Expr::Call(made) if made.func_name == functions::KEEP);
+    if !is_literal(expression) && !is_wrapped {
+        let inner = std::mem::take(expression);
+        *expression = call(function, inner.id, vec![inner]);
+    }
+}
+
+fn is_literal(expression: &IdedExpr) -> bool {
+    matches!(expression.expr, Expr::Literal(_))
+}
+
+fn is_accumulator(expression: &IdedExpr) -> bool {
+    matches!(&expression.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
 /// Lists stay with the crate's own `+`, which builds the result of `map` and `filter` in place.
 fn may_be_number(expression: &IdedExpr) -> bool {
-    !matches!(&expression.expr, Expr::List(_) | Expr::Map(_))
-        && !matches!(&expression.expr, Expr::Ident(name) if name.starts_with('@'))
+    !matches!(&expression.expr, Expr::List(_) | Expr::Map(_)) && !is_accumulator(expression)
 }
 
 fn to_cel<'v>(part: &Projected<'v>) -> Box<dyn Val + 'v> {

@@ -1,6 +1,6 @@
 //! The functions that expressions have beyond the standard language, and the names of all that there are.
 
-#![expect(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the form of a function is the crate's")]
+#![expect(clippy::needless_pass_by_value, reason = "the form of a function is the crate's")]
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use cel::{Env, ExecutionError};
 use regex::Regex;
 
 use super::cel::key_text;
+use super::fuel::{Fuel, Tank, length, weight};
 use super::{Mistake, Table};
 
 /// Names that no source can call: the compiler puts them where the language's own operators stood.
@@ -22,6 +23,13 @@ pub(super) const MULTIPLY: &str = "@multiply";
 pub(super) const DIVIDE: &str = "@divide";
 pub(super) const IN_ORDER: &str = "@in_order";
 pub(super) const MATCHES: &str = "@matches";
+pub(super) const KEEP: &str = "@keep";
+pub(super) const LOOK: &str = "@look";
+pub(super) const JOIN: &str = "@join";
+pub(super) const REPLACE: &str = "@replace";
+pub(super) const SPLIT: &str = "@split";
+/// The variable that holds the fuel of an evaluation.
+pub(super) const FUEL: &str = "@fuel";
 
 /// Functions called as `f(x)`.
 const GLOBAL: [&str; 35] = [
@@ -63,7 +71,7 @@ const GLOBAL: [&str; 35] = [
 ];
 
 /// Functions called as `x.f()`.
-const MEMBER: [&str; 37] = [
+const MEMBER: [&str; 35] = [
     "size",
     "contains",
     "startsWith",
@@ -98,8 +106,6 @@ const MEMBER: [&str; 37] = [
     "orValue",
     "optMap",
     "optFlatMap",
-    "first",
-    "last",
     "quote",
 ];
 
@@ -125,9 +131,17 @@ pub(super) fn environment() -> Env {
     {
         env.add_overload(name, name, vec![DYN_TYPE, DYN_TYPE], operation).expect(what);
     }
-    env.add_overload(IN_ORDER, IN_ORDER, vec![DYN_TYPE], in_order).expect(what);
+    for (name, count, operation) in [
+        (IN_ORDER, 3, in_order as cel::common::functions::Function),
+        (KEEP, 2, keep),
+        (LOOK, 2, look),
+        (JOIN, 3, join),
+        (REPLACE, 4, replace),
+        (SPLIT, 3, split),
+    ] {
+        env.add_overload(name, name, (0..count).map(|_| DYN_TYPE).collect(), operation).expect(what);
+    }
     env.add_overload(MATCHES, MATCHES, vec![STRING_TYPE, STRING_TYPE], matches).expect(what);
-    env.add_overload("join", "join_list_string", vec![LIST_TYPE, STRING_TYPE], join).expect(what);
     env.add_overload("unique", "unique_list", vec![LIST_TYPE], unique).expect(what);
     env.add_overload("flatten", "flatten_list", vec![LIST_TYPE], flatten).expect(what);
     env.add_overload("sort_by", "sort_by_list_string", vec![LIST_TYPE, STRING_TYPE], sort_by).expect(what);
@@ -196,14 +210,81 @@ fn divide<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     Ok(CowVal::Owned(divider.div(arguments[1].as_ref())?.into_owned()))
 }
 
-/// The keys of an object, sorted; anything else as it is.
+/// That there is nothing left; what the caller tells comes from the fuel itself.
+fn out() -> ExecutionError {
+    ExecutionError::function_error("fuel", "it takes too much")
+}
+
+fn fuel<'a>(arguments: &'a Arguments<'_, '_>) -> Result<&'a Fuel, ExecutionError> {
+    let tank = arguments[0].downcast_ref::<Tank>().ok_or_else(|| unfit("fuel", arguments))?;
+    if tank.0.is_out() { Err(out()) } else { Ok(&tank.0) }
+}
+
+/// `@in_order(fuel, cost, range)`: the keys of an object, sorted; anything else as it is. Draws the steps of all rounds over it, each of
+/// which has `cost` parts.
 fn in_order<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let value = arguments.pop().expect("one argument by its declaration");
+    let cost = arguments[1].downcast_ref::<CelInt>().map_or(1, |cost| *cost.inner()) as u64;
+    let rounds = match arguments[2].as_sizer() {
+        Some(sizer) => *sizer.size().inner() as u64,
+        None => 0,
+    };
+    if !fuel(&arguments)?.take_steps(rounds.saturating_mul(cost)) {
+        return Err(out());
+    }
+    let value = arguments.pop().expect("three arguments by its declaration");
     let Some(map) = value.downcast_ref::<CelMap<'_>>() else { return Ok(value) };
     let mut keys: Vec<_> = map.inner().keys().cloned().collect();
     keys.sort_by_key(key_text);
     let keys: Vec<Box<dyn Val + 'v>> = keys.iter().map(|key| key.inner().clone_as_boxed()).collect();
     Ok(CowVal::owned(CelList::from(keys)))
+}
+
+/// `@keep(fuel, value)`: a value that was made or is copied.
+fn keep<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let bytes = weight(arguments[1].as_ref());
+    // Whoever copies a value goes through it.
+    let fuel = fuel(&arguments)?;
+    if !fuel.take_bytes(bytes) || !fuel.take_steps(bytes / 512 + 1) {
+        return Err(out());
+    }
+    Ok(arguments.pop().expect("two arguments by its declaration"))
+}
+
+/// `@look(fuel, value)`: a value that is gone through once.
+fn look<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let steps = length(arguments[1].as_ref());
+    if !fuel(&arguments)?.take_steps(steps) {
+        return Err(out());
+    }
+    Ok(arguments.pop().expect("two arguments by its declaration"))
+}
+
+fn made<'b, 'v>(fuel: &Fuel, bytes: usize, make: impl FnOnce() -> CowVal<'b, 'v>) -> Answer<'b, 'v> {
+    let bytes = bytes as u64;
+    if fuel.take_bytes(bytes) && fuel.take_steps(bytes / 512 + 1) { Ok(make()) } else { Err(out()) }
+}
+
+/// `@replace(fuel, text, from, to)`: every occurrence.
+fn replace<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let (text, from, to) = (text(&arguments[1])?, text(&arguments[2])?, text(&arguments[3])?);
+    let bytes = text.len() + text.matches(from).count().saturating_mul(to.len());
+    made(fuel(&arguments)?, bytes, || CowVal::owned(CelString::from(text.replace(from, to))))
+}
+
+/// `@split(fuel, text, separator)`: all parts; an empty separator splits between characters.
+fn split<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    /// Bytes of a part beside its text.
+    const PART: usize = 64;
+    let (text, separator) = (text(&arguments[1])?, text(&arguments[2])?);
+    let parts = text.matches(separator).count() + 1;
+    let part = |part: &str| Box::new(CelString::from(part.to_string())) as Box<dyn Val + 'v>;
+    made(fuel(&arguments)?, text.len() + parts.saturating_mul(PART), || {
+        let parts: Vec<_> = match separator.is_empty() {
+            true => text.char_indices().map(|(at, c)| part(&text[at..at + c.len_utf8()])).collect(),
+            false => text.split(separator).map(part).collect(),
+        };
+        CowVal::owned(CelList::from(parts))
+    })
 }
 
 /// Whether a pattern is found in a text; patterns are compiled once.
@@ -230,7 +311,7 @@ fn items<'a, 'v>(value: &'a CowVal<'_, 'v>) -> Result<&'a [Box<dyn Val + 'v>], E
 /// `join(list, separator)`: numbers and truth values are written out, null is left out.
 fn join<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let mut parts: Vec<String> = Vec::new();
-    for item in items(&arguments[0])? {
+    for item in items(&arguments[1])? {
         if let Some(text) = item.downcast_ref::<CelString<'_>>() {
             parts.push(text.inner().to_string());
         } else if let Some(whole) = item.downcast_ref::<CelInt>() {
@@ -246,7 +327,9 @@ fn join<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
             ));
         }
     }
-    Ok(CowVal::owned(CelString::from(std::borrow::Cow::Owned(parts.join(text(&arguments[1])?)))))
+    let separator = text(&arguments[2])?;
+    let bytes = parts.iter().map(|part| part.len() + separator.len()).fold(0_usize, usize::saturating_add);
+    made(fuel(&arguments)?, bytes, || CowVal::owned(CelString::from(parts.join(separator))))
 }
 
 /// `unique(list)`: the first of each value, in order.

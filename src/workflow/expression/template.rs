@@ -11,9 +11,6 @@ use super::{Mistake, NamedPath, Projected, SOURCE_BYTES_MAX, Scope, missing};
 /// What templates may call without it being a value of the run.
 const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "debug"];
 
-/// Instructions of one rendering: some seconds of work.
-const FUEL: u64 = 20_000_000;
-
 /// Bytes of one rendered text.
 const TEXT_BYTES_MAX: usize = 32 << 20;
 
@@ -24,7 +21,6 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
     environment.add_filter("number", number);
     environment.add_filter("percent", percent);
     environment
@@ -60,12 +56,21 @@ impl Program {
     pub(super) fn render(&self, scope: &Scope) -> Result<String, String> {
         let values: BTreeMap<&str, Value> =
             scope.project(&self.paths).iter().map(|(name, part)| (*name, to_jinja(part))).collect();
-        let template = self.environment.get_template(NAME).map_err(|error| error.to_string())?;
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(scope.fuel.steps()));
+        let template = environment.get_template(NAME).map_err(|error| error.to_string())?;
         let mut text = Text::default();
-        template.render_captured_to(Value::from(values), &mut text).map_err(|error| match text.is_full {
-            true => format!("it writes more than {} MiB", TEXT_BYTES_MAX >> 20),
-            false => self.explain(scope, &error),
+        let rendered = template.render_captured_to(Value::from(values), &mut text).map_err(|error| {
+            if error.kind() == ErrorKind::OutOfFuel {
+                scope.fuel.take_steps(u64::MAX);
+            }
+            match text.is_full {
+                true => format!("it writes more than {} MiB", TEXT_BYTES_MAX >> 20),
+                false => self.explain(scope, &error),
+            }
         })?;
+        scope.fuel.take_steps(rendered.state().fuel_levels().map_or(0, |(taken, _)| taken));
+        drop(rendered);
         String::from_utf8(text.bytes).map_err(|error| error.to_string())
     }
 

@@ -123,6 +123,33 @@ fn templates_that_fail_say_why() {
 }
 
 #[test]
+fn what_takes_too_much_ends() {
+    let ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]";
+    let loops = (0..9).fold("true".to_string(), |body, _| format!("{ten}.all(x, {body})"));
+    let doubled = (0..28).fold("draft".to_string(), |body, _| format!("[{body}].map(x, [x, x])[0]"));
+    let text = "lists.range(1000).map(x, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')";
+    let cases = [
+        (loops.as_str(), "too many steps"),
+        (&format!("{ten}.exists(y, !{loops})"), "too many steps"),
+        (&format!("{loops} || true"), "too many steps"),
+        (&doubled, "too much memory"),
+        (&format!("{text}.map(x, join({text}, x).replace('a', x)).size()"), "too much memory"),
+        (&format!("join({text}, '').split('').map(x, join({text}, x))"), "too many steps"),
+        (&format!("[join({text}, '')].map(t, lists.range(1000000).map(at, t.contains('b')))"), "too many steps"),
+    ];
+    for (source, expected) in cases {
+        let failure = Expression(source.into()).evaluate(&scope().fuelled(Fuel::quick())).expect_err(source);
+        assert!(failure.message.contains(expected), "{source}: {failure}");
+    }
+    // The fuel is that of a visit, not that of one expression.
+    let scope = scope().fuelled(Fuel::quick());
+    let rounds = Expression("lists.range(10000).all(at, at >= 0)".into());
+    let done = (0..100).take_while(|_| rounds.evaluate(&scope).is_ok()).count();
+    assert!((2..20).contains(&done) && scope.fuel().is_out(), "{done}");
+    assert!(Template("{% for x in range(9) %}{{ x }}{% endfor %}".into()).render(&scope).is_err());
+}
+
+#[test]
 fn references_are_the_paths_that_are_read() {
     let cases = [
         ("draft.text == input.question", paths(&["draft.text", "input.question"])),

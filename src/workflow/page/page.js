@@ -3,9 +3,9 @@
 const data = JSON.parse(document.getElementById('data').textContent);
 const {run, steps, visits} = data;
 const kindOf = new Map(steps.map(s => [s.key, s.kind]));
-const CLASS = {done: 'done', failed: 'failed', budget_exceeded: 'failed', failed_skipped: 'mended', fell_back: 'mended', skipped: 'skipped',
+const CLASS = {done: 'done', failed: 'failed', budget_exceeded: 'failed', failed_skipped: 'mended', fell_back: 'mended', cut_off: 'mended', skipped: 'skipped',
   open: 'waiting', waiting: 'waiting', cancelled: 'mended', interrupted: 'mended', running: 'waiting'};
-const WORDS = {done: 'done', failed: 'failed', failed_skipped: 'failed, skipped', fell_back: 'failed, another stood in', skipped: 'skipped',
+const WORDS = {done: 'done', failed: 'failed', failed_skipped: 'failed, skipped', fell_back: 'failed, another stood in', cut_off: 'cut off', skipped: 'skipped',
   open: 'not ended', waiting: 'waits for a person', budget_exceeded: 'limit reached', none: 'not reached'};
 const lookOf = name => CLASS[name] || 'waiting';
 const STATES = {waiting: 'mended', open: 'mended'};
@@ -34,7 +34,11 @@ const money = usd => usd === 0 ? '$0' : usd < 0.0001 ? '<$0.0001' : '$' + usd.to
 const many = (n, word) => grouped(n) + ' ' + word + (n === 1 ? '' : 's');
 const sum = (list, of) => list.reduce((total, one) => total + (of(one) || 0), 0);
 const callsOf = visit => visit.calls || [];
-const spent = calls => ({in: sum(calls, c => c.spent.input_tokens), out: sum(calls, c => c.spent.output_tokens), usd: sum(calls, c => c.spent.usd)});
+/* A call that a visit made before the run was resumed counts there. */
+const spent = calls => {
+  const own = calls.filter(c => !c.kept);
+  return {in: sum(own, c => c.spent.input_tokens), out: sum(own, c => c.spent.output_tokens), usd: sum(own, c => c.spent.usd)};
+};
 const calls = visits.flatMap(callsOf);
 const total = spent(calls);
 const end = Math.max(1, run.took_us || 0, ...visits.slice(0, 50000).map(v => v.start_us + v.took_us));
@@ -133,7 +137,7 @@ for (const visit of visits) {
 }
 const rank = new Map([...rowOf.keys()].map((visit, at) => [visit, at]));
 for (const own of ofStep.values()) own.sort((a, b) => rank.get(a) - rank.get(b));
-const WEIGHT = {skipped: 0, done: 1, open: 2, waiting: 2, failed_skipped: 3, fell_back: 4, failed: 5};
+const WEIGHT = {skipped: 0, done: 1, open: 2, waiting: 2, failed_skipped: 3, fell_back: 4, cut_off: 4, failed: 5};
 const outcomeOf = list => list.length ? list.map(v => v.outcome).reduce((a, b) => WEIGHT[b] > WEIGHT[a] ? b : a) : 'none';
 const lineOf = new Map();
 const most = Math.max(1, ...[...ofStep.values()].map(list => sum(list, v => v.took_us)));
@@ -212,8 +216,8 @@ const prompt = messages => messages.map(message => el('div', {}, el('div', {clas
   message.tool_calls && message.tool_calls.length ? shown(message.tool_calls, 1) : null));
 const callPart = (call, open) => {
   const tokens = call.spent.input_tokens + call.spent.output_tokens;
-  const more = [time(call.took_us), tokens ? grouped(call.spent.input_tokens) + ' → ' + grouped(call.spent.output_tokens) + ' tokens' : null,
-    call.spent.usd ? money(call.spent.usd) : null, call.attempt > 1 ? 'attempt ' + call.attempt : null, call.cached ? 'from the cache' : null].filter(Boolean).join(', ');
+  const more = [time(call.took_us), tokens ? (call.spent.at_most ? 'at most ' : '') + grouped(call.spent.input_tokens) + ' → ' + grouped(call.spent.output_tokens) + ' tokens' : null,
+    call.spent.usd ? money(call.spent.usd) : null, call.attempt > 1 ? 'attempt ' + call.attempt : null, call.cached ? 'from the cache' : null, call.kept ? 'from before' : null].filter(Boolean).join(', ');
   const node = el('details', {class: 'one', open}, el('summary', {}, el('span', {class: 'call ' + call.kind + (call.failure ? ' bad' : '')}), el('b', {}, call.name),
     el('span', {class: 'none'}, call.kind), el('span', {class: 'more'}, more)));
   const fill = () => {

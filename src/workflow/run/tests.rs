@@ -2,6 +2,7 @@
 
 mod resumed;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +12,11 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::inference::llm::LlmSettings;
 use crate::tools::{Asked, Tool, ToolEffect};
 use crate::workflow::load::prepare;
+use crate::workflow::services::ServiceSettings;
+use crate::workflow::steps::tests::server::{Reply, Server};
 
 /// A tool of the tests' own: it counts its calls, by the key that it is given, and does as its arguments say.
 #[derive(Debug, Default)]
@@ -59,6 +63,7 @@ struct Lab {
     folder: TempDir,
     probe: Arc<Probe>,
     act: Arc<Probe>,
+    models: BTreeMap<String, LlmSettings>,
     watch: Watch,
 }
 
@@ -68,8 +73,22 @@ impl Lab {
             folder: tempfile::tempdir().unwrap(),
             probe: Arc::new(Probe::default()),
             act: Arc::new(Probe { effect: true, ..Probe::default() }),
+            models: BTreeMap::new(),
             watch: Watch::default(),
         }
+    }
+
+    /// With a scripted server as the model of the role `strong`.
+    fn with_server(replies: Vec<Reply>) -> (Self, Server) {
+        let server = Server::start(replies);
+        let settings = LlmSettings {
+            url: Some(server.url.clone()),
+            model: Some("scripted".into()),
+            api_key_env: "IBID_TEST_NO_SUCH_KEY".into(),
+            usd_per_million_output: 10.0,
+            ..LlmSettings::default()
+        };
+        (Self { models: BTreeMap::from([("strong".into(), settings)]), ..Self::new() }, server)
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -81,7 +100,8 @@ impl Lab {
     }
 
     fn engine_at(&self, path: &Path) -> Engine {
-        let mut services = Services::default();
+        let settings = ServiceSettings { models: self.models.clone(), ..ServiceSettings::default() };
+        let mut services = Services::new(settings);
         services.tools_mut().add(self.probe.clone());
         services.tools_mut().add(self.act.clone());
         Engine::new(Arc::new(Journal::open(path).unwrap()), Arc::new(services), self.watch.clone())
@@ -357,4 +377,55 @@ fn a_step_that_keeps_only_metadata_leaves_no_content_behind() {
     assert!(calls[0].response.is_none() && calls[0].request["sha256"].is_string(), "{:?}", calls[0]);
     let differs = lab.engine().replay(&ended.run, Source::Record).unwrap().differs.unwrap();
     assert!(differs.failure.unwrap().message.contains("metadata"));
+}
+
+/// The outcome and the failures of the visits of a step.
+fn visits_of(events: &[Event], step: &str) -> Vec<(Outcome, Vec<Failure>, Vec<CallRecord>)> {
+    let ends = events.iter().filter_map(|event| match event {
+        Event::StepEnded { place, outcome, failures, calls, .. } if place.step == step => {
+            Some((*outcome, failures.clone(), calls.clone()))
+        }
+        _ => None,
+    });
+    ends.collect()
+}
+
+#[test]
+fn what_computes_for_long_keeps_nobody_waiting() {
+    let ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]";
+    let all = |levels| (0..levels).fold("true".to_string(), |body, _| format!("{ten}.all(x, {body})"));
+    let step = |id: &str, more: &str, levels: usize| {
+        format!("[[step]]\nid = \"{id}\"\nkind = \"compute\"\n{more}\nvalues = {{ n = \"{}\" }}\n", all(levels))
+    };
+    let lab = Lab::new();
+    // Too long for the thread that drives, but not for one of its own.
+    assert_eq!(lab.run(&step("some", "", 4), json!({})).output, json!({ "n": true }));
+    let ended = lab.run(&step("never", "", 12), json!({}));
+    assert!(message(&ended).contains("too many steps"), "{ended:?}");
+    let late = format!("{}{}", step("never", "timeout_ms = 20\non_error = \"skip\"", 7), step("end", "", 1));
+    let started = Instant::now();
+    let ended = lab.run(&late, json!({}));
+    assert_eq!((ended.status, &ended.output), (RunStatus::Done, &json!({ "n": true })), "{ended:?}");
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let found = lab.engine().journal().read(&ended.run).unwrap();
+    assert!(visits_of(&found.events, "never")[0].1[0].message.contains("longer than 20 ms"));
+}
+
+#[test]
+fn a_limit_holds_where_a_server_does_not_say_what_it_took() {
+    let silent = "data: {\"choices\":[{\"delta\":{\"content\":\"hm\"}}]}\n\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let (lab, server) = Lab::with_server(vec![Reply::Status("200 OK", "content-type: text/event-stream\r\n", silent)]);
+    let step = "[[step]]\nid = \"ID\"\nkind = \"generate\"\nmodel = [\"strong\"]\nprompt = \"Hello\"\ntokens_max = 100\nNEEDS\n";
+    let steps: String = (0..9)
+        .map(|at| {
+            let needs = if at == 0 { String::new() } else { format!("needs = [\"s{}\"]", at - 1) };
+            step.replace("ID", &format!("s{at}")).replace("NEEDS", &needs)
+        })
+        .collect();
+    let ended = lab.run(&format!("[limits]\ntokens = 1000\n{steps}"), json!({}));
+    assert_eq!(ended.status, RunStatus::BudgetExceeded, "{ended:?}");
+    assert!((1..9).contains(&server.requests().len()));
+    assert!((100..=1_000).contains(&ended.tokens), "{ended:?}");
+    let found = lab.engine().journal().read(&ended.run).unwrap();
+    assert!(visits_of(&found.events, "s0")[0].2[0].spent.at_most);
 }

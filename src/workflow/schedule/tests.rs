@@ -61,6 +61,7 @@ fn story(lines: &str, ends: &str) -> String {
             Outcome::FailedSkipped => "!",
             Outcome::FellBack => "?",
             Outcome::Failed => "X",
+            Outcome::CutOff => "C",
         };
         told.push(format!("{}{}{sign}", step.id, ready.visit));
     }

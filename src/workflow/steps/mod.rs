@@ -89,4 +89,4 @@ impl Kind {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -80,6 +80,8 @@ fn run_heard(toml: &str, state: &Value, services: &Services, time: Option<Durati
         stop: &stop,
         deadline: time.map(|time| Instant::now() + time),
         cache: false,
+        record: crate::workflow::graph::Record::Full,
+        goes_on: false,
         made: 0,
     };
     let result = kind.run(&mut cx);

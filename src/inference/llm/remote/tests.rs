@@ -294,6 +294,16 @@ fn each_way_to_fail_has_its_fault() {
     };
     assert_eq!(one(plain("429 No", "retry-after: 7\r\n", "")), ServerFault::Busy { retry_after_ms: Some(7_000) });
     assert_eq!(one(plain("429 No", "", "")), ServerFault::Busy { retry_after_ms: None });
+    let date = |seconds| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let dated = |seconds| {
+        let date = date(seconds).strftime("%a, %d %b %Y %H:%M:%S GMT");
+        match one(plain("429 No", Box::leak(format!("retry-after: {date}\r\n").into_boxed_str()), "")) {
+            ServerFault::Busy { retry_after_ms } => retry_after_ms.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!((55_000..=60_000).contains(&dated(60)));
+    assert_eq!(dated(-60), 0);
     assert_eq!(one(plain("500 No", "", "{}")), ServerFault::Failed);
     assert_eq!(one(plain("401 No", "", "{}")), ServerFault::Refused);
     assert_eq!(one(vec![stream_head(), event("half")]), ServerFault::BrokeOff);

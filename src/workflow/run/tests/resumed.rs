@@ -1,6 +1,7 @@
 //! Runs that stop and are gone on with: by a person, after a crash, from a record.
 
 use super::*;
+use crate::workflow::event::CallKind;
 
 const APPROVE: &str = r#"
     [[step]]
@@ -55,6 +56,9 @@ fn nobody_decides_in_time() {
     assert_eq!(ended.status, RunStatus::Waiting);
     assert!(lab.engine().resume(&ended.run, None).is_err(), "there is time left");
     lab.watch.clock = Arc::new(|| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(61));
+    let late = Choice { approved: false, by: "dan".into(), edited: None };
+    let error = lab.engine().resume(&ended.run, Some(late)).unwrap_err().to_string();
+    assert!(error.contains("the time for a decision was up"), "{error}");
     let after = lab.engine().resume(&ended.run, None).unwrap();
     assert_eq!(after.output["text"].as_str().unwrap().to_lowercase(), "true timeout breach");
 }
@@ -93,6 +97,10 @@ fn a_run_that_is_stopped_can_be_gone_on_with() {
     stop.store(false, Ordering::Relaxed);
     let ended = lab.engine().resume(&ended.run, None).unwrap();
     assert_eq!(ended.output["said"], 5);
+    let found = lab.engine().journal().read(&ended.run).unwrap();
+    let cut_off =
+        found.events.iter().filter(|event| matches!(event, Event::StepEnded { outcome: Outcome::CutOff, .. }));
+    assert!(cut_off.count() <= 1);
     // The one that was cut off may have been asked twice.
     assert!((6..=7).contains(&lab.probe.calls.load(Ordering::SeqCst)));
 }
@@ -219,11 +227,12 @@ fn a_replay_gives_the_same_bytes_and_a_live_one_names_the_first_difference() {
     assert!(calls() > before);
     // A tool that gives something else each time.
     let counted =
-        CRASHY.replace("arguments = { say = \"size(all.items)\" }", "arguments = { say = \"3\", count_calls = \"1\" }");
+        CRASHY.replace("arguments = { say = \"input.n\" }", "arguments = { say = \"input.n\", count_calls = \"1\" }");
     let ended = lab.run(&counted, json!({}));
     assert!(lab.engine().replay(&ended.run, Source::Record).unwrap().differs.is_none());
     let differs = lab.engine().replay(&ended.run, Source::Live).unwrap().differs.unwrap();
-    assert_eq!(differs.place.step, "act");
+    assert_eq!(differs.place.step, "say");
+    assert_eq!(lab.act.calls.load(Ordering::SeqCst), 2, "what has an effect outside is answered from the record");
 }
 
 #[test]
@@ -236,6 +245,8 @@ fn a_run_goes_on_from_a_step_with_other_values() {
     assert_eq!(after.status, RunStatus::Done, "{after:?}");
     assert_eq!(after.output, json!({ "items": [9], "sum": 42 }));
     assert_ne!(after.run, ended.run);
+    let replayed = lab.engine().replay(&after.run, Source::Record).unwrap();
+    assert!(replayed.is_same && replayed.differs.is_none(), "{replayed:?}");
     assert_eq!(lab.act.calls.load(Ordering::SeqCst), acts, "what does not depend on the step is not run again");
     for (step, edited, words) in [
         ("nope", json!({}), "has no step `nope`"),
@@ -244,4 +255,113 @@ fn a_run_goes_on_from_a_step_with_other_values() {
         let error = lab.engine().run_from(&ended.run, step, edited.as_object().unwrap().clone()).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
+}
+
+const AGENT: &str = r#"
+    [[step]]
+    id = "do"
+    kind = "agent"
+    goal = "Act."
+    model = ["strong"]
+    tools = ["act", "probe"]
+    rounds_max = 5
+"#;
+
+fn agent_replies() -> Vec<Reply> {
+    vec![
+        Reply::Calls(vec![("act", "{\"say\": 1}"), ("probe", "{\"say\": 2}")]),
+        Reply::Calls(vec![("probe", "{\"say\": 3}")]),
+        Reply::Text("Done."),
+    ]
+}
+
+/// How many models were asked in these events.
+fn asked(events: &[Event]) -> usize {
+    let is_model = |event: &&Event| matches!(event, Event::CallEnded { call, .. } if call.kind == CallKind::Model);
+    events.iter().filter(is_model).count()
+}
+
+#[test]
+fn an_agent_goes_on_where_its_process_died() {
+    let (lab, _server) = Lab::with_server(agent_replies());
+    let first = lab.run(AGENT, json!({}));
+    let events = lab.engine().journal().read(&first.run).unwrap().events;
+    assert_eq!((first.status, asked(&events)), (RunStatus::Done, 3), "{first:?}");
+    // The same again, with what each of the resumed runs will still ask.
+    let began = |event: &Event| matches!(event, Event::CallStarted { .. });
+    let cuts: Vec<usize> = (1..events.len()).collect();
+    let rest = cuts
+        .iter()
+        .filter(|&&cut| !began(&events[cut - 1]))
+        .flat_map(|&cut| agent_replies().into_iter().skip(asked(&events[..cut])).collect::<Vec<_>>());
+    let replies = agent_replies().into_iter().chain(rest).collect();
+    let (lab, server) = Lab::with_server(replies);
+    let whole = lab.run(AGENT, json!({}));
+    let found = lab.engine().journal().read(&whole.run).unwrap();
+    for cut in cuts {
+        let path = lab.folder.path().join(format!("cut-{cut}.db"));
+        {
+            let journal = Journal::open(&path).unwrap();
+            let row = WorkflowRun { status: "running".into(), ..found.row.clone() };
+            let number = journal.create(&row, &found.events[0], Durability::Run).unwrap();
+            let rows: Vec<(i64, &Event)> = found.events[1..cut].iter().map(|event| (number, event)).collect();
+            journal.append(&rows, &[], false).unwrap();
+        }
+        let (acts, requests) = (lab.act.calls.load(Ordering::SeqCst), server.requests().len());
+        let ended = lab.engine_at(&path).resume(&whole.run, None).unwrap();
+        let acted = lab.act.calls.load(Ordering::SeqCst) - acts;
+        if began(&found.events[cut - 1]) {
+            assert_eq!((ended.status, acted), (RunStatus::Failed, 0), "cut {cut}: {ended:?}");
+            assert!(message(&ended).contains("not called again"), "{ended:?}");
+            continue;
+        }
+        assert_eq!(ended.output, whole.output, "cut {cut}");
+        assert_eq!(acted, usize::from(!found.events[..cut].iter().any(began)), "cut {cut}");
+        assert_eq!(server.requests().len() - requests, 3 - asked(&found.events[..cut]), "cut {cut}");
+        assert_eq!(
+            (ended.tokens, ended.steps),
+            (whole.tokens, whole.steps),
+            "cut {cut}: what was used is not forgotten"
+        );
+    }
+}
+
+#[test]
+fn what_is_cut_off_is_in_the_record_and_paid_for() {
+    let (lab, server) =
+        Lab::with_server(vec![Reply::Calls(vec![("probe", "{\"say\": 2}")]), Reply::Stall, Reply::Text("Done.")]);
+    let stop = lab.watch.stop.clone();
+    let ended = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while server.requests().len() < 2 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        lab.run(AGENT, json!({}))
+    });
+    assert_eq!(ended.status, RunStatus::Cancelled, "{ended:?}");
+    let engine = lab.engine();
+    let cut = visits_of(&engine.journal().read(&ended.run).unwrap().events, "do");
+    let (outcome, _, calls) = &cut[0];
+    assert_eq!(
+        (*outcome, calls.len(), calls[3].failure.as_ref().map(|it| it.class)),
+        (Outcome::CutOff, 4, Some(FailureClass::Cancelled))
+    );
+    assert!(calls[3].spent.at_most && calls[3].spent.input_tokens > 0, "what a cut off call took is not known");
+    let replayed = engine.replay(&ended.run, Source::Record).unwrap();
+    assert!(replayed.is_same && replayed.differs.is_none(), "{replayed:?}");
+    stop.store(false, Ordering::Relaxed);
+    let after = engine.resume(&ended.run, None).unwrap();
+    assert_eq!((after.status, &after.output["text"]), (RunStatus::Done, &json!("Done.")), "{after:?}");
+    assert_eq!(
+        (lab.probe.calls.load(Ordering::SeqCst), server.requests().len()),
+        (1, 3),
+        "the first round is not taken again"
+    );
+    assert!(after.tokens > ended.tokens);
+    let visits = visits_of(&engine.journal().read(&ended.run).unwrap().events, "do");
+    let kept: Vec<bool> = visits[1].2.iter().map(|call| call.kept).collect();
+    assert_eq!(kept, [true, true, true, false]);
+    assert!(engine.replay(&ended.run, Source::Record).unwrap().is_same);
 }
