@@ -1,4 +1,5 @@
-//! The workflows that come with the program, each from its input to its end over the sample documents, without a language model.
+//! The workflows that come with the program, each from its input to its end over the sample documents, without a language model and with a
+//! scripted one.
 
 use serde_json::Value;
 
@@ -116,12 +117,56 @@ fn a_breach_waits_for_a_person_and_then_the_notice_names_it() {
     let tests = ended["output"]["tests"].as_array().unwrap();
     let leverage = tests.iter().find(|test| test["name"] == "Leverage").unwrap();
     assert!(leverage["ratio"].as_str().unwrap().starts_with("3.8175182481751824817518248"), "{leverage}");
-    // Every quote stands where it is said to stand.
+    assert_quotes_stand(tests);
+}
+
+/// Every quote stands where it is said to stand.
+fn assert_quotes_stand(tests: &[Value]) {
     for place in tests.iter().flat_map(|test| test["places"].as_array().unwrap()) {
         let path = place["path"].as_str().unwrap();
         let (_, shown) = corpora().json(&["show", path]);
         let span = place["start"].as_u64().unwrap() as usize..place["end"].as_u64().unwrap() as usize;
         assert_eq!(&shown["text"].as_str().unwrap()[span], place["quote"].as_str().unwrap());
+    }
+}
+
+/// What a run that waits gives once it is approved.
+fn approved(waiting: &Value) -> Value {
+    assert_eq!(waiting["status"], "waiting", "{waiting}");
+    let id = waiting["run"].as_str().unwrap();
+    let (code, ended) = corpora().json(&["resume", id, "--approve", "--by", "Dana Quill"]);
+    assert_eq!((code, ended["status"].as_str()), (0, Some("done")), "{ended}");
+    ended["output"].clone()
+}
+
+/// The clauses that were not tested, in the order of the agreement; each says why.
+fn untested(output: &Value) -> Vec<&str> {
+    let tests = output["tests"].as_array().unwrap().iter().filter(|test| test["tested"] == false);
+    tests
+        .map(|test| {
+            assert_ne!(test["reason"], "", "{test}");
+            test["clause"].as_str().unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn every_covenant_with_a_limit_is_listed_and_one_that_is_not_tested_says_why() {
+    let cases = cases("covenants");
+    let judged: Vec<&Value> = cases.iter().filter(|case| case["untested"].is_array()).collect();
+    assert!(!judged.is_empty());
+    for case in judged {
+        let output = approved(&run(case).1);
+        assert_judged(case, output["notice"].as_str().unwrap());
+        let expected: Vec<&str> =
+            case["untested"].as_array().unwrap().iter().map(|clause| clause.as_str().unwrap()).collect();
+        assert_eq!(untested(&output), expected);
+        assert_quotes_stand(output["tests"].as_array().unwrap());
+        let text = output["text"].as_str().unwrap();
+        for clause in expected {
+            let told = format!("clause {clause}, ");
+            assert!(text.lines().any(|line| line.contains(&told) && line.contains("was not tested: ")), "{told}{text}");
+        }
     }
 }
 
@@ -223,4 +268,48 @@ fn a_model_plans_the_research_and_its_summary_is_checked() {
         "{text}"
     );
     assert!(!text.contains("cheese"), "{text}");
+}
+
+#[test]
+fn what_a_model_reads_for_covenants_is_used_only_where_a_document_holds_it() {
+    let server = ModelServer::scripted(&[
+        (
+            "What is the limit",
+            r#"{"limits": [{"clause": "12.2", "limit": "£2,400,000", "quote": "has a ceiling of £2,400,000"}]}"#,
+        ),
+        (
+            "These figures are wanted",
+            r#"{"figures": [
+                {"name": "liquidity", "amount": "£9.9 million", "quote": "Liquidity stood at £9.9 million."},
+                {"name": "liquidity", "amount": "£1.7 million", "quote": "We closed the quarter with £1.7 million that we could draw on"},
+                {"name": "liquidity", "amount": "£7 million", "quote": "We closed the quarter with £1.7 million"}
+            ]}"#,
+        ),
+    ]);
+    let cases = cases("covenants");
+    let case = cases.iter().find(|case| case["untested"].is_array()).unwrap();
+    let input = |name: &str| format!("{name}={}", case["input"][name].as_str().unwrap());
+    let (agreement, report) = (input("agreement"), input("report"));
+    let arguments = ["covenants", "--input", &agreement, "--input", &report];
+
+    let output = approved(&run_with(&server, &arguments));
+    assert!(server.asked().is_empty(), "{:?}", server.asked());
+    assert!(output["text"].as_str().unwrap().contains("Read by patterns, without a language model."), "{output}");
+
+    let output = approved(&run_with(&server, &[&arguments[..], &["--input", "model=true"]].concat()));
+    assert_eq!(server.asked().len(), 2, "{:?}", server.asked());
+    assert_eq!(untested(&output), ["12.1(d)", "13.1", "13.2"]);
+    let tests = output["tests"].as_array().unwrap();
+    let of = |clause: &str| tests.iter().find(|test| test["clause"] == clause).unwrap();
+    assert_eq!((&of("12.1(c)")["shown"], &of("12.1(c)")["by"][0]), (&"£1.7 million".into(), &"m".into()));
+    assert_eq!((&of("12.2")["limit_shown"], &of("12.2")["by"][0]), (&"£2,400,000".into(), &"m".into()));
+    assert_quotes_stand(tests);
+    let text = output["text"].as_str().unwrap();
+    for told in [
+        "The model m named 4 things, of which 2 are proven by the documents and used.",
+        "named liquidity of £9.9 million, but it stands nowhere in the document",
+        "named liquidity of £7 million, but its quote does not hold it",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
 }
