@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::inference::embedder::Embedder;
 use crate::retrieve::{RetrieveSettings, Searcher};
-use crate::services::{OpenSettings, database_path};
+use crate::services::{OpenSettings, database_path, open_embedder};
 
 /// The name of the collection in the data folder itself.
 pub const DEFAULT: &str = "default";
@@ -40,6 +41,8 @@ pub struct Collections {
     opening: OpenSettings,
     retrieve: RetrieveSettings,
     named: BTreeMap<String, CollectionSettings>,
+    /// The one model of all of them.
+    embedder: Mutex<Option<Arc<Embedder>>>,
     opened: Mutex<BTreeMap<String, Arc<Mutex<Option<Opened>>>>>,
 }
 
@@ -47,7 +50,7 @@ impl Collections {
     /// Collections below the data folder of `opening`; opens nothing yet.
     #[must_use]
     pub fn new(opening: OpenSettings, retrieve: RetrieveSettings, named: BTreeMap<String, CollectionSettings>) -> Self {
-        Self { opening, retrieve, named, opened: Mutex::default() }
+        Self { opening, retrieve, named, embedder: Mutex::default(), opened: Mutex::default() }
     }
 
     /// The folder of a collection's index.
@@ -81,12 +84,29 @@ impl Collections {
         self.opened(name, |opened| work(&opened.searcher))
     }
 
-    /// Whether a collection is open already.
-    #[must_use]
-    pub fn is_open(&self, name: &str) -> bool {
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that somebody searches, or opens, right now.
-        opened.get(name).is_some_and(|slot| slot.try_lock().map_or(true, |slot| slot.is_some()))
+    /// The model, which is opened if it is not.
+    ///
+    /// # Errors
+    /// What opening it reports.
+    pub fn embedder(&self) -> Result<Arc<Embedder>> {
+        let mut slot = self.embedder.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*slot {
+            Some(embedder) => Ok(Arc::clone(embedder)),
+            None => Ok(Arc::clone(slot.insert(Arc::new(open_embedder(&self.opening.embed)?)))),
+        }
+    }
+
+    /// Opens an index with the one model, which is opened beside the first of them.
+    fn open(&self, opening: &OpenSettings) -> Result<Searcher> {
+        let mut slot = self.embedder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(embedder) = &*slot {
+            let embedder = Arc::clone(embedder);
+            drop(slot);
+            return Searcher::open_with(embedder, opening, &self.retrieve);
+        }
+        let searcher = Searcher::open(opening, &self.retrieve)?;
+        *slot = Some(Arc::clone(searcher.embedder()));
+        Ok(searcher)
     }
 
     /// Ends the use of all collections in a process that is about to end: see [`Searcher::leave`].
@@ -134,7 +154,7 @@ impl Collections {
             Some(opened) => opened,
             empty => {
                 let opening = OpenSettings { home, ..self.opening.clone() };
-                let searcher = Searcher::open(&opening, &self.retrieve)?;
+                let searcher = self.open(&opening)?;
                 empty.insert(Opened { searcher, generation: None })
             }
         };
@@ -194,6 +214,5 @@ mod tests {
         assert_eq!(collections.names(), Vec::<String>::new());
         let error = collections.with("absent", |_| Ok(())).unwrap_err();
         assert!(matches!(error, Error::IndexMissing { .. }), "{error}");
-        assert!(!collections.is_open("absent"));
     }
 }

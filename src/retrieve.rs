@@ -6,6 +6,7 @@ mod scores;
 mod times;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,7 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Searcher {
     index: Index,
-    embedder: Embedder,
+    embedder: Arc<Embedder>,
     settings: RetrieveSettings,
 }
 
@@ -124,7 +125,16 @@ impl Searcher {
             let index = Index::open(settings, &manifest, Opening::Existing);
             (embedder.join().expect("opening the model does not panic"), index)
         });
-        Ok(Self { index: index?, embedder: embedder?, settings: retrieve.clone() })
+        Ok(Self { index: index?, embedder: Arc::new(embedder?), settings: retrieve.clone() })
+    }
+
+    /// Opens the index that the settings name, with a model that is open already.
+    ///
+    /// # Errors
+    /// What opening the index reports.
+    pub fn open_with(embedder: Arc<Embedder>, settings: &OpenSettings, retrieve: &RetrieveSettings) -> Result<Self> {
+        let index = Index::open(settings, embedder.manifest(), Opening::Existing)?;
+        Ok(Self { index, embedder, settings: retrieve.clone() })
     }
 
     /// The `top_k` passages that fit `query` best.
@@ -207,7 +217,7 @@ impl Searcher {
     }
 
     /// The embedder.
-    pub fn embedder(&self) -> &Embedder {
+    pub fn embedder(&self) -> &Arc<Embedder> {
         &self.embedder
     }
 

@@ -94,7 +94,7 @@ impl Source {
     fn check(&self, services: &Services) -> std::result::Result<Vec<Problem>, Vec<Problem>> {
         let known = Known {
             models: Some(services.models().names().map(String::from).collect()),
-            tools: Some(services.tools().names().map(String::from).collect()),
+            tools: Some(services.tools().schemas()),
             folder: Some(self.folder.clone()),
         };
         load(&self.text, &self.name, &known).map(|checked| checked.warnings)

@@ -110,6 +110,12 @@ impl Tools {
         self.tools.keys().map(String::as_str)
     }
 
+    /// The tools with the JSON Schemas of their arguments.
+    #[must_use]
+    pub fn schemas(&self) -> BTreeMap<String, Value> {
+        self.tools.iter().map(|(name, tool)| (name.clone(), tool.parameters())).collect()
+    }
+
     /// The tool with this name.
     ///
     /// # Errors

@@ -4,8 +4,10 @@ pub(crate) mod kinds;
 mod names;
 mod types;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+
+use serde_json::Value;
 
 use super::graph::{InputField, InputType, Step, Workflow};
 use super::nearest;
@@ -76,8 +78,8 @@ const RESERVED_BY_CEL: [&str; 16] = [
 pub struct Known {
     /// Roles of models.
     pub models: Option<BTreeSet<String>>,
-    /// Names of tools.
-    pub tools: Option<BTreeSet<String>>,
+    /// Tools with the JSON Schemas of their arguments.
+    pub tools: Option<BTreeMap<String, Value>>,
     /// The folder that paths of workflow files start from.
     pub folder: Option<PathBuf>,
 }

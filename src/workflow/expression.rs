@@ -6,6 +6,7 @@
 mod cel;
 mod fuel;
 mod functions;
+mod kinds;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::failure::{Failure, FailureClass};
 pub use fuel::Fuel;
+pub use kinds::{KindOf, ValueKind};
 
 /// Longest source of an expression, or of one `{{ … }}` of a template, in bytes. Longer ones nest deeper than a thread's stack may hold.
 pub const SOURCE_BYTES_MAX: usize = 4_000;
@@ -287,6 +289,15 @@ impl Expression {
     /// The mistake, when it is no CEL.
     pub fn references(&self) -> Result<BTreeSet<NamedPath>, Mistake> {
         Ok(self.program()?.paths.clone())
+    }
+
+    /// The kind of value that it surely gives, where `known` tells what the paths that it reads surely are.
+    ///
+    /// # Errors
+    /// The mistake, when it is no CEL, or puts together what surely does not go together.
+    pub fn kind(&self, known: KindOf<'_>) -> Result<Option<ValueKind>, Mistake> {
+        let look = || catch_unwind(AssertUnwindSafe(|| cel::kind(&self.0, known)));
+        look().unwrap_or_else(|_| Err(Mistake { message: "it cannot be read".into(), offset: 0 }))
     }
 
     fn program(&self) -> Result<Arc<cel::Program>, Mistake> {

@@ -1,8 +1,9 @@
 //! A workflow's text in, the workflow ready for running out, the files of its sub-graphs taken in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use super::check::kinds::graph_of;
 use super::frames::Prepared;
 use super::graph::{Graph, Step, Workflow};
 use super::steps::Kind;
@@ -27,12 +28,33 @@ pub fn prepare(name: &str, text: &str, load: Load<'_>) -> Result<Prepared> {
         found |= take_in(steps, &mut taken, load, Path::new(""), 0)?;
     }
     workflow.graphs.extend(taken);
+    if let Some(file) = runs_itself(&workflow) {
+        return Err(Error::usage(format!("{file} runs itself; a loop is an arrow back: goto")));
+    }
     // The text as it was written is kept where it says everything.
     let text = match found {
         true => toml::to_string(&workflow).map_err(|error| Error::usage(format!("cannot record {name}: {error}")))?,
         false => text.to_string(),
     };
     Prepared::new(workflow, text).map_err(|failure| Error::usage(format!("{name}: {}", failure.message)))
+}
+
+/// A file among the graphs of a workflow that comes back to itself.
+fn runs_itself(workflow: &Workflow) -> Option<&str> {
+    workflow.graphs.iter().find_map(|(name, graph)| {
+        let file = name.strip_prefix("file:")?;
+        let mut seen = HashSet::new();
+        let mut open: Vec<&str> = graph.steps.iter().filter_map(graph_of).collect();
+        while let Some(next) = open.pop() {
+            if next == name {
+                return Some(file);
+            }
+            if seen.insert(next) {
+                open.extend(workflow.graphs.get(next).into_iter().flat_map(|graph| &graph.steps).filter_map(graph_of));
+            }
+        }
+        None
+    })
 }
 
 fn read(name: &str, text: &str) -> Result<Workflow> {
@@ -74,7 +96,7 @@ fn take_in(
         if taken.contains_key(&prefix) {
             continue;
         }
-        // Taken before its own files are looked at: a file that names itself ends here, and is stopped when it runs.
+        // Taken before its own files are looked at, so that a file that names itself ends here.
         taken.insert(prefix.clone(), Graph { input: input.clone(), output: output.clone(), steps: vec![] });
         let all = std::iter::once(&mut steps).chain(graphs.values_mut().map(|graph| &mut graph.steps));
         for steps in all {
@@ -137,6 +159,9 @@ mod tests {
         // What is recorded needs no file any more.
         let again = prepare("record", &prepared.text, &|file| panic!("{file} is asked for again")).unwrap();
         assert_eq!(again.workflow, prepared.workflow);
+        let own = outer.replace("inner.toml", "own.toml");
+        let error = prepare("own.toml", &own, &|_| Ok(own.clone())).unwrap_err().to_string();
+        assert!(error.contains("own.toml runs itself"), "{error}");
         let error = prepare("x.toml", "name = 1", &|_| unreachable!()).unwrap_err().to_string();
         assert!(error.contains("x.toml is no workflow") && error.contains("line 1"), "{error}");
     }

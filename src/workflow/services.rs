@@ -8,14 +8,14 @@ use super::journal::{Journal, cache_key};
 use super::models::{BreakerSettings, ModelRoles};
 use crate::ask::AskSettings;
 use crate::chunk::ChunkSettings;
-use crate::collections::{CollectionSettings, Collections, DEFAULT};
+use crate::collections::{CollectionSettings, Collections};
 use crate::error::Result;
 use crate::inference::embedder::{EmbedSettings, Embedder, Role};
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
 use crate::ingest::walk::WalkSettings;
 use crate::retrieve::RetrieveSettings;
-use crate::services::{OpenSettings, open_embedder};
+use crate::services::OpenSettings;
 use crate::store::StoreSettings;
 use crate::tools::calculator::Calculator;
 use crate::tools::search::Search;
@@ -90,7 +90,6 @@ pub struct Services {
     collections: Arc<Collections>,
     models: ModelRoles,
     tools: Tools,
-    embedder: Mutex<Option<Arc<Embedder>>>,
     /// Vectors of texts that others are compared with again and again.
     examples: Mutex<HashMap<String, Arc<Vec<f32>>>>,
     /// Where they outlive the process.
@@ -114,15 +113,7 @@ impl Services {
         let mut tools = Tools::new(settings.tools.clone());
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
-        Self {
-            settings,
-            collections,
-            models,
-            tools,
-            embedder: Mutex::default(),
-            examples: Mutex::default(),
-            kept: OnceLock::new(),
-        }
+        Self { settings, collections, models, tools, examples: Mutex::default(), kept: OnceLock::new() }
     }
 
     /// Keeps vectors of examples in this record from now on; the first one that is named stays.
@@ -185,26 +176,12 @@ impl Services {
         &self.settings.opening.embed.model
     }
 
-    /// Runs `work` with the embedder: that of the default collection when it is open, so that there is only one, else its own.
+    /// Runs `work` with the embedder, the one of all collections.
     ///
     /// # Errors
     /// What opening it reports; what `work` reports.
     pub fn with_embedder<T>(&self, work: impl FnOnce(&Embedder) -> Result<T>) -> Result<T> {
-        let own = self.embedder.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(embedder) = own {
-            return work(&embedder);
-        }
-        if self.collections.is_open(DEFAULT) {
-            return self.collections.with(DEFAULT, |searcher| work(searcher.embedder()));
-        }
-        let embedder = {
-            let mut slot = self.embedder.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*slot {
-                Some(embedder) => Arc::clone(embedder),
-                None => Arc::clone(slot.insert(Arc::new(open_embedder(&self.settings.opening.embed)?))),
-            }
-        };
-        work(&embedder)
+        work(&*self.collections.embedder()?)
     }
 
     /// The cosine of `text` with each of `examples`, -1 to 1, in their order. Vectors of examples are kept, by model and text.

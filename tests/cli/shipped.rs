@@ -313,3 +313,38 @@ fn what_a_model_reads_for_covenants_is_used_only_where_a_document_holds_it() {
         assert!(text.contains(told), "{told}: {text}");
     }
 }
+
+/// The models that the steps of a run asked, from its trace.
+fn models_of(run: &Value) -> Vec<String> {
+    let (_, trace) = corpora().json(&["trace", "show", run["run"].as_str().unwrap()]);
+    let events = trace["events"].as_array().unwrap();
+    let calls = events.iter().flat_map(|event| event["calls"].as_array().into_iter().flatten());
+    let asked = calls.filter(|call| call["kind"] == "model");
+    asked.map(|call| call["request"]["model"].as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+fn research_and_covenants_run_to_their_end_with_the_local_model() {
+    let (code, run) = corpora().json(&[
+        "run",
+        "research",
+        "--input",
+        "question=Where did Fennick's leverage stand on 30 June 2025?",
+        "--input",
+        "write=true",
+    ]);
+    assert_eq!((code, run["status"].as_str()), (0, Some("done")), "{run}");
+    assert!(models_of(&run).contains(&"smollm2-135m-instruct".to_string()), "{run}");
+    // Whatever so small a model writes: only what a source says is reported.
+    let sources = run["output"]["sources"].as_array().unwrap();
+    assert!(!sources.is_empty(), "{run}");
+    let all = cases("covenants");
+    let case = all.iter().find(|case| case["untested"].is_array()).unwrap();
+    let mut asked = case.clone();
+    asked["input"]["model"] = true.into();
+    let (code, run) = self::run(&asked);
+    assert_eq!(code, 0, "{run}");
+    assert!(models_of(&run).contains(&"smollm2-135m-instruct".to_string()), "{run}");
+    let output = approved(&run);
+    assert_quotes_stand(output["tests"].as_array().unwrap());
+}

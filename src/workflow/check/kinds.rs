@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::{Checker, Graph};
 use crate::workflow::expression::Expression;
 use crate::workflow::failure::FailureClass;
-use crate::workflow::graph::{InputField, Step};
+use crate::workflow::graph::{InputField, Step, Workflow};
 use crate::workflow::nearest;
 use crate::workflow::steps::Kind;
 use crate::workflow::steps::classify::Classify;
 use crate::workflow::steps::extract::Extract;
 use crate::workflow::steps::retrieve::TopK;
+use crate::workflow::steps::tool::CallTool;
 use crate::workflow::steps::workflow::SubWorkflow;
 
 /// The role that needs no model.
@@ -87,6 +88,7 @@ impl Checker<'_> {
     pub(super) fn step(&mut self, graph: &Graph<'_>, number: usize) {
         let step = &graph.steps[number];
         self.retry(graph, number, step);
+        self.idle(graph, number);
         let part = |field: &str| graph.part(number, field);
         match &step.kind {
             Kind::Retrieve(retrieve) => {
@@ -135,7 +137,10 @@ impl Checker<'_> {
                     self.error_at(&part(&format!("exact/{name}")), format!("`{name}` is in `values` too"), None);
                 }
             }
-            Kind::Tool(tool) => self.tools(&part("tool"), std::slice::from_ref(&tool.tool), false),
+            Kind::Tool(tool) => {
+                self.tools(&part("tool"), std::slice::from_ref(&tool.tool), false);
+                self.arguments(graph, number, tool);
+            }
             Kind::Agent(agent) => {
                 self.models(graph, number, &agent.model);
                 self.tools(&part("tools"), &agent.tools, true);
@@ -266,10 +271,10 @@ impl Checker<'_> {
             );
         }
         let Some(known) = &self.known.tools else { return };
-        for (at, name) in names.iter().enumerate().filter(|(_, name)| !known.contains(*name)) {
+        for (at, name) in names.iter().enumerate().filter(|(_, name)| !known.contains_key(*name)) {
             let part = if is_list { format!("{part}/{at}") } else { part.to_string() };
-            let meant = nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            let all = || format!("tools are {}", known.iter().cloned().collect::<Vec<_>>().join(", "));
+            let meant = nearest(name, known.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            let all = || format!("tools are {}", known.keys().cloned().collect::<Vec<_>>().join(", "));
             self.error(&part, format!("there is no tool `{name}`"), Some(meant.unwrap_or_else(all)));
         }
     }
@@ -350,10 +355,20 @@ impl Checker<'_> {
         if let Some(name) = &sub.graph {
             self.sub_graph(&part("graph"), name, &part("input"), &sub.input);
         }
-        if let (Some(file), Some(folder)) = (&sub.file, &self.known.folder)
-            && crate::workflow::shipped::find(file).is_none()
-            && !folder.join(file).is_file()
-        {
+        let (Some(file), Some(folder)) = (&sub.file, &self.known.folder) else { return };
+        let path = folder.join(file);
+        let text = match crate::workflow::shipped::find(file) {
+            Some(shipped) if !path.is_file() => Some(shipped.text.to_string()),
+            _ if path.is_file() => std::fs::read_to_string(&path).ok(),
+            _ => None,
+        };
+        if let Some(text) = text {
+            // What is wrong inside it is told of that file, not here.
+            if let Ok(workflow) = toml::from_str::<Workflow>(&text) {
+                let what = format!("the workflow `{file}`");
+                self.inputs(&what, &workflow.input, &part("input"), &sub.input);
+            }
+        } else {
             let meant = nearest(file, crate::workflow::shipped::names()).map(|near| format!("did you mean `{near}`?"));
             let hint = meant
                 .unwrap_or_else(|| "give the name of a shipped workflow, or a path from this file's folder".into());
@@ -372,20 +387,81 @@ impl Checker<'_> {
                 Some(meant.unwrap_or_else(|| format!("add it: [graph.{name}]"))),
             );
         };
-        for field in input.keys().filter(|field| !graph.input.contains_key(*field)) {
-            let meant =
-                nearest(field, graph.input.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            self.error_at(
-                &format!("{input_part}/{field}"),
-                format!("the graph `{name}` has no input `{field}`"),
-                meant,
-            );
+        let asked = graph.input.clone();
+        self.inputs(&format!("the graph `{name}`"), &asked, input_part, input);
+    }
+
+    /// Whether a graph is given what it asks for.
+    fn inputs(
+        &mut self,
+        what: &str,
+        asked: &BTreeMap<String, InputField>,
+        input_part: &str,
+        input: &BTreeMap<String, Expression>,
+    ) {
+        for field in input.keys().filter(|field| !asked.contains_key(*field)) {
+            let meant = nearest(field, asked.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            self.error_at(&format!("{input_part}/{field}"), format!("{what} has no input `{field}`"), meant);
         }
-        for (field, about) in &graph.input {
+        for (field, about) in asked {
             let may_miss = matches!(about, InputField::Described(about) if about.optional || about.default.is_some());
             if !may_miss && !input.contains_key(field) {
-                self.error_at(input_part, format!("the graph `{name}` needs the input `{field}`"), None);
+                self.error_at(input_part, format!("{what} needs the input `{field}`"), None);
             }
+        }
+    }
+
+    /// Whether a tool is given the arguments that it takes; of what kind they are is looked at with the expressions.
+    fn arguments(&mut self, graph: &Graph<'_>, number: usize, tool: &CallTool) {
+        let Some(schema) = self.known.tools.as_ref().and_then(|tools| tools.get(&tool.tool)) else { return };
+        let Some(properties) = schema["properties"].as_object().cloned() else { return };
+        let required: Vec<String> = schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|name| name.as_str().map(String::from))
+            .collect();
+        let is_open = schema["additionalProperties"].as_bool() == Some(true);
+        let part = graph.part(number, "arguments");
+        for name in tool.arguments.keys().filter(|name| !is_open && !properties.contains_key(*name)) {
+            let meant =
+                nearest(name, properties.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            let all = || format!("it takes {}", properties.keys().cloned().collect::<Vec<_>>().join(", "));
+            let message = format!("the tool `{}` takes no argument `{name}`", tool.tool);
+            self.error_at(&format!("{part}/{name}"), message, Some(meant.unwrap_or_else(all)));
+        }
+        for name in required.iter().filter(|name| !tool.arguments.contains_key(*name)) {
+            self.error_at(&part, format!("the tool `{}` needs the argument `{name}`", tool.tool), None);
+        }
+    }
+
+    /// Settings that do nothing for this kind of step.
+    fn idle(&mut self, graph: &Graph<'_>, number: usize) {
+        let step = &graph.steps[number];
+        let calls = matches!(
+            step.kind,
+            Kind::Retrieve(_)
+                | Kind::Rerank(_)
+                | Kind::Generate(_)
+                | Kind::Extract(_)
+                | Kind::Classify(_)
+                | Kind::Verify(_)
+                | Kind::Agent(_)
+        );
+        if step.cache && !calls {
+            let message =
+                format!("`cache` does nothing here: a step of kind `{}` asks no model and no index", name(&step.kind));
+            self.warning_at(&graph.part(number, "cache"), message, Some("take it out".into()));
+        }
+        let is_pure = matches!(step.kind, Kind::Compute(_) | Kind::Format(_) | Kind::Rules(_));
+        if step.retry.attempts > 1 && is_pure {
+            let message =
+                format!("`retry` does nothing here: a step of kind `{}` gives the same each time", name(&step.kind));
+            self.warning_at(&graph.part(number, "retry"), message, Some("take it out".into()));
+        }
+        if step.timeout_ms > 0 && matches!(step.kind, Kind::Approve(_)) {
+            let message = "`timeout_ms` does nothing here: a person may take longer than any process runs";
+            self.warning_at(&graph.part(number, "timeout_ms"), message, Some("give `timeout_s` and `default`".into()));
         }
     }
 }

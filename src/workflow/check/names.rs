@@ -2,7 +2,7 @@
 
 use super::types::{self, Type};
 use super::{Checker, Graph};
-use crate::workflow::expression::{Expression, Mistake, NamedPath, Scope, Template};
+use crate::workflow::expression::{Expression, Mistake, NamedPath, Scope, Template, ValueKind};
 use crate::workflow::nearest;
 use crate::workflow::parse::{Severity, Source};
 use crate::workflow::steps::Kind;
@@ -49,29 +49,62 @@ impl Checker<'_> {
         }
     }
 
+    /// What a path of the state surely is where a setting is evaluated.
+    fn kind_of(&self, graph: &Graph<'_>, number: usize, field: &str, path: &NamedPath) -> Option<ValueKind> {
+        let value = match (path[0].as_str(), path.get(1)) {
+            ("visit" | "index", None) => return Some(ValueKind::Number),
+            ("text", None) => return Some(ValueKind::Text),
+            ("last", _) => return None,
+            _ => self.type_of(graph, number, field, &path[0]).ok()?,
+        };
+        value.at(&path[1..]).ok()?.kind()
+    }
+
+    /// What a setting wants, where it wants one kind.
+    fn wanted(&self, graph: &Graph<'_>, number: usize, field: &str) -> Option<ValueKind> {
+        let step = &graph.steps[number];
+        let setting = field.rsplit('/').next().unwrap_or(field);
+        match &step.kind {
+            _ if setting == "when" || setting == "accept" => Some(ValueKind::Boolean),
+            _ if LISTS.contains(&field) => Some(ValueKind::List),
+            Kind::Retrieve(_) | Kind::Rerank(_) if field == "top_k" => Some(ValueKind::Number),
+            Kind::Each(_) | Kind::Workflow(_) if field == format!("input/{setting}") => {
+                let graph = self.workflow.graphs.get(super::kinds::graph_of(step)?)?;
+                types::kind_of_input(graph.input.get(setting)?)
+            }
+            Kind::Tool(tool) if field == format!("arguments/{setting}") => {
+                let schema = self.known.tools.as_ref()?.get(&tool.tool)?;
+                types::kind_of(&schema["properties"][setting])
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the value that an expression gives can be what its setting wants.
     fn value_type(&mut self, graph: &Graph<'_>, number: usize, field: &str, source: &Source) {
         let setting = field.rsplit('/').next().unwrap_or(field);
         let is_condition = setting == "when" || setting == "accept";
-        let wanted = match setting {
-            _ if is_condition => "boolean",
-            _ if LISTS.contains(&field) => "array",
-            _ => return,
+        let known = |path: &NamedPath| self.kind_of(graph, number, field, path);
+        let found = match Expression(source.text.clone()).kind(&known) {
+            Ok(found) => found,
+            Err(Mistake { message, offset }) => {
+                self.problems.push(self.places.within(&source.part, offset, Severity::Error, message, None));
+                return;
+            }
         };
-        let path: NamedPath = source.text.trim().split('.').map(String::from).collect();
-        let is_plain = path.iter().all(|name| super::is_name(name));
-        let found = if is_plain {
-            self.type_of(graph, number, field, &path[0])
-                .ok()
-                .and_then(|value| value.at(&path[1..]).ok()?.is_not(wanted))
-        } else {
-            None
-        };
-        if let Some(found) = found {
-            let wanted = if is_condition { "true or false" } else { "a list" };
+        if let (Some(wanted), Some(found)) = (self.wanted(graph, number, field), found)
+            && wanted != found
+        {
+            let gives =
+                if source.text.trim().contains(|c: char| c.is_whitespace() || c == '(') { "gives" } else { "is" };
             self.error(
                 &source.part,
-                format!("`{setting}` needs {wanted}, and `{}` is {found}", source.text.trim()),
+                format!(
+                    "`{setting}` needs {}, and `{}` {gives} {}",
+                    wanted.in_words(),
+                    source.text.trim(),
+                    found.in_words()
+                ),
                 None,
             );
             return;

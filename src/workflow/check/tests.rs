@@ -8,7 +8,7 @@ input = { question = "string", docs = { type = "list", default = [] } }
 fn known() -> Known {
     Known {
         models: Some(["local", "strong"].map(String::from).into()),
-        tools: Some(["search", "calculator"].map(String::from).into()),
+        tools: Some(crate::workflow::services::Services::default().tools().schemas()),
         folder: Some("/nowhere".into()),
     }
 }
@@ -47,7 +47,8 @@ fn only_steps_with_attempts_of_their_own_are_tried_again() {
     let step = |rest: &str| format!("{HEAD}[[step]]\nid = \"a\"\nretry = {{ attempts = 2 }}\n{rest}");
     let found = problems(&step("kind = \"approve\"\nprompt = \"Well?\"\n"));
     assert!(found.iter().any(|found| found.starts_with("5:9") && found.contains("take `retry` out")), "{found:?}");
-    assert_eq!(problems(&step("kind = \"format\"\ntemplate = \"x\"\n")), [""; 0]);
+    let found = problems(&step("kind = \"format\"\ntemplate = \"x\"\n"));
+    assert!(found.len() == 1 && found[0].contains("`retry` does nothing here"), "{found:?}");
 }
 
 fn cases() -> Vec<String> {
@@ -139,6 +140,24 @@ fn cases() -> Vec<String> {
         step("a", "kind = \"workflow\"\nfile = \"nowhere.toml\"\nlimits = { tokens = 0 }")
             + "[limits]\nsteps = 0\nusd = -1.0\n",
         "output = \"b\"\n".to_string() + &text("a", ""),
+        // Kinds of values, as far as they are sure.
+        step(
+            "a",
+            "kind = \"compute\"\nwhen = \"size(input.docs)\"\nvalues = { a = \"input.question + 1\", b = \"input.docs.map(d, d.x) + 'x'\", \
+             c = \"!visit\", d = \"size(input.docs) > 'a'\", e = \"input.question - 1\", f = \"input.docs.trim()\", \
+             g = \"input.question.map(c, c)\", h = \"visit > 1 ? 1 : 'a'\", i = \"input.docs[0] + 1 + size(input.question)\" }",
+        ),
+        step("a", "kind = \"tool\"\ntool = \"calculator\"\narguments = { expresion = \"'1'\" }")
+            + &step(
+                "b",
+                "kind = \"tool\"\nneeds = [\"a\"]\ntool = \"calculator\"\narguments = { expression = \"1 + 1\" }",
+            ),
+        step("a", "kind = \"each\"\nover = \"input.docs\"\ngraph = \"one\"\ninput = { n = \"string(index)\" }")
+            + "[graph.one]\ninput = { n = \"integer\" }\n[[graph.one.step]]\nid = \"s\"\nkind = \"format\"\ntemplate = \"{{ input.n }}\"\n",
+        step("a", "kind = \"workflow\"\nfile = \"ask\"\ninput = { questoin = \"input.question\" }"),
+        // Settings that do nothing.
+        step("a", "kind = \"compute\"\nvalues = { n = \"1\" }\ncache = true\nretry = { attempts = 2 }")
+            + &step("b", "kind = \"approve\"\nneeds = [\"a\"]\nprompt = \"Well?\"\ntimeout_ms = 5"),
     ]
 }
 

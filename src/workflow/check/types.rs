@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Graph, type_of};
+use crate::workflow::expression::ValueKind;
 use crate::workflow::graph::{InputField, InputType, Step, Workflow};
 use crate::workflow::schema;
 use crate::workflow::steps::Kind;
@@ -92,12 +93,28 @@ impl Type {
         Err(Lost { reached, fields: Vec::new(), found: in_words(types[0]) })
     }
 
-    /// What it surely is instead, in words, where it cannot be `wanted`; a type of JSON Schema.
-    pub(super) fn is_not(&self, wanted: &str) -> Option<&'static str> {
-        let schema = self.resolved(&self.schema);
-        let types = types(schema);
-        (!types.is_empty() && !types.contains(&wanted)).then(|| in_words(types[0]))
+    /// What it surely is.
+    pub(super) fn kind(&self) -> Option<ValueKind> {
+        kind_of(self.resolved(&self.schema))
     }
+}
+
+/// What a value of a schema surely is.
+pub(super) fn kind_of(schema: &Value) -> Option<ValueKind> {
+    let [name] = types(schema)[..] else { return None };
+    match name {
+        "string" => Some(ValueKind::Text),
+        "integer" | "number" => Some(ValueKind::Number),
+        "boolean" => Some(ValueKind::Boolean),
+        "array" => Some(ValueKind::List),
+        "object" => Some(ValueKind::Object),
+        _ => None,
+    }
+}
+
+/// What an input surely wants.
+pub(super) fn kind_of_input(field: &InputField) -> Option<ValueKind> {
+    kind_of(&field_schema(field))
 }
 
 fn types(schema: &Value) -> Vec<&str> {

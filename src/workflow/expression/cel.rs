@@ -14,6 +14,7 @@ use cel::{Context, Env, ExecutionError};
 use serde_json::Value;
 
 use super::fuel::Tank;
+use super::kinds::{KindOf, Look, ValueKind};
 use super::{Mistake, NamedPath, Projected, SOURCE_BYTES_MAX, Scope, functions, missing};
 
 /// Deepest nesting of a program; the evaluator recurses once a level.
@@ -107,6 +108,17 @@ impl Program {
     }
 }
 
+/// The kind of value that a source surely gives.
+pub(super) fn kind(source: &str, known: KindOf<'_>) -> Result<Option<ValueKind>, Mistake> {
+    let program = ENVIRONMENT.compile(source).map_err(|errors| mistake(source, &errors))?;
+    if depth(program.expression()) > DEPTH_SHALLOW {
+        return Ok(None);
+    }
+    let place = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+    let offset = |id: u64| byte_at(source, place(id));
+    Look { known, offset: &offset, bound: Vec::new() }.kind(program.expression())
+}
+
 /// The first of the parser's errors, with its place as a byte.
 fn mistake(source: &str, errors: &cel::ParseErrors) -> Mistake {
     let Some(error) = errors.errors.first() else {
@@ -129,7 +141,7 @@ fn byte_at(source: &str, chars: usize) -> usize {
 }
 
 /// The parts of an expression, without those of its parts.
-fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {
+pub(super) fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {
     match &expression.expr {
         Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
         Expr::Comprehension(loop_) => {
@@ -162,7 +174,7 @@ fn depth(expression: &IdedExpr) -> usize {
 }
 
 /// The path that the whole expression is, if it is one.
-fn path_of(expression: &IdedExpr) -> Option<NamedPath> {
+pub(super) fn path_of(expression: &IdedExpr) -> Option<NamedPath> {
     match &expression.expr {
         Expr::Ident(name) => Some(vec![name.clone()]),
         Expr::Select(select) if !select.test => {
