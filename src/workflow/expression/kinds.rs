@@ -136,9 +136,6 @@ impl Look<'_> {
                 self.wants(&call.args[0], *kind, Boolean, "what follows `!`")?;
                 Ok(Some(Boolean))
             }
-            (operators::EQUALS | operators::NOT_EQUALS | operators::IN | operators::NOT_STRICTLY_FALSE, _) => {
-                Ok(Some(Boolean))
-            }
             (
                 operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
                 [Some(left), Some(right)],
@@ -146,9 +143,17 @@ impl Look<'_> {
                 let message = format!("{} and {} cannot be compared by size", left.in_words(), right.in_words());
                 Err(self.clash(expression, message))
             }
-            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, _) => {
-                Ok(Some(Boolean))
-            }
+            (
+                operators::LESS
+                | operators::LESS_EQUALS
+                | operators::GREATER
+                | operators::GREATER_EQUALS
+                | operators::EQUALS
+                | operators::NOT_EQUALS
+                | operators::IN
+                | operators::NOT_STRICTLY_FALSE,
+                _,
+            ) => Ok(Some(Boolean)),
             (operators::ADD, [Some(left), Some(right)]) if left == right && matches!(left, Number | Text | List) => {
                 Ok(Some(*left))
             }
