@@ -26,14 +26,15 @@ pub(crate) fn run(command: CacheCommand, context: &Context) -> Result<Exit> {
             if context.json {
                 out_json(&serde_json::json!({ "schema": "ibid.cache/1", "answers": stats }))?;
             } else if stats.is_empty() {
-                note("no answers are kept; a step keeps those of its models with: cache = true");
+                note("nothing is kept; a step keeps the answers of its models and searches with: cache = true");
             }
             for kept in stats.iter().filter(|_| !context.json) {
                 let name = one_line(&format!("{} {}", kept.kind, kept.name));
                 let used = thousands(kept.uses);
+                let noun = if kept.kind == "vector" { "vector" } else { "answer" };
                 out(&format!(
                     "{name:<48} {}, {}, used again {used} times\n",
-                    counted(kept.answers, "answer"),
+                    counted(kept.answers, noun),
                     bytes(kept.bytes)
                 ))?;
             }
@@ -43,7 +44,7 @@ pub(crate) fn run(command: CacheCommand, context: &Context) -> Result<Exit> {
             if context.json {
                 out_json(&serde_json::json!({ "schema": "ibid.cache/1", "cleared": count }))?;
             } else {
-                note(&format!("{} forgotten", counted(count, "answer")));
+                note(&format!("{} forgotten", counted(count, "kept answer")));
             }
         }
     }

@@ -2,24 +2,33 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Subcommand;
 use indicatif::ProgressBar;
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::Exit;
 use super::context::{Context, now};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled};
+use super::workflow::ready;
+use crate::ask::ask;
 use crate::cite::verdict::VerdictModel;
+use crate::collections::DEFAULT;
 use crate::error::{Error, Result};
-use crate::eval::answers::evaluate_answers;
+use crate::eval::answers::{Askers, evaluate_answers};
 use crate::eval::claims::{evaluate_claims, fit_claims};
 use crate::eval::filings::evaluate_filings;
 use crate::eval::retrieval::evaluate_retrieval;
 use crate::eval::sts::evaluate_sts;
 use crate::eval::{EvalCache, EvalReport};
 use crate::retrieve::Searcher;
-use crate::services::open_embedder;
+use crate::services::{database_path, open_embedder};
+use crate::workflow::asked::Asked;
+use crate::workflow::journal::Journal;
+use crate::workflow::run::{Engine, Request, Watch};
 
 /// What to measure.
 #[derive(Debug, Clone, Subcommand)]
@@ -75,12 +84,41 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
         EvalCommand::Filings { table } => {
             evaluate_filings(table, &Searcher::open(&settings.opening()?, &settings.retrieve)?)?
         }
-        EvalCommand::Answers { questions } => {
-            evaluate_answers(questions, &Searcher::open(&settings.opening()?, &settings.retrieve)?, &settings.ask)?
-        }
+        EvalCommand::Answers { questions } => answers(questions, context)?,
     };
     tell(&report, context)?;
     Ok(Exit::Done)
+}
+
+/// Asks as `ibid ask` does, through the workflow; its record is not that of the user's runs.
+fn answers(questions: &Path, context: &Context) -> Result<EvalReport> {
+    let settings = &context.settings;
+    let services = Arc::new(settings.services()?);
+    let workflow = Arc::new(ready("ask", &services)?);
+    let folder = std::env::temp_dir().join(format!("ibid-eval-{}", Uuid::new_v4()));
+    let watch = Watch { stop: context.stop.clone(), ..Watch::default() };
+    let engine = Engine::new(Arc::new(Journal::open(&database_path(&folder))?), services.clone(), watch);
+    let mut answer = |question: &str| {
+        let input = [("question", Value::from(question)), ("passages", settings.ask.passages.into())];
+        let input = input.map(|(name, value)| (name.to_string(), value)).into_iter().collect();
+        let request = Request { workflow: workflow.clone(), input, seed: 0, durability: None };
+        let ended = engine.start(request)?;
+        let asked = Asked::of(&engine.journal().read(&ended.run)?);
+        asked.map(|asked| asked.answer).ok_or_else(|| {
+            let why = ended.failure.map_or_else(String::new, |failure| failure.message);
+            Error::usage(format!("a question got no answer: {why}"))
+        })
+    };
+    let mut draft = |question: &str| {
+        let silent = &mut |_: &str| std::ops::ControlFlow::Continue(());
+        services.collections().with(DEFAULT, |searcher| ask(question, "eval", searcher, None, &settings.ask, silent))
+    };
+    let report = evaluate_answers(questions, Askers { answer: &mut answer, draft: &mut draft });
+    // A record that stays behind is only a few bytes in the system's folder for such things.
+    let _ = std::fs::remove_dir_all(&folder);
+    let mut report = report?;
+    report.settings = serde_json::json!({ "ask": settings.ask, "retrieve": settings.retrieve });
+    Ok(report)
 }
 
 fn claims(dir: &Path, context: &Context) -> Result<EvalReport> {

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use super::metrics::{interval, mean};
 use super::{EvalReport, read_json_lines, wrong};
-use crate::answer::{AnswerStatus, Hit};
-use crate::ask::{AskSettings, Asked, ask};
+use crate::answer::{Answer, AnswerStatus, Hit};
+use crate::ask::Asked;
 use crate::error::Result;
-use crate::retrieve::Searcher;
 
 /// What is right for one question.
 struct Judged {
@@ -18,12 +17,21 @@ struct Judged {
     quote: String,
 }
 
-/// Asks every question of the file without a language model and compares: of those that have an answer, how often the
-/// judged quote is among the passages, and how often the answer says it; of the others, how often the answer is refused.
+/// What an evaluation of answers asks.
+pub struct Askers<'a> {
+    /// The answer that a user gets.
+    pub answer: &'a mut dyn FnMut(&str) -> Result<Answer>,
+    /// A draft without a language model, once, with all that it rests on.
+    pub draft: &'a mut dyn FnMut(&str) -> Result<Asked>,
+}
+
+/// Asks every question of the file and compares: of those that have an answer, how often the judged quote is among the passages, and how
+/// often the answer says it; of the others, how often the answer is refused.
 ///
 /// # Errors
 /// [`Error::Usage`](crate::error::Error::Usage) when the file is laid out otherwise; what asking reports.
-pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSettings) -> Result<EvalReport> {
+pub fn evaluate_answers(questions: &Path, askers: Askers<'_>) -> Result<EvalReport> {
+    let Askers { answer, draft } = askers;
     let started = Instant::now();
     let judged = load(questions)?;
     let mut found = Vec::new();
@@ -33,23 +41,23 @@ pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSet
     let mut notes = Vec::new();
     let mut items = Vec::new();
     for judged in &judged {
-        let asked =
-            ask(&judged.question, "eval", searcher, None, settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let asked = draft(&judged.question)?;
         items.push(item(judged, &asked));
-        let is_refused = asked.answer.status == AnswerStatus::NotInDocuments;
+        let answer = answer(&judged.question)?;
+        let is_refused = answer.status == AnswerStatus::NotInDocuments;
         if !judged.answerable {
             refused.push(share(is_refused));
             if !is_refused {
-                notes.push(format!("not in the documents, but answered: {} → {}", judged.question, asked.answer.text));
+                notes.push(format!("not in the documents, but answered: {} → {}", judged.question, answer.text));
             }
             continue;
         }
         found.push(share(asked.hits.iter().any(|hit| holds(hit, judged))));
         answered.push(share(!is_refused));
-        let is_right = says(&asked, judged);
+        let is_right = says(&answer, judged);
         right.push(share(is_right));
         if !is_right {
-            let text = if is_refused { "(refused)" } else { asked.answer.text.as_str() };
+            let text = if is_refused { "(refused)" } else { answer.text.as_str() };
             notes.push(format!("not as judged: {} → {text} [wanted: {}]", judged.question, judged.quote));
         }
     }
@@ -63,7 +71,6 @@ pub fn evaluate_answers(questions: &Path, searcher: &Searcher, settings: &AskSet
     }
     report.metrics.insert("answerable".into(), found.len() as f64);
     report.metrics.insert("unanswerable".into(), refused.len() as f64);
-    report.settings = serde_json::json!({ "ask": settings, "retrieve": searcher.settings() });
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -128,8 +135,8 @@ fn holds(hit: &Hit, judged: &Judged) -> bool {
 }
 
 /// Whether the answer's citations hold the quote, or the quote holds one of them, in the judged document.
-fn says(asked: &Asked, judged: &Judged) -> bool {
-    let cited = asked.answer.claims.iter().flat_map(|claim| &claim.citations);
+fn says(answer: &Answer, judged: &Judged) -> bool {
+    let cited = answer.claims.iter().flat_map(|claim| &claim.citations);
     cited
         .filter(|citation| citation.path.ends_with(&judged.path))
         .any(|citation| overlaps(&citation.quote, &judged.quote))
