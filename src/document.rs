@@ -136,7 +136,7 @@ pub struct Warning {
 }
 
 /// The text of one file, as the rest of the program and the user see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// What it was read as.
     pub format: Format,

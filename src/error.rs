@@ -321,6 +321,18 @@ impl Error {
         false
     }
 
+    /// Whether another process keeps the database, so that the same may go well a little later.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        match self {
+            Self::Database { source, .. } => {
+                matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+            }
+            _ => false,
+        }
+    }
+
     /// The process exit code of this error.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -1,6 +1,6 @@
 //! What every command starts from: the settings, how to print, and whether somebody pressed Ctrl-C.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -75,6 +75,11 @@ impl Context {
             settings.embed.threads = threads;
         }
         settings.index.embed = settings.embed.clone();
+        // The program itself, whatever happens to its file meanwhile.
+        let program = Path::new("/proc/self/exe");
+        settings.read.process.program =
+            if program.exists() { Some(program.into()) } else { std::env::current_exe().ok() };
+        settings.index.read = settings.read.clone();
         Ok(Self { settings, json: options.json, quiet: options.quiet, stop: Arc::new(AtomicBool::new(false)) })
     }
 

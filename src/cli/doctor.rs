@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::inference::embedder::thread_count;
 use crate::inference::manifest::ModelKind;
 use crate::inference::{cache, device, manifest};
+use crate::ingest::isolated::Reader;
 use crate::services::{Index, Opening, database_path, open_embedder};
 
 /// Free bytes under which a full disk is near.
@@ -58,6 +59,7 @@ pub(crate) fn run(context: &Context) -> crate::error::Result<Exit> {
     ];
     findings.extend(models(context));
     findings.push(engine(context));
+    findings.push(reading(context));
     findings.push(index(context, &mut damaged));
     findings.push(disk(context));
     findings.push(match context.settings.offline {
@@ -95,6 +97,24 @@ fn device(context: &Context) -> Finding {
     match device::open(context.settings.embed.device) {
         Ok(opened) => Finding::ok("device", format!("{} ({})", opened.name, opened.reason)),
         Err(error) => Finding::problem("device", error.to_string(), "use --device cpu or auto"),
+    }
+}
+
+/// Starts a process that reads, since only it can say how far this kernel confines it.
+fn reading(context: &Context) -> Finding {
+    match Reader::new(context.settings.read.clone()).confinement() {
+        Ok(Some(words)) if words.contains("open to it") || words.contains("no bound") => Finding::note(
+            "reading",
+            format!("in processes of their own; {words}"),
+            "documents from strangers are safer on a Linux kernel with Landlock (5.13 or newer, with `landlock` in its lsm list)",
+        ),
+        Ok(Some(words)) => Finding::ok("reading", format!("in processes of their own: {words}")),
+        Ok(None) => Finding::note(
+            "reading",
+            "in this process",
+            "a file that breaks its reader can end the program; set read.process.enabled = true",
+        ),
+        Err(error) => Finding::problem("reading", error.to_string(), "see the message"),
     }
 }
 

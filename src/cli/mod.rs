@@ -22,6 +22,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::error::{Error, Result};
+use crate::ingest::isolated::child::serve;
 use context::{Context, GlobalOptions};
 use terminal::{Look, Stream, note, one_line, out, styled};
 
@@ -120,6 +121,9 @@ enum Command {
     Status,
     /// Check this installation and say what to do about each problem
     Doctor,
+    /// Read documents for another process of this program
+    #[command(hide = true)]
+    ReadDocuments,
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -141,6 +145,10 @@ pub fn run() -> Result<Exit> {
             return if is_answer { Ok(Exit::Done) } else { Err(Error::usage("")) };
         }
     };
+    if matches!(cli.command, Command::ReadDocuments) {
+        serve(std::io::stdin().lock(), std::io::BufWriter::new(std::io::stdout().lock()))?;
+        return Ok(Exit::Done);
+    }
     lost_pages::tell_of_lost_pages()?;
     let context = Context::new(&cli.global)?;
     match &cli.command {
@@ -160,6 +168,7 @@ pub fn run() -> Result<Exit> {
         Command::Bench(command) => bench::run(command, &context),
         Command::Status => status::run(&context),
         Command::Doctor => doctor::run(&context),
+        Command::ReadDocuments => Ok(Exit::Done),
         Command::Completions { shell } => completions(*shell),
     }
 }

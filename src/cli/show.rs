@@ -10,7 +10,8 @@ use super::terminal::{Look, Stream, note, one_line, out, out_json, shown_path, s
 use crate::document::{BlockKind, Document};
 use crate::error::{Error, Result};
 use crate::index::prepare::path_key;
-use crate::ingest::{load, read};
+use crate::ingest::isolated::Reader;
+use crate::ingest::load;
 
 /// Options of `ibid show`.
 #[derive(Debug, Clone, Args)]
@@ -28,7 +29,9 @@ pub(crate) struct ShowOptions {
 pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
     let path = options.path.canonicalize().map_err(Error::io("read", &options.path))?;
     let source = load(&path, &context.settings.read).map_err(|error| named(&path, error))?;
-    let document = read(&path, &source.bytes, &context.settings.read).map_err(|error| named(&path, error))?;
+    let reader = Reader::new(context.settings.read.clone());
+    context.catch_interrupts()?;
+    let document = reader.read(&path, &source.bytes, &context.stop).map_err(|error| named(&path, error))?;
     let range = match options.page {
         None => 0..document.text.len(),
         Some(number) => {

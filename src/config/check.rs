@@ -60,6 +60,10 @@ fn reading(read: &ReadSettings) -> Result<()> {
     at_least("read.text_bytes_max", read.text_bytes_max, 1)?;
     at_least("read.html_depth_max", read.html_depth_max, 1)?;
     at_least("read.pdf.pages_max", read.pdf.pages_max, 1)?;
+    at_least("read.process.memory_bytes_max", read.process.memory_bytes_max, 64 << 20)?;
+    at_least("read.process.cpu_seconds_max", read.process.cpu_seconds_max, 1)?;
+    at_least("read.process.output_bytes_max", read.process.output_bytes_max, 1)?;
+    at_least("read.process.files_max", read.process.files_max, 1)?;
     at_least("read.pdf.operations_max", read.pdf.operations_max, 1)?;
     at_least("read.pdf.stream_bytes_max", read.pdf.stream_bytes_max, 1)?;
     at_least("read.pdf.stack_bytes", read.pdf.stack_bytes, STACK_BYTES_LEAST)

@@ -14,6 +14,7 @@ use crate::document::FileStatus;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Want, plan_batches};
 use crate::ingest;
+use crate::ingest::isolated::Reader;
 use crate::late_interaction::pack;
 
 /// A file that has to be looked into.
@@ -71,7 +72,8 @@ pub(super) fn run(
     mut write: impl FnMut(Event) -> Result<()>,
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
-    let prepare_settings = PrepareSettings { read: &settings.read, chunk: &settings.chunk, identity };
+    let reader = Reader::new(settings.read.clone());
+    let prepare_settings = PrepareSettings { reader: &reader, stop, chunk: &settings.chunk, identity };
     std::thread::scope(|scope| {
         let (event_sender, events) = sync_channel::<Result<Event>>(settings.queue_chunks_max);
         let (document_sender, documents) = sync_channel::<(Pending, Box<Prepared>)>(settings.queue_documents_max);
@@ -144,7 +146,7 @@ fn read_file(pending: &Pending, embedder: &Embedder, settings: PrepareSettings<'
         Error::Document { status, reason, .. } => Ok(Read::Failed { sha256: sha256.into(), status, reason }),
         other => Err(other),
     };
-    let source = match ingest::load(&pending.path, settings.read) {
+    let source = match ingest::load(&pending.path, settings.reader.settings()) {
         Ok(source) => source,
         Err(error) => return failed("", error),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use uuid::Uuid;
 
@@ -11,7 +12,8 @@ use crate::database::Terms;
 use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role};
-use crate::ingest::{self, ReadSettings, Source};
+use crate::ingest::Source;
+use crate::ingest::isolated::Reader;
 use crate::label::label;
 
 /// A chunk with the model's input for it.
@@ -56,7 +58,9 @@ pub struct Prepared {
 #[derive(Debug, Clone, Copy)]
 pub struct PrepareSettings<'a> {
     /// Reading.
-    pub read: &'a ReadSettings,
+    pub reader: &'a Reader,
+    /// Set when reading shall be given up.
+    pub stop: &'a AtomicBool,
     /// Splitting.
     pub chunk: &'a ChunkSettings,
     /// What else decides a chunk's vector, in one line; goes into the ids.
@@ -68,7 +72,7 @@ pub struct PrepareSettings<'a> {
 /// # Errors
 /// [`Error::Document`] with the status the file ends with when it cannot be read.
 pub fn prepare(source: &Source, embedder: &Embedder, settings: PrepareSettings<'_>) -> Result<Prepared> {
-    let mut document = ingest::read(&source.path, &source.bytes, settings.read)?;
+    let mut document = settings.reader.read(&source.path, &source.bytes, settings.stop)?;
     let chunks = chunk(&document, embedder.tokenizer(), settings.chunk)?;
     if chunks.is_empty() {
         return Err(Error::document(FileStatus::NoText, no_text_reason(&document, source.bytes.is_empty())));

@@ -4,6 +4,7 @@ pub(crate) mod blocks;
 pub mod detect;
 pub mod encoding;
 pub mod html;
+pub mod isolated;
 pub mod markdown;
 pub mod pdf;
 pub mod text;
@@ -33,6 +34,8 @@ pub struct ReadSettings {
     pub html_depth_max: usize,
     /// Limits of reading one PDF.
     pub pdf: pdf::PdfSettings,
+    /// Limits of the processes that read.
+    pub process: isolated::ProcessSettings,
 }
 
 impl Default for ReadSettings {
@@ -42,6 +45,7 @@ impl Default for ReadSettings {
             text_bytes_max: 64 << 20,
             html_depth_max: 512,
             pdf: pdf::PdfSettings::default(),
+            process: isolated::ProcessSettings::default(),
         }
     }
 }

@@ -77,9 +77,9 @@ pub type Make<'a> = &'a mut dyn FnMut(&Live<'_>) -> Result<(Value, Spent), Failu
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// How long a step waits for a database that another process keeps.
-const WRITE_WAIT: Duration = Duration::from_mins(1);
+pub(super) const WRITE_WAIT: Duration = Duration::from_mins(1);
 /// How long it waits between two tries; each waits for itself too.
-const WRITE_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const WRITE_AGAIN: Duration = Duration::from_millis(50);
 
 /// Text that a step writes while it is at work: where, and what.
 pub type OnText = Arc<dyn Fn(&Place, &str) + Send + Sync>;
@@ -303,9 +303,10 @@ impl<'a> StepContext<'a> {
         let held = self.desk.ledger.reserve(self.account, call.reserve, &|| self.stopped())?;
         let Place { frame, step, visit } = self.place;
         let idempotency_key = format!("{}/{frame}/{step}.{visit}/{number}", self.desk.run);
+        let has_cost = call.reserve != Reserve::default();
         let written = match call.effect {
-            Effect::Once => self.write_ahead(&record, number, &idempotency_key),
-            Effect::None => Ok(()),
+            Effect::None if !has_cost => Ok(()),
+            effect => self.write_ahead(&record, number, &idempotency_key, effect, call.reserve),
         };
         if let Err(failure) = written {
             self.desk.ledger.settle(&held, Spent::default());
@@ -328,7 +329,8 @@ impl<'a> StepContext<'a> {
                 if matches!(
                     failure.class,
                     FailureClass::Timeout | FailureClass::InvalidOutput | FailureClass::Cancelled
-                ) {
+                ) || failure.had_begun
+                {
                     record.spent = all_of(call.reserve);
                 }
                 record.failure = Some(failure);
@@ -394,6 +396,11 @@ impl<'a> StepContext<'a> {
             .and_then(|calls| calls.get(index));
         let same = known
             .filter(|known| (known.kind, &known.name, &known.request) == (record.kind, &record.name, &record.request));
+        if known.is_none() {
+            // A call that a limit refused is in no record; the same limit refuses it now.
+            let held = self.desk.ledger.reserve(self.account, reserve, &|| self.stopped())?;
+            self.desk.ledger.settle(&held, Spent::default());
+        }
         let Some(known) = same else {
             let words = match known {
                 Some(known) if known.response.is_none() && known.failure.is_none() => {
@@ -472,15 +479,25 @@ impl<'a> StepContext<'a> {
         }
     }
 
-    fn write_ahead(&self, record: &CallRecord, number: u32, key: &str) -> Result<(), Failure> {
+    fn write_ahead(
+        &self,
+        record: &CallRecord,
+        number: u32,
+        key: &str,
+        effect: Effect,
+        reserve: Reserve,
+    ) -> Result<(), Failure> {
         let event = Event::CallStarted {
             place: self.place.clone(),
             number,
             name: record.name.clone(),
-            request: self.recorded_request(record),
+            // A prompt is kept once, with its answer.
+            request: if effect == Effect::Once { self.recorded_request(record) } else { Value::Null },
             idempotency_key: key.to_string(),
+            kind: record.kind,
+            most: (reserve != Reserve::default()).then(|| all_of(reserve)),
         };
-        self.write(&event, true)
+        self.write(&event, effect == Effect::Once)
     }
 
     fn write_behind(&self, record: &CallRecord, number: u32, effect: Effect) -> Result<(), Failure> {
@@ -498,7 +515,9 @@ impl<'a> StepContext<'a> {
         let until = Instant::now() + WRITE_WAIT;
         loop {
             match journal.append(&[(*run, event)], &[], synced) {
-                Err(_) if Instant::now() < until && !self.stopped() => std::thread::sleep(WRITE_AGAIN),
+                Err(error) if error.is_busy() && Instant::now() < until && !self.stopped() => {
+                    std::thread::sleep(WRITE_AGAIN);
+                }
                 written => return written.map_err(Failure::from),
             }
         }

@@ -83,6 +83,10 @@ pub enum CallKind {
     Read,
 }
 
+fn tool() -> CallKind {
+    CallKind::Tool
+}
+
 /// A call as it was made and answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -156,7 +160,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "is_zero")]
         kept: usize,
     },
-    /// A call with an effect outside is about to be made; committed before it is.
+    /// A call is about to be made that has an effect outside or may cost something; committed before it is.
     CallStarted {
         /// Which step makes it.
         #[serde(flatten)]
@@ -170,6 +174,12 @@ pub enum Event {
         request: Value,
         /// Sent along, so that the other side can tell a repetition.
         idempotency_key: String,
+        /// What kind of call; those with an effect outside are of tools.
+        #[serde(default = "tool")]
+        kind: CallKind,
+        /// The most that it may take, which counts where nobody is left to say what it took.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<Spent>,
     },
     /// A call was answered whose answer must outlive the process before its visit ends: it had an effect outside, or it cost something
     /// and the visit goes on.

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::budget::{AccountId, Ledger, RUN, deadline};
 use super::context::{Desk, Log, StepContext, lock};
-use super::event::{CallRecord, Event, Outcome, Place, RunStatus, Spent};
+use super::event::{CallKind, CallRecord, Event, Outcome, Place, RunStatus, Spent};
 use super::expression::{Expression, Fuel, Scope};
 use super::failure::{Failure, FailureClass};
 use super::frames::{Frames, Prepared, ROOT};
@@ -151,14 +151,23 @@ impl Execution {
     /// Brings the state to where a record ends: events applied, what was used counted.
     pub(super) fn restore(&mut self, events: &[Event]) -> Result<(), Failure> {
         // Calls that were answered in visits that have no end yet.
-        let mut open: HashMap<&Place, Vec<Spent>> = HashMap::new();
+        let mut open: HashMap<&Place, Vec<(bool, Spent)>> = HashMap::new();
+        let mut paused = HashSet::new();
         let kept = match events.first() {
             Some(Event::RunStarted { kept, .. }) => *kept,
             _ => 0,
         };
         for (at, event) in events.iter().enumerate() {
             match event {
-                Event::CallEnded { place, call, .. } => open.entry(place).or_default().push(call.spent),
+                Event::CallStarted { place, most: Some(most), .. } => {
+                    open.entry(place).or_default().push((true, *most));
+                }
+                Event::CallEnded { place, call, .. } => {
+                    let open = open.entry(place).or_default();
+                    // The one that was begun last is the one that was answered; a visit makes one call at a time.
+                    open.pop_if(|(is_begun, _)| *is_begun && call.kind == CallKind::Model);
+                    open.push((false, call.spent));
+                }
                 Event::StepEnded { place, .. } => {
                     open.remove(place);
                 }
@@ -166,35 +175,39 @@ impl Execution {
             }
             // What another run did, that one has counted.
             if at > kept {
-                self.count(event);
+                self.count(event, &mut paused);
             }
             self.apply(event)?;
         }
         for (place, spent) in open {
             if let Some((frame, _)) = self.frames.find(place) {
                 let account = self.account(frame);
-                spent.into_iter().for_each(|spent| self.desk.ledger.take(account, spent));
+                spent.into_iter().for_each(|(_, spent)| self.desk.ledger.take(account, spent));
             }
         }
         Ok(())
     }
 
-    /// Counts what a recorded event used.
-    fn count(&self, event: &Event) {
-        if let Event::StepEnded { place, outcome, calls, .. } = event
+    /// Counts what a recorded event used. The visit of a step that waits for a person counts when it begins to wait.
+    fn count<'e>(&self, event: &'e Event, paused: &mut HashSet<&'e Place>) {
+        if let Event::StepEnded { place, outcome, calls, attempts, .. } = event
             && let Some((frame, step)) = self.frames.find(place)
         {
             let account = self.account(frame);
-            let is_visit = !matches!(outcome, Outcome::Skipped | Outcome::CutOff);
+            let is_visit =
+                !matches!(outcome, Outcome::Skipped | Outcome::CutOff) && *attempts > 0 && !paused.remove(place);
             if is_visit && !runs_graphs(self.frames.step(frame, step)) {
                 self.desk.ledger.take_visit(account);
             }
             calls.iter().filter(|call| !call.kept).for_each(|call| self.desk.ledger.take(account, call.spent));
         }
-        if let Event::Opened { place, .. } = event
+        if let Event::Opened { place, .. } | Event::Paused { place, .. } = event
             && let Some((frame, _)) = self.frames.find(place)
         {
             self.desk.ledger.take_visit(self.account(frame));
+            if matches!(event, Event::Paused { .. }) {
+                paused.insert(place);
+            }
         }
     }
 

@@ -50,12 +50,15 @@ pub struct Failure {
     /// Milliseconds after which a server wants to be asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Whether an answer had begun, so that it may have to be paid for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub had_begun: bool,
 }
 
 impl Failure {
     /// A failure of `class`.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), retry_after_ms: None }
+        Self { class, message: message.into(), retry_after_ms: None, had_begun: false }
     }
 }
 
@@ -95,6 +98,10 @@ impl From<Error> for Failure {
             }
             cause = inner.source();
         }
-        Self { class, message, retry_after_ms }
+        let had_begun = matches!(
+            &error,
+            Error::ModelServer { fault: ServerFault::BrokeOff | ServerFault::Garbled, .. } | Error::Generation { .. }
+        );
+        Self { class, message, retry_after_ms, had_begun }
     }
 }

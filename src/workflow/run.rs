@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::context::{Answers, Clock, Desk, OnText};
 pub use super::driver::Ended;
 use super::driver::{Driver, Job};
-use super::event::{CallRecord, Decision, Event, Outcome, Place, RunStatus, Spent};
+use super::event::{CallKind, CallRecord, Decision, Event, Outcome, Place, RunStatus, Spent};
 use super::execution::{Execution, RecordEnd, ledger};
 use super::failure::{Failure, FailureClass};
 use super::frames::{Frames, Prepared};
@@ -451,6 +451,7 @@ fn worked_us(events: &[Event]) -> u64 {
         Event::StepEnded { start_us, took_us, .. } => start_us + took_us,
         Event::RunEnded { took_us, .. } => *took_us,
         Event::CallEnded { call, .. } => call.start_us + call.took_us,
+        Event::Opened { start_us, .. } => *start_us,
         _ => 0,
     });
     times.max().unwrap_or_default()
@@ -462,12 +463,12 @@ fn open_calls(events: &[Event]) -> (HashMap<Place, Vec<(String, Value)>>, HashMa
     let (mut begun, mut made) = (HashMap::new(), HashMap::new());
     for event in events {
         match event {
-            Event::CallStarted { place, name, request, .. } => {
+            Event::CallStarted { place, name, request, kind: CallKind::Tool, .. } => {
                 let begun: &mut Vec<(String, Value)> = begun.entry(place.clone()).or_default();
                 begun.push((name.clone(), request.clone()));
             }
             Event::CallEnded { place, call, .. } if is_answered(call) => {
-                if let Some(begun) = begun.get_mut(place) {
+                if let Some(begun) = begun.get_mut(place).filter(|_| call.kind == CallKind::Tool) {
                     // The one that was begun last is the one that was answered; a visit makes one call at a time.
                     begun.pop();
                 }

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::inference::embedder::{EmbedSettings, Embedder, Role};
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
+use crate::ingest::isolated::Reader;
 use crate::ingest::walk::WalkSettings;
 use crate::retrieve::RetrieveSettings;
 use crate::services::OpenSettings;
@@ -90,6 +91,7 @@ pub struct Services {
     collections: Arc<Collections>,
     models: ModelRoles,
     tools: Tools,
+    reader: Reader,
     /// Vectors of texts that others are compared with again and again.
     examples: Mutex<HashMap<String, Arc<Vec<f32>>>>,
     /// Where they outlive the process.
@@ -113,7 +115,8 @@ impl Services {
         let mut tools = Tools::new(settings.tools.clone());
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
-        Self { settings, collections, models, tools, examples: Mutex::default(), kept: OnceLock::new() }
+        let reader = Reader::new(settings.read.clone());
+        Self { settings, collections, models, tools, reader, examples: Mutex::default(), kept: OnceLock::new() }
     }
 
     /// Keeps vectors of examples in this record from now on; the first one that is named stays.
@@ -157,6 +160,12 @@ impl Services {
     #[must_use]
     pub fn models(&self) -> &ModelRoles {
         &self.models
+    }
+
+    /// What reads documents.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The tools.

@@ -139,6 +139,9 @@ impl RemoteModel {
         }
         let pause = retry_after(&response);
         let fault = match status {
+            StatusCode::SERVICE_UNAVAILABLE if pause.is_some() => {
+                ServerFault::Busy { retry_after_ms: pause.map(|pause| pause.as_millis() as u64) }
+            }
             StatusCode::TOO_MANY_REQUESTS => {
                 ServerFault::Busy { retry_after_ms: pause.map(|pause| pause.as_millis() as u64) }
             }

@@ -2,7 +2,7 @@
 
 use super::types::{self, Type};
 use super::{Checker, Graph};
-use crate::workflow::expression::{Expression, Mistake, NamedPath, Scope, Template, ValueKind};
+use crate::workflow::expression::{Expression, Fuel, Mistake, NamedPath, Scope, Template, ValueKind};
 use crate::workflow::nearest;
 use crate::workflow::parse::{Severity, Source};
 use crate::workflow::steps::Kind;
@@ -113,7 +113,7 @@ impl Checker<'_> {
             return;
         }
         // It names nothing, so it always gives the same.
-        match Expression(source.text.clone()).holds(&Scope::default()) {
+        match Expression(source.text.clone()).holds(&Scope::default().fuelled(Fuel::quick())) {
             Ok(false) if field == "when" => {
                 let message = format!("`{}` can never run: its `when` never holds", graph.steps[number].id);
                 self.error(&source.part, message, None);
@@ -213,7 +213,9 @@ impl Checker<'_> {
             };
         }
         if graph.before[number].contains(&named) {
-            return Ok(types::output(self.workflow, &graph.steps[named]));
+            // What stands in for it may give something else.
+            let has_other = graph.index.contains_key(graph.steps[named].on_error.as_str());
+            return Ok(if has_other { Type::any() } else { types::output(self.workflow, &graph.steps[named]) });
         }
         let id = &step.id;
         if graph.before[named].contains(&number) {

@@ -145,7 +145,7 @@ fn cases() -> Vec<String> {
             "a",
             "kind = \"compute\"\nwhen = \"size(input.docs)\"\nvalues = { a = \"input.question + 1\", b = \"input.docs.map(d, d.x) + 'x'\", \
              c = \"!visit\", d = \"size(input.docs) > 'a'\", e = \"input.question - 1\", f = \"input.docs.trim()\", \
-             g = \"input.question.map(c, c)\", h = \"visit > 1 ? 1 : 'a'\", i = \"input.docs[0] + 1 + size(input.question)\" }",
+             g = \"input.question.map(c, c)\", j = \"input.question.matches('(')\", k = \"size(visit)\", l = \"sum(input.question)\", h = \"visit > 1 ? 1 : 'a'\", i = \"input.docs[0] + 1 + size(input.question)\" }",
         ),
         step("a", "kind = \"tool\"\ntool = \"calculator\"\narguments = { expresion = \"'1'\" }")
             + &step(

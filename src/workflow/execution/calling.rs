@@ -163,7 +163,11 @@ impl Execution {
                 deadline,
                 cache: step.cache,
                 record: step.record,
-                goes_on: matches!(step.kind, Kind::Agent(_) | Kind::Extract(_)),
+                goes_on: match &step.kind {
+                    Kind::Agent(_) | Kind::Extract(_) => true,
+                    Kind::Generate(generate) => generate.accept.is_some() || generate.model.len() > 1,
+                    _ => false,
+                },
                 made: 0,
             };
             let result = run_caught(&step.kind, &mut cx);

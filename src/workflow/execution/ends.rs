@@ -95,7 +95,7 @@ impl Execution {
             notes.iter_mut().for_each(|note| *note = sketch(note));
         }
         let Begun { place, start_us, .. } = visit;
-        let took_us = self.desk.now_us() - start_us;
+        let took_us = self.desk.now_us().saturating_sub(start_us);
         Event::StepEnded { place, outcome, output, input, calls, notes, back_to, failures, attempts, start_us, took_us }
     }
 }

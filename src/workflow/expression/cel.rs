@@ -250,14 +250,12 @@ impl Found {
 }
 
 /// Functions whose results may be large.
-const MAKERS: [&str; 19] = [
+const MAKERS: [&str; 17] = [
     operators::ADD,
     functions::ADD,
     "bytes",
-    "distinct",
     "flatten",
     "format",
-    "lists.range",
     "lowerAscii",
     "quote",
     "replace",
@@ -268,7 +266,7 @@ const MAKERS: [&str; 19] = [
     "split",
     "string",
     "strings.quote",
-    "unique",
+    functions::UNIQUE,
     "upperAscii",
 ];
 
@@ -279,6 +277,13 @@ fn bend(expression: &mut IdedExpr) -> i64 {
         Expr::Comprehension(loop_) => {
             let round = bend(&mut loop_.loop_cond) + bend(&mut loop_.loop_step);
             let parts = bend(&mut loop_.accu_init) + bend(&mut loop_.result) + bend(&mut loop_.iter_range);
+            // A loop that only ever goes on is one that passes errors on; the crate builds its result in place.
+            if !is_literal(&loop_.loop_cond) {
+                let cond = std::mem::take(&mut loop_.loop_cond);
+                let (id, go_on) = (cond.id, call(functions::GO_ON, cond.id, vec![]));
+                let both = CallExpr { func_name: operators::LOGICAL_AND.into(), target: None, args: vec![go_on, cond] };
+                loop_.loop_cond = IdedExpr { id, expr: Expr::Call(both) };
+            }
             let range = std::mem::take(&mut loop_.iter_range);
             let cost = IdedExpr { id: range.id, expr: Expr::Literal(LiteralValue::Int(round.into())) };
             loop_.iter_range = call(functions::IN_ORDER, range.id, vec![cost, range]);
@@ -329,6 +334,11 @@ fn bend_call(made: &mut CallExpr) -> i64 {
         ("join", 1 | 2) => Some(functions::JOIN),
         ("replace", 3) => Some(functions::REPLACE),
         ("split", 2) => Some(functions::SPLIT),
+        ("unique" | "distinct", 1) => Some(functions::UNIQUE),
+        ("range", 2) if made.target.as_deref().and_then(path_of).is_some_and(|path| path == ["lists"]) => {
+            made.target = None;
+            Some(functions::RANGE)
+        }
         _ => None,
     };
     if let Some(own) = own {
@@ -336,7 +346,7 @@ fn bend_call(made: &mut CallExpr) -> i64 {
         if let Some(text) = made.target.take() {
             made.args.insert(0, *text);
         }
-        if count == 1 {
+        if count == 1 && own == functions::JOIN {
             let nothing = LiteralValue::String(CelString::from(""));
             made.args.push(IdedExpr { id: made.args[0].id, expr: Expr::Literal(nothing) });
         }
@@ -366,7 +376,8 @@ fn bend_call(made: &mut CallExpr) -> i64 {
     if let Some(argument) = looked_at {
         wrap(argument, functions::LOOK);
     }
-    if [functions::JOIN, functions::REPLACE, functions::SPLIT].contains(&made.func_name.as_str()) {
+    let fuelled = [functions::JOIN, functions::REPLACE, functions::SPLIT, functions::RANGE, functions::UNIQUE];
+    if fuelled.contains(&made.func_name.as_str()) {
         let id = made.args[0].id;
         made.args.insert(0, IdedExpr { id, expr: Expr::Ident(functions::FUEL.into()) });
     }

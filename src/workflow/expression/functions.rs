@@ -1,6 +1,6 @@
 //! The functions that expressions have beyond the standard language, and the names of all that there are.
 
-#![expect(clippy::needless_pass_by_value, reason = "the form of a function is the crate's")]
+#![expect(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the form of a function is the crate's")]
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -28,6 +28,9 @@ pub(super) const LOOK: &str = "@look";
 pub(super) const JOIN: &str = "@join";
 pub(super) const REPLACE: &str = "@replace";
 pub(super) const SPLIT: &str = "@split";
+pub(super) const RANGE: &str = "@range";
+pub(super) const UNIQUE: &str = "@unique";
+pub(super) const GO_ON: &str = "@go_on";
 /// The variable that holds the fuel of an evaluation.
 pub(super) const FUEL: &str = "@fuel";
 
@@ -138,11 +141,13 @@ pub(super) fn environment() -> Env {
         (JOIN, 3, join),
         (REPLACE, 4, replace),
         (SPLIT, 3, split),
+        (RANGE, 2, range),
+        (UNIQUE, 2, unique),
+        (GO_ON, 1, go_on),
     ] {
         env.add_overload(name, name, (0..count).map(|_| DYN_TYPE).collect(), operation).expect(what);
     }
     env.add_overload(MATCHES, MATCHES, vec![STRING_TYPE, STRING_TYPE], matches).expect(what);
-    env.add_overload("unique", "unique_list", vec![LIST_TYPE], unique).expect(what);
     env.add_overload("flatten", "flatten_list", vec![LIST_TYPE], flatten).expect(what);
     env.add_overload("sort_by", "sort_by_list_string", vec![LIST_TYPE, STRING_TYPE], sort_by).expect(what);
     env.add_overload("sum", "sum_list", vec![LIST_TYPE], sum).expect(what);
@@ -259,6 +264,24 @@ fn look<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     Ok(arguments.pop().expect("two arguments by its declaration"))
 }
 
+/// `@go_on(fuel)`: whether there is any left. A loop asks before each round, because `all` and `exists` swallow errors.
+fn go_on<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    Ok(CowVal::owned(CelBool::from(fuel(&arguments).is_ok())))
+}
+
+/// `@range(fuel, n)`: the numbers from 0 to below n.
+fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    /// Bytes of a number in a list.
+    const NUMBER: usize = 64;
+    let most = arguments[1].downcast_ref::<CelInt>().ok_or_else(|| unfit("lists.range", &arguments))?;
+    let count = usize::try_from(*most.inner())
+        .map_err(|_| ExecutionError::function_error("lists.range", format!("it is below 0: {}", most.inner())))?;
+    made(fuel(&arguments)?, count.saturating_mul(NUMBER), || {
+        let numbers = (0..count as i64).map(|at| Box::new(CelInt::from(at)) as Box<dyn Val + 'v>);
+        CowVal::owned(CelList::from(numbers.collect::<Vec<_>>()))
+    })
+}
+
 fn made<'b, 'v>(fuel: &Fuel, bytes: usize, make: impl FnOnce() -> CowVal<'b, 'v>) -> Answer<'b, 'v> {
     let bytes = bytes as u64;
     if fuel.take_bytes(bytes) && fuel.take_steps(bytes / 512 + 1) { Ok(make()) } else { Err(out()) }
@@ -332,14 +355,30 @@ fn join<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     made(fuel(&arguments)?, bytes, || CowVal::owned(CelString::from(parts.join(separator))))
 }
 
-/// `unique(list)`: the first of each value, in order.
+/// What tells a text, a number or a truth value from all others; lists and objects have no such thing.
+fn mark(value: &(dyn Val + '_)) -> Option<String> {
+    if let Some(text) = value.downcast_ref::<CelString<'_>>() {
+        return Some(format!("t{}", text.inner()));
+    }
+    if let Some(truth) = value.downcast_ref::<CelBool>() {
+        return Some(truth.inner().to_string());
+    }
+    number(value).map(|number| format!("n{number:?}"))
+}
+
+/// `@unique(fuel, list)`: the first of each value, in order.
 fn unique<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let fuel = fuel(&arguments)?;
     let mut kept: Vec<Box<dyn Val + 'v>> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    for item in items(&arguments[0])? {
-        let is_new = match item.downcast_ref::<CelString<'_>>() {
-            Some(text) => seen.insert(text.inner().to_string()),
-            None => !kept.iter().any(|known| known.equals(item.as_ref())),
+    for item in items(&arguments[1])? {
+        let is_new = if let Some(mark) = mark(item.as_ref()) {
+            seen.insert(mark)
+        } else {
+            if !fuel.take_steps(kept.len() as u64) {
+                return Err(out());
+            }
+            !kept.iter().any(|known| known.equals(item.as_ref()))
         };
         if is_new {
             kept.push(item.clone());

@@ -181,7 +181,38 @@ impl Look<'_> {
                 let kind = target.map_or("", ValueKind::in_words);
                 Err(self.clash(expression, format!("`{name}` is called on {kind}, and needs a text")))
             }
+            ("sum" | "join" | "unique" | "flatten" | "sort_by" | "size" | "matches", _) => {
+                let subject = if call.target.is_some() { target } else { kinds.first().copied().flatten() };
+                let at = call.target.as_deref().or(call.args.first()).unwrap_or(expression);
+                self.subject(at, name, subject)?;
+                if name == "matches"
+                    && let Some(IdedExpr { expr: Expr::Literal(LiteralValue::String(pattern)), .. }) = call.args.last()
+                    && let Err(error) = regex::Regex::new(pattern.inner())
+                {
+                    let words = error.to_string();
+                    let reason = words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
+                    return Err(self.clash(expression, format!("the pattern cannot be read: {reason}")));
+                }
+                Ok(gives(name))
+            }
             _ => Ok(gives(name)),
+        }
+    }
+
+    /// Whether a function can take what it is called on.
+    fn subject(&self, at: &IdedExpr, function: &str, found: Option<ValueKind>) -> Result<(), Mistake> {
+        use ValueKind::{List, Object, Text};
+        let takes: &[ValueKind] = match function {
+            "size" => &[Text, List, Object],
+            "matches" => &[Text],
+            _ => &[List],
+        };
+        match found {
+            Some(kind) if !takes.contains(&kind) => Err(self.clash(
+                at,
+                format!("`{function}` is called on {}, and needs {}", kind.in_words(), takes[0].in_words()),
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use regex::Regex;
 
 use super::{Mistake, NamedPath, Projected, SOURCE_BYTES_MAX, Scope, missing};
 
@@ -22,6 +23,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.add_filter("number", number);
+    // Filters that make much of little: what they may make is bounded, or they are not there.
+    environment.add_filter("indent", indent);
+    environment.add_filter("replace", replace);
+    environment.add_filter("slice", slice);
+    environment.add_filter("batch", batch);
+    environment.remove_filter("format");
     environment.add_filter("percent", percent);
     environment
 });
@@ -40,6 +47,9 @@ impl Program {
                 message: format!("what stands between the braces is longer than {SOURCE_BYTES_MAX} bytes"),
                 offset,
             });
+        }
+        if let Some((offset, what)) = grows(source) {
+            return Err(Mistake { message: format!("it is no template here: {what}"), offset });
         }
         let mut environment = ENVIRONMENT.clone();
         environment.add_template_owned(NAME, source.to_string()).map_err(|error| mistake(source, &error))?;
@@ -137,6 +147,74 @@ fn too_long(source: &str) -> Option<usize> {
         rest = end.max(at + 1);
     }
     None
+}
+
+/// Where a template could make a value that grows without end, and what is to be done instead. Its loops are bounded by fuel, but
+/// what a round hands on to the next is not, so only flags and counters are handed on.
+fn grows(source: &str) -> Option<(usize, &'static str)> {
+    static NESTED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\{%[-+]?\s*(?:macro|call)\b|\brecursive\s*[-+]?%\}").expect("it is a pattern"));
+    static HANDED_ON: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\{%[-+]?\s*set\s+\w+\.\w+\s*=\s*(?<value>.*?)\s*[-+]?%\}").expect("it is a pattern")
+    });
+    static SMALL: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r#"^(?:true|false|none|True|False|None|-?\d+(?:\.\d+)?|'[^']*'|"[^"]*"|\w+\.\w+\s*[+-]\s*\d+|not\s+\w+\.\w+)$"#;
+        Regex::new(pattern).expect("it is a pattern")
+    });
+    if let Some(found) = NESTED.find(source) {
+        return Some((found.start(), "a template calls nothing of its own; write it out, or use a sub-graph"));
+    }
+    let wrong = HANDED_ON.captures_iter(source).find(|found| !SMALL.is_match(&found["value"]))?;
+    Some((
+        wrong.get(0)?.start(),
+        "a loop hands on only flags and counters (`ns.found = true`, `ns.n = ns.n + 1`); use a `compute` step",
+    ))
+}
+
+/// Spaces of an indentation, or parts of a list, at most.
+const COUNT_MAX: usize = 1_000;
+
+fn bounded(count: usize, what: &str) -> Result<usize, Error> {
+    match count <= COUNT_MAX {
+        true => Ok(count),
+        false => {
+            Err(Error::new(ErrorKind::InvalidOperation, format!("`{what}` takes at most {COUNT_MAX}, not {count}")))
+        }
+    }
+}
+
+/// `indent(4)`: every line but the first set in by so many spaces; `indent(4, true)` the first one too.
+fn indent(text: &str, width: Option<usize>, first: Option<bool>) -> Result<String, Error> {
+    let spaces = " ".repeat(bounded(width.unwrap_or(4), "indent")?);
+    let lines = text.lines().enumerate().map(|(at, line)| {
+        let is_set_in = !line.is_empty() && (at > 0 || first.unwrap_or(false));
+        format!("{}{line}", if is_set_in { spaces.as_str() } else { "" })
+    });
+    let set_in = lines.collect::<Vec<_>>().join("\n");
+    whole(set_in.len())?;
+    Ok(set_in)
+}
+
+fn whole(bytes: usize) -> Result<(), Error> {
+    match bytes <= TEXT_BYTES_MAX {
+        true => Ok(()),
+        false => {
+            Err(Error::new(ErrorKind::InvalidOperation, format!("a text of more than {} MiB", TEXT_BYTES_MAX >> 20)))
+        }
+    }
+}
+
+fn replace(text: &str, from: &str, to: &str) -> Result<String, Error> {
+    whole(text.len().saturating_add(text.matches(from).count().saturating_mul(to.len())))?;
+    Ok(text.replace(from, to))
+}
+
+fn slice(state: &State<'_, '_>, value: Value, count: usize, fill: Option<Value>) -> Result<Value, Error> {
+    minijinja::filters::slice(state, value, bounded(count, "slice")?, fill)
+}
+
+fn batch(state: &State<'_, '_>, value: Value, count: usize, fill: Option<Value>) -> Result<Value, Error> {
+    minijinja::filters::batch(state, value, bounded(count, "batch")?, fill)
 }
 
 fn to_jinja(part: &Projected<'_>) -> Value {

@@ -429,3 +429,19 @@ fn a_limit_holds_where_a_server_does_not_say_what_it_took() {
     let found = lab.engine().journal().read(&ended.run).unwrap();
     assert!(visits_of(&found.events, "s0")[0].2[0].spent.at_most);
 }
+
+#[test]
+fn what_a_cut_stream_cost_counts() {
+    let (lab, server) = Lab::with_server(vec![Reply::Cut]);
+    let text = "[limits]\ntokens = 1000\n[[step]]\nid = \"a\"\nkind = \"generate\"\nmodel = [\"strong\"]\nprompt = \"Hello\"\n\
+                tokens_max = 100\nretry = { attempts = 20, backoff_ms = 1 }\n";
+    let ended = lab.run(text, json!({}));
+    assert_eq!(ended.status, RunStatus::BudgetExceeded, "{ended:?}");
+    assert!(ended.tokens <= 1_000 && (2..10).contains(&server.requests().len()), "{ended:?}");
+}
+
+#[test]
+fn time_at_work_goes_on_from_where_graphs_began() {
+    let place = Place { frame: String::new(), step: "a".into(), visit: 1 };
+    assert_eq!(worked_us(&[Event::Opened { place, inputs: vec![], start_us: 7 }]), 7);
+}

@@ -304,8 +304,8 @@ impl Work<'_> {
     ) -> Result<Step, Failure> {
         let generated = &answered.generated;
         self.took_ms += answered.took_ms;
-        self.tokens += generated.input_tokens + generated.output_tokens;
-        add(&mut self.output.spent, settings, generated);
+        self.tokens += answered.spent.input_tokens + answered.spent.output_tokens;
+        add(&mut self.output.spent, answered.spent);
         self.output.rounds += 1;
         self.output.by = settings.model_name().into();
         let round = self.output.rounds;

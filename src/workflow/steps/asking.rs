@@ -40,10 +40,11 @@ pub(super) fn request(
     request
 }
 
-/// A model's answer and how long it took, both by the record.
+/// A model's answer, how long it took and what was counted for it, all by the record.
 pub(super) struct Answered {
     pub(super) generated: Generated,
     pub(super) took_ms: f64,
+    pub(super) spent: Spent,
 }
 
 /// What a call fails with when the seconds given to it are up.
@@ -61,9 +62,9 @@ pub(super) fn ask(cx: &mut StepContext<'_>, role: &str, request: &GenerateReques
 ///
 /// # Errors
 /// As [`ask_within`].
-pub(super) fn ask_aloud(cx: &mut StepContext<'_>, role: &str, request: &GenerateRequest) -> Result<Generated, Failure> {
+pub(super) fn ask_aloud(cx: &mut StepContext<'_>, role: &str, request: &GenerateRequest) -> Result<Answered, Failure> {
     let voice = cx.voice();
-    ask_within(cx, role, request, None, &mut |text| voice(text)).map(|answered| answered.generated)
+    ask_within(cx, role, request, None, &mut |text| voice(text))
 }
 
 /// Asks the model of `role` once, within the run's limits and so many seconds; `on_text` is handed the text as it comes.
@@ -99,20 +100,30 @@ pub(super) fn ask_within(
         })?;
         let mut response = output(&generated);
         response["took_ms"] = json!(started.elapsed().as_secs_f64() * 1000.0);
+        response["spent"] = json!(spent);
         Ok((response, spent))
     })?;
     let took_ms = response["took_ms"].as_f64().unwrap_or_default();
-    Ok(Answered { generated: recorded(response, "a model")?, took_ms })
+    let spent: Option<Spent> = serde_json::from_value(response["spent"].clone()).ok();
+    let generated: Generated = recorded(response, "a model")?;
+    // Older records say it in the answer only.
+    let spent = spent.unwrap_or(Spent {
+        input_tokens: generated.input_tokens,
+        output_tokens: generated.output_tokens,
+        ..Spent::default()
+    });
+    Ok(Answered { generated, took_ms, spent })
 }
 
 /// A year: what is longer is no limit.
 const SECONDS_MAX: f64 = 31_536_000.0;
 
-/// Adds what an answer of `role` took to `spent`.
-pub(super) fn add(spent: &mut Spent, settings: &LlmSettings, generated: &Generated) {
-    spent.input_tokens += generated.input_tokens;
-    spent.output_tokens += generated.output_tokens;
-    spent.usd += settings.usd(generated);
+/// Adds what an answer took to `spent`.
+pub(super) fn add(spent: &mut Spent, taken: Spent) {
+    spent.input_tokens += taken.input_tokens;
+    spent.output_tokens += taken.output_tokens;
+    spent.usd += taken.usd;
+    spent.at_most |= taken.at_most;
 }
 
 /// Whether the next model of the list may do better than the one that failed so.
@@ -130,7 +141,7 @@ pub(super) fn all_failed(failures: &[(String, Failure)]) -> Failure {
     let leading = failures.iter().rev().find(|(_, failure)| passing(failure)).or(failures.last());
     let (class, retry_after_ms) =
         leading.map_or((FailureClass::Other, None), |(_, failure)| (failure.class, failure.retry_after_ms));
-    Failure { class, message: said.join("; "), retry_after_ms }
+    Failure { retry_after_ms, ..Failure::new(class, said.join("; ")) }
 }
 
 /// The JSON value in a model's answer: the answer itself, what stands in a code fence, or the first object or list in it.

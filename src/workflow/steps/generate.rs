@@ -183,8 +183,9 @@ impl Task {
             None => {}
         }
         let request = request(cx, sampling, settings, messages);
-        let generated = ask_aloud(cx, role, &request)?;
-        add(spent, settings, &generated);
+        let answered = ask_aloud(cx, role, &request)?;
+        add(spent, answered.spent);
+        let generated = answered.generated;
         let (text, claims) = if from_hits {
             draft_of(generated.text)
         } else {

@@ -135,10 +135,10 @@ fn find(cx: &mut StepContext<'_>, path: &str) -> Result<Vec<Wanted>, Failure> {
 
 fn document(cx: &mut StepContext<'_>, path: &Path, chars_max: usize) -> Result<ReadDocument, Failure> {
     let services = cx.services;
-    let read = cx.call(call_of(path, json!({ "read": path, "chars_max": chars_max })), &mut |_| {
+    let read = cx.call(call_of(path, json!({ "read": path, "chars_max": chars_max })), &mut |live| {
         let settings = &services.settings().read;
         let loaded = ingest::load(path, settings)
-            .and_then(|source| ingest::read(path, &source.bytes, settings).map(|document| (source.sha256, document)));
+            .and_then(|source| Ok((source.sha256, services.reader().read(path, &source.bytes, live.stop)?)));
         let (sha256, document) = loaded.map_err(|error| {
             let failure = Failure::from(error);
             Failure { message: format!("cannot read {}: {}", path.display(), failure.message), ..failure }

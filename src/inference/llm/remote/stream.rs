@@ -57,9 +57,9 @@ pub(super) fn read_stream(
 ) -> Result<Option<Finish>, Broken> {
     let kind = response.headers().get(reqwest::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if kind.is_some_and(|kind| kind.starts_with("application/json")) {
-        let text = bounded_text(response, bytes_max)?;
-        let body: Value =
-            serde_json::from_str(&text).map_err(|error| Broken::garbled(format!("the answer is no JSON ({error})")))?;
+        let bytes = bounded_bytes(response, bytes_max)?;
+        let body: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| Broken::garbled(format!("the answer is no JSON ({error})")))?;
         return match take(&body, "message", answer, on_text)? {
             Taken { cancelled: true, .. } => Ok(Some(Finish::Cancelled)),
             Taken { finish, .. } => Ok(finish),
@@ -169,7 +169,11 @@ pub(super) fn message_of(body: &Value) -> Option<String> {
 
 /// A body as text, up to a limit; bytes that are no text are replaced.
 pub(super) fn bounded_text(response: Response, bytes_max: u64) -> Result<String, Broken> {
+    bounded_bytes(response, bytes_max).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn bounded_bytes(response: Response, bytes_max: u64) -> Result<Vec<u8>, Broken> {
     let mut bytes = Vec::new();
     response.take(bytes_max).read_to_end(&mut bytes).map_err(|error| Broken::connection(&error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }

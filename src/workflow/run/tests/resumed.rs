@@ -198,14 +198,14 @@ fn a_crash_after_any_event_changes_nothing() {
         let ended = engine.resume(&row.run[..30], None).unwrap();
         let acted = lab.act.calls.load(Ordering::SeqCst) - acts;
         match &events[cut - 1] {
-            Event::CallStarted { .. } => {
+            Event::CallStarted { kind: CallKind::Tool, .. } => {
                 assert_eq!((ended.status, acted), (RunStatus::Failed, 0), "cut {cut}: {ended:?}");
                 assert!(message(&ended).contains("not called again"), "{ended:?}");
                 continue;
             }
             _ => assert_eq!(ended.output, whole.output, "cut {cut} after {:?}", events[cut - 1]),
         }
-        let before = events[..cut].iter().any(|event| matches!(event, Event::CallStarted { .. }));
+        let before = events[..cut].iter().any(|event| matches!(event, Event::CallStarted { kind: CallKind::Tool, .. }));
         assert_eq!(acted, usize::from(!before), "cut {cut}: once in all");
         let again = engine.journal().read(&row.run).unwrap();
         assert_eq!(visits(&again.events), visits(&events), "cut {cut}: every visit ended once");
@@ -288,7 +288,7 @@ fn an_agent_goes_on_where_its_process_died() {
     let events = lab.engine().journal().read(&first.run).unwrap().events;
     assert_eq!((first.status, asked(&events)), (RunStatus::Done, 3), "{first:?}");
     // The same again, with what each of the resumed runs will still ask.
-    let began = |event: &Event| matches!(event, Event::CallStarted { .. });
+    let began = |event: &Event| matches!(event, Event::CallStarted { kind: CallKind::Tool, .. });
     let cuts: Vec<usize> = (1..events.len()).collect();
     let rest = cuts
         .iter()
@@ -318,11 +318,13 @@ fn an_agent_goes_on_where_its_process_died() {
         assert_eq!(ended.output, whole.output, "cut {cut}");
         assert_eq!(acted, usize::from(!found.events[..cut].iter().any(began)), "cut {cut}");
         assert_eq!(server.requests().len() - requests, 3 - asked(&found.events[..cut]), "cut {cut}");
-        assert_eq!(
-            (ended.tokens, ended.steps),
-            (whole.tokens, whole.steps),
-            "cut {cut}: what was used is not forgotten"
-        );
+        // A call of which nobody is left to say what it took counts as the most.
+        let most = match &found.events[cut - 1] {
+            Event::CallStarted { most: Some(most), .. } => most.input_tokens,
+            _ => 0,
+        };
+        let used = (whole.tokens + most, whole.steps);
+        assert_eq!((ended.tokens, ended.steps), used, "cut {cut}: what was used is not forgotten");
     }
 }
 
@@ -364,4 +366,43 @@ fn what_is_cut_off_is_in_the_record_and_paid_for() {
     let kept: Vec<bool> = visits[1].2.iter().map(|call| call.kept).collect();
     assert_eq!(kept, [true, true, true, false]);
     assert!(engine.replay(&ended.run, Source::Record).unwrap().is_same);
+}
+
+#[test]
+fn what_a_limit_refused_is_refused_in_a_replay() {
+    let (lab, _server) = Lab::with_server(vec![Reply::Text("hm")]);
+    let text = r#"
+        [limits]
+        tokens = 600
+        [[step]]
+        id = "one"
+        kind = "generate"
+        model = ["strong"]
+        prompt = "Hello"
+        tokens_max = 100
+        visits_max = 9
+        [[step]]
+        id = "two"
+        kind = "compute"
+        needs = ["one"]
+        values = { n = "1" }
+        goto = [{ step = "one", when = "true" }]
+    "#;
+    let ended = lab.run(text, json!({}));
+    assert_eq!(ended.status, RunStatus::BudgetExceeded, "{ended:?}");
+    let replayed = lab.engine().replay(&ended.run, Source::Record).unwrap();
+    assert!(replayed.is_same && replayed.differs.is_none(), "{replayed:?}");
+}
+
+#[test]
+fn visits_of_steps_that_ask_a_person_count_once() {
+    let lab = Lab::new();
+    let mut ended = lab.run(&APPROVE.replace("TIMEOUT", ""), json!({}));
+    let choice = Choice { approved: true, by: "ann".into(), edited: None };
+    ended = lab.engine().resume(&ended.run, Some(choice)).unwrap();
+    assert_eq!((ended.status, ended.steps), (RunStatus::Done, 3), "{ended:?}");
+    let limited = format!("[limits]\nsteps = 2\n{}", APPROVE.replace("TIMEOUT", ""));
+    let ended = lab.run(&limited, json!({}));
+    let choice = Choice { approved: true, by: "ann".into(), edited: None };
+    assert_eq!(lab.engine().resume(&ended.run, Some(choice)).unwrap().status, RunStatus::BudgetExceeded);
 }

@@ -1,0 +1,278 @@
+//! Bytes in, a document out, read in a child process that may open no file and no connection and has bounded memory and time.
+//!
+//! Parsers meet files that were made to break them. A child that dies, hangs or wants too much costs one file, which ends with a
+//! status; the next file gets another child. Children are copies of this program (`child.rs`), take one file after another, and are
+//! told the bytes, never a path that they could open.
+
+pub mod child;
+mod wire;
+
+use std::io::{BufReader, BufWriter, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+
+use super::ReadSettings;
+use crate::document::{Document, FileStatus};
+use crate::error::{Error, Result};
+use wire::{Reply, Request};
+
+/// What a child that reads documents may take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProcessSettings {
+    /// Whether files are read in child processes at all; without, they are read in the process itself.
+    pub enabled: bool,
+    /// Bytes of memory of one child.
+    pub memory_bytes_max: u64,
+    /// Seconds of processor time that one file may take.
+    pub cpu_seconds_max: u64,
+    /// Seconds that one file may take.
+    pub seconds_max: f64,
+    /// Bytes of what a child gives for one file.
+    pub output_bytes_max: u64,
+    /// Files after which a child is replaced, so that what it keeps does not add up.
+    pub files_max: u32,
+    /// The program that is started with `read-documents`; files are read in this process where there is none.
+    #[serde(skip)]
+    pub program: Option<PathBuf>,
+}
+
+impl Default for ProcessSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            memory_bytes_max: 512 << 20,
+            cpu_seconds_max: 20,
+            seconds_max: 30.0,
+            output_bytes_max: 512 << 20,
+            files_max: 500,
+            program: None,
+        }
+    }
+}
+
+/// Reads documents, in children of this process where the settings say so. Several threads may read at once, each with a child of
+/// its own.
+#[derive(Debug)]
+pub struct Reader {
+    settings: ReadSettings,
+    idle: Mutex<Vec<Worker>>,
+}
+
+/// A child at rest.
+#[derive(Debug)]
+struct Worker {
+    process: Child,
+    input: BufWriter<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    files: u32,
+    /// How far the system keeps it from files and connections, in words.
+    confined: String,
+}
+
+/// How often a thread looks whether the file that is being read shall be given up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Bytes of a dead child's last words.
+const WORDS_BYTES_MAX: u64 = 4_096;
+
+/// Why a child was ended from here.
+const TIME_IS_UP: u8 = 1;
+const STOPPED: u8 = 2;
+
+impl Reader {
+    /// A reader with these settings; starts nothing yet.
+    #[must_use]
+    pub fn new(settings: ReadSettings) -> Self {
+        Self { settings, idle: Mutex::default() }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &ReadSettings {
+        &self.settings
+    }
+
+    /// Reads `bytes` as the document they are; `path` only helps to tell its format.
+    ///
+    /// # Errors
+    /// As [`super::read`]; [`Error::Document`] with `limit_exceeded` when the child needed more than it may, and with `malformed` when it
+    /// died; [`Error::Interrupted`] once `stop` is set; [`Error::Io`] when no child can be started.
+    pub fn read(&self, path: &Path, bytes: &[u8], stop: &AtomicBool) -> Result<Document> {
+        let Some(program) = self.settings.process.program.as_ref().filter(|_| self.settings.process.enabled) else {
+            return super::read(path, bytes, &self.settings);
+        };
+        let idle = self.idle().pop();
+        let mut worker = match idle {
+            Some(worker) => worker,
+            None => Worker::start(program, &self.settings)?,
+        };
+        let (reply, ended_by) = worker.ask(path, bytes, &self.settings.process, stop);
+        match reply {
+            Ok(reply) if worker.files < self.settings.process.files_max => {
+                self.idle().push(worker);
+                reply.into_document()
+            }
+            Ok(reply) => {
+                worker.leave();
+                reply.into_document()
+            }
+            Err(_) if ended_by == STOPPED => {
+                worker.end();
+                Err(Error::Interrupted)
+            }
+            Err(error) => Err(self.post_mortem(worker, ended_by, error)),
+        }
+    }
+
+    /// How far a child is kept from files and connections, in words; starts one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when none can be started.
+    pub fn confinement(&self) -> Result<Option<String>> {
+        let Some(program) = self.settings.process.program.as_ref().filter(|_| self.settings.process.enabled) else {
+            return Ok(None);
+        };
+        let worker = Worker::start(program, &self.settings)?;
+        let words = worker.confined.clone();
+        self.idle().push(worker);
+        Ok(Some(words))
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a child died of, as the status of the file that it read.
+    fn post_mortem(&self, worker: Worker, ended_by: u8, error: std::io::Error) -> Error {
+        let ProcessSettings { memory_bytes_max, cpu_seconds_max, seconds_max, .. } = self.settings.process;
+        let (words, signal) = worker.end();
+        let limit = |reason: String| Error::document(FileStatus::LimitExceeded, reason);
+        if ended_by == TIME_IS_UP {
+            return limit(format!("reading it takes longer than read.process.seconds_max = {seconds_max}"));
+        }
+        if signal == Some(Signal::XCPU.as_raw()) {
+            return limit(format!(
+                "reading it takes more processor time than read.process.cpu_seconds_max = {cpu_seconds_max}"
+            ));
+        }
+        if words.contains("memory allocation") || words.contains("Cannot allocate memory") {
+            return limit(format!(
+                "reading it takes more memory than read.process.memory_bytes_max = {memory_bytes_max}"
+            ));
+        }
+        if words.contains("overflowed its stack") {
+            return limit("it nests deeper than can be read".into());
+        }
+        let reason = match signal {
+            Some(signal) => format!("the reader died on it (signal {signal})"),
+            None => "the reader ended on it".into(),
+        };
+        Error::Document { status: FileStatus::Malformed, reason, source: Some(Box::new(error)) }
+    }
+}
+
+impl Worker {
+    fn start(program: &Path, settings: &ReadSettings) -> Result<Self> {
+        let failed = || Error::io("start the reader", program);
+        let mut command = Command::new(program);
+        command.arg("read-documents").env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for the program, which then ends its children.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut process = command.spawn().map_err(failed())?;
+        let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err(failed()(std::io::Error::other("it has no pipes")));
+        };
+        let (input, output) = (BufWriter::new(input), BufReader::new(output));
+        let mut worker = Self { process, input, output, files: 0, confined: String::new() };
+        let greeted = wire::send_json(&mut worker.input, settings)
+            .and_then(|()| wire::receive_json(&mut worker.output, settings.process.output_bytes_max));
+        match greeted {
+            Ok(Reply::Ready { confined }) => {
+                worker.confined = confined;
+                Ok(worker)
+            }
+            Ok(_) => {
+                worker.end();
+                Err(failed()(std::io::Error::other("it did not say that it is ready")))
+            }
+            Err(error) => {
+                let (words, _) = worker.end();
+                Err(failed()(std::io::Error::new(error.kind(), format!("{error}; {}", words.trim()))))
+            }
+        }
+    }
+
+    /// Has one file read; what the child gave, or why it gave nothing, and who ended it.
+    fn ask(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        settings: &ProcessSettings,
+        stop: &AtomicBool,
+    ) -> (std::io::Result<Reply>, u8) {
+        self.files += 1;
+        let pid = Pid::from_child(&self.process);
+        let time = Duration::try_from_secs_f64(settings.seconds_max.max(0.0)).unwrap_or(Duration::MAX);
+        let until = Instant::now().checked_add(time);
+        let (is_done, ended_by) = (AtomicBool::new(false), AtomicU8::new(0));
+        let reply = std::thread::scope(|scope| {
+            let watch = scope.spawn(|| {
+                while !is_done.load(Ordering::Acquire) {
+                    let why = match () {
+                        () if stop.load(Ordering::Relaxed) => STOPPED,
+                        () if until.is_some_and(|until| Instant::now() >= until) => TIME_IS_UP,
+                        () => {
+                            std::thread::park_timeout(LOOK_EVERY);
+                            continue;
+                        }
+                    };
+                    ended_by.store(why, Ordering::Release);
+                    // It is still ours to wait for, so the number names it and nothing else.
+                    let _ = kill_process(pid, Signal::KILL);
+                    return;
+                }
+            });
+            let request = Request { path: path.to_path_buf() };
+            let reply = wire::send_json(&mut self.input, &request)
+                .and_then(|()| wire::send(&mut self.input, bytes))
+                .and_then(|()| wire::receive_json(&mut self.output, settings.output_bytes_max));
+            is_done.store(true, Ordering::Release);
+            watch.thread().unpark();
+            reply
+        });
+        (reply, ended_by.load(Ordering::Acquire))
+    }
+
+    /// Lets a child that is at rest end by itself.
+    fn leave(self) {
+        let Self { mut process, input, output, .. } = self;
+        drop((input, output));
+        let _ = process.wait();
+    }
+
+    /// Ends a child; its last words, and the signal that ended it.
+    fn end(self) -> (String, Option<i32>) {
+        let Self { mut process, input, output, .. } = self;
+        drop((input, output));
+        let _ = process.kill();
+        let mut words = Vec::new();
+        if let Some(stderr) = process.stderr.take() {
+            let _ = stderr.take(WORDS_BYTES_MAX).read_to_end(&mut words);
+        }
+        let status = process.wait().ok();
+        let signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
+        (String::from_utf8_lossy(&words).into_owned(), signal)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        std::mem::take(&mut *self.idle()).into_iter().for_each(Worker::leave);
+    }
+}
