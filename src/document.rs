@@ -71,6 +71,20 @@ pub enum Format {
     Html,
     /// Plain text in any encoding.
     Text,
+    /// Word documents of the Office Open XML kind.
+    Docx,
+    /// PowerPoint presentations of the Office Open XML kind.
+    Pptx,
+    /// Excel workbooks of the Office Open XML kind.
+    Xlsx,
+    /// OpenDocument texts.
+    Odt,
+    /// OpenDocument spreadsheets.
+    Ods,
+    /// OpenDocument presentations.
+    Odp,
+    /// E-books.
+    Epub,
 }
 
 impl Format {
@@ -82,6 +96,13 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Html => "html",
             Self::Text => "text",
+            Self::Docx => "docx",
+            Self::Pptx => "pptx",
+            Self::Xlsx => "xlsx",
+            Self::Odt => "odt",
+            Self::Ods => "ods",
+            Self::Odp => "odp",
+            Self::Epub => "epub",
         }
     }
 }

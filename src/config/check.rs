@@ -60,6 +60,12 @@ fn reading(read: &ReadSettings) -> Result<()> {
     at_least("read.text_bytes_max", read.text_bytes_max, 1)?;
     at_least("read.html_depth_max", read.html_depth_max, 1)?;
     at_least("read.pdf.pages_max", read.pdf.pages_max, 1)?;
+    at_least("read.office.entries_max", read.office.entries_max, 1)?;
+    at_least("read.office.entry_bytes_max", read.office.entry_bytes_max, 1)?;
+    at_least("read.office.unpacked_bytes_max", read.office.unpacked_bytes_max, 1)?;
+    at_least("read.office.ratio_max", read.office.ratio_max, 1)?;
+    within("read.office.xml_depth_max", read.office.xml_depth_max, 1..=512)?;
+    at_least("read.office.cells_max", read.office.cells_max, 1)?;
     at_least("read.process.memory_bytes_max", read.process.memory_bytes_max, 64 << 20)?;
     at_least("read.process.cpu_seconds_max", read.process.cpu_seconds_max, 1)?;
     at_least("read.process.output_bytes_max", read.process.output_bytes_max, 1)?;

@@ -1,8 +1,9 @@
-//! A name and its bytes go in, the format to read them as comes out; parses nothing.
+//! A name and its bytes go in, the format to read them as comes out; of packages it looks at the names of the parts.
 
 use std::path::Path;
 
 use super::encoding::{has_mark, wide_without_mark};
+use super::office;
 use super::text::TextKind;
 use crate::document::{FileStatus, Format, Warning};
 use crate::error::{Error, Result};
@@ -91,6 +92,9 @@ pub fn detect(path: &Path, bytes: &[u8]) -> Result<Format> {
     if is_pdf(extension, bytes) {
         return Ok(Format::Pdf);
     }
+    if let Some(format) = packaged(extension, bytes)? {
+        return Ok(format);
+    }
     if let Some(name) = unread(extension, bytes) {
         return Err(Error::document(FileStatus::Unsupported, format!("{name} are not read yet; {}", advice(name))));
     }
@@ -108,6 +112,8 @@ pub fn detect(path: &Path, bytes: &[u8]) -> Result<Format> {
     }
     match by_extension(extension) {
         Format::Pdf if find(bytes, b" obj").is_none() => Ok(Format::Text),
+        // Plain text under the name of a package.
+        format if !matches!(format, Format::Pdf | Format::Markdown | Format::Html) => Ok(Format::Text),
         format => Ok(format),
     }
 }
@@ -115,6 +121,13 @@ pub fn detect(path: &Path, bytes: &[u8]) -> Result<Format> {
 fn by_extension(extension: &str) -> Format {
     match extension {
         "pdf" => Format::Pdf,
+        "docx" | "docm" | "dotx" | "dotm" => Format::Docx,
+        "pptx" | "pptm" | "ppsx" | "ppsm" | "potx" | "potm" => Format::Pptx,
+        "xlsx" | "xlsm" | "xltx" | "xltm" => Format::Xlsx,
+        "odt" | "ott" => Format::Odt,
+        "ods" | "ots" => Format::Ods,
+        "odp" | "otp" => Format::Odp,
+        "epub" => Format::Epub,
         _ if MARKDOWN.contains(&extension) => Format::Markdown,
         _ if HTML.contains(&extension) => Format::Html,
         _ => Format::Text,
@@ -134,9 +147,8 @@ pub(crate) fn text_kind(path: &Path) -> TextKind {
 pub(crate) fn mismatch(path: &Path, format: Format) -> Option<Warning> {
     let extension = extension(path);
     let named = by_extension(&extension);
-    let office =
-        ["doc", "docx", "xls", "xlsx", "ppt", "pptx", "rtf", "epub", "odt", "zip", "png", "jpg", "jpeg", "gif"];
-    let promised = named != Format::Text || office.contains(&extension.as_str());
+    let others = ["doc", "xls", "ppt", "rtf", "zip", "png", "jpg", "jpeg", "gif"];
+    let promised = named != Format::Text || others.contains(&extension.as_str());
     (promised && (named != format || named == Format::Text)).then(|| {
         let message =
             format!("the name ends in .{extension} but the file holds {}; it was read as that", format.name());
@@ -154,8 +166,8 @@ fn is_pdf(extension: &str, bytes: &[u8]) -> bool {
 
 /// The plain name of the format when it is one of those known but not read.
 fn unread(extension: &str, bytes: &[u8]) -> Option<&'static str> {
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        return Some(zip_name(extension, bytes));
+    if is_zip(bytes) {
+        return Some(zip_name(bytes));
     }
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return Some(match extension {
@@ -163,7 +175,6 @@ fn unread(extension: &str, bytes: &[u8]) -> Option<&'static str> {
             "xls" | "xlt" => "old Excel workbooks (.xls)",
             "ppt" | "pps" => "old PowerPoint presentations (.ppt)",
             "msg" => "Outlook messages (.msg)",
-            "docx" | "xlsx" | "pptx" => "encrypted Office documents",
             _ => "old Office documents",
         });
     }
@@ -178,32 +189,59 @@ fn unread(extension: &str, bytes: &[u8]) -> Option<&'static str> {
     UNREAD.iter().find(|(known, _)| *known == extension).map(|(_, name)| *name)
 }
 
-/// What a zip archive is, by the names of its entries, which stand in it as plain bytes.
-fn zip_name(extension: &str, bytes: &[u8]) -> &'static str {
-    let inside: [(&[u8], &str); 7] = [
-        (b"mimetypeapplication/epub+zip", "e-books (.epub)"),
-        (b"mimetypeapplication/vnd.oasis.opendocument", "OpenDocument files (.odt, .ods, .odp)"),
-        (b"word/document", "Word documents (.docx)"),
-        (b"xl/workbook", "Excel workbooks (.xlsx)"),
-        (b"ppt/presentation", "PowerPoint presentations (.pptx)"),
+/// The format of an Office document or e-book; none when the bytes are anything else.
+///
+/// # Errors
+/// `encrypted` for an Office document that a password protects.
+fn packaged(extension: &str, bytes: &[u8]) -> Result<Option<Format>> {
+    if office::is_encrypted(bytes) {
+        let reason = "the document is protected by a password; save it without one to index it";
+        return Err(Error::document(FileStatus::Encrypted, reason));
+    }
+    if !is_zip(bytes) {
+        return Ok(None);
+    }
+    Ok(office::format_of(bytes).or_else(|| damaged_package(extension, bytes)))
+}
+
+fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// Whether one of these names of entries stands in an archive, where they are plain bytes: at the entries and at its end.
+fn holds(bytes: &[u8], entry: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(SAMPLE_BYTES)];
+    let tail = &bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..];
+    find(head, entry).is_some() || find(tail, entry).is_some()
+}
+
+/// The format of a package whose directory cannot be read or lacks the main part; its reader says best what is wrong.
+fn damaged_package(extension: &str, bytes: &[u8]) -> Option<Format> {
+    let inside: [(&[u8], Format); 7] = [
+        (b"mimetypeapplication/epub+zip", Format::Epub),
+        (b"mimetypeapplication/vnd.oasis.opendocument.text", Format::Odt),
+        (b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Format::Ods),
+        (b"mimetypeapplication/vnd.oasis.opendocument.presentation", Format::Odp),
+        (b"word/document", Format::Docx),
+        (b"xl/workbook.xml", Format::Xlsx),
+        (b"ppt/presentation", Format::Pptx),
+    ];
+    let found = inside.iter().find(|(entry, _)| holds(bytes, entry)).map(|(_, format)| *format);
+    let named = by_extension(extension);
+    let is_named = !matches!(named, Format::Pdf | Format::Markdown | Format::Html | Format::Text);
+    found.or_else(|| is_named.then_some(named))
+}
+
+/// What a zip archive is that is not read, by the names of its entries.
+fn zip_name(bytes: &[u8]) -> &'static str {
+    let inside: [(&[u8], &str); 5] = [
+        (b"mimetypeapplication/vnd.oasis.opendocument", "OpenDocument drawings and the like"),
+        (b"xl/workbook.bin", "binary Excel workbooks (.xlsb)"),
+        (b"visio/document", "Visio documents (.vsdx)"),
         (b"META-INF/MANIFEST.MF", "compiled programs (.jar)"),
         (b"AndroidManifest.xml", "compiled programs (.apk)"),
     ];
-    // The names stand at the entries and once more in the directory at the end.
-    let head = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-    let tail = &bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..];
-    let held = |entry: &[u8]| find(head, entry).is_some() || find(tail, entry).is_some();
-    if let Some((_, name)) = inside.iter().find(|(entry, _)| held(entry)) {
-        return name;
-    }
-    match extension {
-        "docx" | "docm" | "dotx" => "Word documents (.docx)",
-        "xlsx" | "xlsm" => "Excel workbooks (.xlsx)",
-        "pptx" | "pptm" => "PowerPoint presentations (.pptx)",
-        "epub" => "e-books (.epub)",
-        "odt" | "ods" | "odp" => "OpenDocument files (.odt, .ods, .odp)",
-        _ => "zip archives (.zip)",
-    }
+    inside.iter().find(|(entry, _)| holds(bytes, entry)).map_or("zip archives (.zip)", |(_, name)| *name)
 }
 
 /// What a person can do about a format that is not read.
@@ -288,12 +326,29 @@ mod tests {
 
     #[test]
     fn formats_that_are_not_read_are_named() {
-        assert!(reason("a.docx", b"PK\x03\x04...word/document.xml").contains("Word documents (.docx)"));
+        assert!(reason("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").contains("old Word documents (.doc)"));
+        assert!(reason("a.xlsb", b"PK\x03\x04...xl/workbook.bin").contains("(.xlsb)"));
         assert!(reason("a.bin", b"PK\x03\x04...").contains("zip archives"));
         assert!(reason("a.pdf", b"\x89PNG\r\n\x1a\n").contains("images"));
         assert!(reason("a.eml", b"From: a@b").contains("e-mail"));
         assert!(reason("a", b"\x00\x01\x02\x00\x00\x09").contains("binary data"));
         assert_eq!(detect(Path::new("notes"), b"BMW and MZ").expect("text"), Format::Text);
+    }
+
+    #[test]
+    fn packages_are_told_even_when_damaged() {
+        let cases: [(&str, &[u8], Format); 5] = [
+            ("a", b"PK\x03\x04...word/document.xml", Format::Docx),
+            ("a.docx", b"PK\x03\x04...ppt/presentation.xml", Format::Pptx),
+            ("a.ods", b"PK\x03\x04", Format::Ods),
+            ("a.docx", b"Plain words", Format::Text),
+            ("a.epub", b"", Format::Epub),
+        ];
+        for (name, bytes, format) in cases {
+            assert_eq!(detect(Path::new(name), bytes).expect(name), format, "{name}");
+        }
+        let encrypted = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1..E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0";
+        assert!(reason("a.docx", encrypted).contains("password"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! HTML goes in, the text that a browser would show of the page itself comes out with blocks; scripts, styles and navigation stay behind.
 
 mod depth;
-mod table;
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -10,8 +9,8 @@ use scraper::node::Element;
 use scraper::{ElementRef, Html, Node};
 
 use super::blocks::{BlockWriter, title};
+use super::table::Table;
 use crate::document::{BlockKind, Document, Format, Warning};
-use table::Table;
 
 type NodeRef<'a> = <ElementRef<'a> as Deref>::Target;
 

@@ -6,7 +6,9 @@ pub mod encoding;
 pub mod html;
 pub mod isolated;
 pub mod markdown;
+pub mod office;
 pub mod pdf;
+mod table;
 pub mod text;
 pub mod walk;
 
@@ -34,6 +36,8 @@ pub struct ReadSettings {
     pub html_depth_max: usize,
     /// Limits of reading one PDF.
     pub pdf: pdf::PdfSettings,
+    /// Limits of reading one Office document or e-book.
+    pub office: office::OfficeSettings,
     /// Limits of the processes that read.
     pub process: isolated::ProcessSettings,
 }
@@ -45,6 +49,7 @@ impl Default for ReadSettings {
             text_bytes_max: 64 << 20,
             html_depth_max: 512,
             pdf: pdf::PdfSettings::default(),
+            office: office::OfficeSettings::default(),
             process: isolated::ProcessSettings::default(),
         }
     }
@@ -107,7 +112,7 @@ pub fn load(path: &Path, settings: &ReadSettings) -> Result<Source> {
 ///
 /// # Errors
 /// [`Error::Document`]: `unsupported` for formats that are not read, `limit_exceeded` above `text_bytes_max`, `malformed`
-/// when the format's reader fails; for PDF also what its reader says.
+/// when the format's reader fails; for PDF, Office documents and e-books also what their readers say.
 pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
     let format = detect::detect(path, bytes)?;
     // A reader that panics has met a file that its author did not think of; the next file is still read.
@@ -125,8 +130,15 @@ pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Docume
 
 fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
     // An empty file is empty, whatever its name says it is.
-    if format == Format::Pdf && !bytes.is_empty() {
-        return pdf::read_pdf(bytes, &settings.pdf);
+    if !bytes.is_empty() {
+        match format {
+            Format::Pdf => return pdf::read_pdf(bytes, &settings.pdf),
+            Format::Docx | Format::Pptx | Format::Xlsx | Format::Odt | Format::Ods | Format::Odp | Format::Epub => {
+                let (text, depth) = (settings.text_bytes_max, settings.html_depth_max);
+                return office::read_office(format, bytes, &settings.office, text, depth);
+            }
+            Format::Markdown | Format::Html | Format::Text => {}
+        }
     }
     let declares = format == Format::Html || bytes.starts_with(b"<?xml");
     let label = if declares { encoding::declared(bytes) } else { None };
@@ -136,7 +148,7 @@ fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -
     let mut document = match format {
         Format::Html => html::read_html(&decoded.text, settings.html_depth_max),
         Format::Markdown => markdown::read_markdown(&decoded.text, settings.html_depth_max),
-        Format::Text | Format::Pdf => text::read_text(decoded.text, detect::text_kind(path)),
+        _ => text::read_text(decoded.text, detect::text_kind(path)),
     };
     document.warnings.splice(0..0, warnings);
     Ok(document)
