@@ -104,7 +104,7 @@ impl Reader {
     /// As [`super::read`]; [`Error::Document`] with `limit_exceeded` when the child needed more than it may, and with `malformed` when it
     /// died; [`Error::Interrupted`] once `stop` is set; [`Error::Io`] when no child can be started.
     pub fn read(&self, path: &Path, bytes: &[u8], stop: &AtomicBool) -> Result<Document> {
-        let Some(program) = self.settings.process.program.as_ref().filter(|_| self.settings.process.enabled) else {
+        let Some(program) = self.program() else {
             return super::read(path, bytes, &self.settings);
         };
         let idle = self.idle().pop();
@@ -135,13 +135,19 @@ impl Reader {
     /// # Errors
     /// [`Error::Io`] when none can be started.
     pub fn confinement(&self) -> Result<Option<String>> {
-        let Some(program) = self.settings.process.program.as_ref().filter(|_| self.settings.process.enabled) else {
+        let Some(program) = self.program() else {
             return Ok(None);
         };
         let worker = Worker::start(program, &self.settings)?;
         let words = worker.confined.clone();
         self.idle().push(worker);
         Ok(Some(words))
+    }
+
+    /// The program of the children; none where files are read in this process.
+    fn program(&self) -> Option<&Path> {
+        let ProcessSettings { enabled, program, .. } = &self.settings.process;
+        program.as_deref().filter(|_| *enabled)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -75,11 +75,6 @@ pub type Make<'a> = &'a mut dyn FnMut(&Live<'_>) -> Result<(Value, Spent), Failu
 
 /// Bytes of one answer at most; more would be more than a record, a prompt or a person can hold.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-
-/// How long a step waits for a database that another process keeps.
-pub(super) const WRITE_WAIT: Duration = Duration::from_mins(1);
-/// How long it waits between two tries; each waits for itself too.
-pub(super) const WRITE_AGAIN: Duration = Duration::from_millis(50);
 
 /// Text that a step writes while it is at work: where, and what.
 pub type OnText = Arc<dyn Fn(&Place, &str) + Send + Sync>;
@@ -338,14 +333,19 @@ impl<'a> StepContext<'a> {
         }
         self.desk.ledger.settle(&held, record.spent);
         let has_failed_at_cost = record.failure.is_some() && record.spent != Spent::default();
-        let outlives = self.goes_on && self.record == Record::Full;
-        if call.effect == Effect::Once || outlives || has_failed_at_cost {
+        let outlives = (self.goes_on && self.record == Record::Full || has_failed_at_cost) && !self.is_given_up();
+        if call.effect == Effect::Once || outlives {
             self.write_behind(&record, number, call.effect)?;
         }
         if let (Some(key), Some(answer)) = (key, &record.response) {
             self.keep(&key, &record, answer);
         }
         self.finish(record)
+    }
+
+    /// Whether the attempt hung and was given up: what it does is counted already, but for effects nobody listens any more.
+    fn is_given_up(&self) -> bool {
+        lock(self.log).attempt != self.attempt
     }
 
     fn check_time(&self) -> Result<(), Failure> {
@@ -508,19 +508,10 @@ impl<'a> StepContext<'a> {
         self.write(&Event::CallEnded { place: self.place.clone(), number, call }, effect == Effect::Once)
     }
 
-    /// What tells of an effect is `synced`, on the disk before anything else happens: a power cut must not make it happen twice. A
-    /// database that another process keeps is waited for, since the run would be lost for nothing.
+    /// What tells of an effect is `synced`, on the disk before anything else happens: a power cut must not make it happen twice.
     fn write(&self, event: &Event, synced: bool) -> Result<(), Failure> {
         let Some((journal, run)) = &self.desk.journal else { return Ok(()) };
-        let until = Instant::now() + WRITE_WAIT;
-        loop {
-            match journal.append(&[(*run, event)], &[], synced) {
-                Err(error) if error.is_busy() && Instant::now() < until && !self.stopped() => {
-                    std::thread::sleep(WRITE_AGAIN);
-                }
-                written => return written.map_err(Failure::from),
-            }
-        }
+        journal.append_when_free(&[(*run, event)], &[], synced, &|| self.stopped()).map_err(Failure::from)
     }
 
     /// Nothing where the answer is not to be kept. What a search finds also depends on what the collection holds, and how it is searched.

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::context::{WRITE_AGAIN, WRITE_WAIT};
 use super::event::{Event, RunStatus};
 use super::execution::{Alarm, Execution, Report, Tools};
 use super::failure::Failure;
@@ -242,16 +241,8 @@ impl<'a> Driver<'a> {
                 }
                 None => source,
             };
-            // Another process that keeps the database is waited for: what is not recorded would have to be done, and paid, again.
-            let until = Instant::now() + WRITE_WAIT;
-            loop {
-                match journal.append(&rows, &stopped, synced) {
-                    Err(error) if error.is_busy() && Instant::now() < until && !self.stop.load(Ordering::Relaxed) => {
-                        std::thread::sleep(WRITE_AGAIN);
-                    }
-                    written => break written.map_err(unrecorded)?,
-                }
-            }
+            let is_over = || self.stop.load(Ordering::Relaxed);
+            journal.append_when_free(&rows, &stopped, synced, &is_over).map_err(unrecorded)?;
         }
         for (index, event) in batch {
             let Some(slot) = self.slots[index].as_mut() else { continue };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,11 @@ struct Inner {
     next: HashMap<i64, u64>,
     buffer: Vec<u8>,
 }
+
+/// How long to wait for a database that another process keeps.
+const WAIT: Duration = Duration::from_mins(1);
+/// How long to wait between two tries; each waits for itself too.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// A run as it was found.
 #[derive(Debug)]
@@ -94,6 +100,29 @@ impl Journal {
             inner.next.remove(&run.number);
         }
         Ok(())
+    }
+
+    /// As [`Self::append`]; a database that another process keeps is waited for, since what is not recorded would have to be done, and
+    /// paid, again. `is_over` tells when there is no more waiting.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_when_free(
+        &self,
+        events: &[(i64, &Event)],
+        stopped: &[WorkflowRun],
+        synced: bool,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let until = Instant::now() + WAIT;
+        loop {
+            match self.append(events, stopped, synced) {
+                Err(error) if error.is_busy() && Instant::now() < until && !is_over() => {
+                    std::thread::sleep(AGAIN);
+                }
+                written => return written,
+            }
+        }
     }
 
     /// The run whose id is, or alone begins with, `run`, with all that happened in it.

@@ -207,6 +207,17 @@ impl Output {
         }
     }
 
+    /// Notes what became of tracked changes and of hidden text.
+    fn warn_of_changes(&mut self, has_deleted: bool, has_hidden: bool) {
+        if has_deleted {
+            let message = "the document has tracked changes; deleted text was left out, inserted text was kept";
+            self.warn(None, false, message);
+        }
+        if has_hidden {
+            self.warn(None, false, "the document has hidden text, which was kept");
+        }
+    }
+
     /// Notes what the end of reading the part `name` says about it.
     fn note_end(&mut self, page: Option<u32>, name: &str, xml: &Xml<'_>) {
         if let Some(broken) = &xml.broken {

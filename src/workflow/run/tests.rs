@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::inference::llm::LlmSettings;
 use crate::tools::{Asked, Tool, ToolEffect};
+use crate::workflow::event::{CallRecord, Outcome};
+use crate::workflow::failure::FailureClass;
 use crate::workflow::load::prepare;
 use crate::workflow::services::ServiceSettings;
 use crate::workflow::steps::tests::server::{Reply, Server};

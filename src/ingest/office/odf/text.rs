@@ -318,15 +318,6 @@ impl Text {
 
     /// Tells what was left out or kept.
     pub(super) fn warn(&self, output: &mut Output) {
-        if self.has_deleted {
-            output.warn(
-                None,
-                false,
-                "the document has tracked changes; deleted text was left out, inserted text was kept",
-            );
-        }
-        if self.has_hidden {
-            output.warn(None, false, "the document has hidden text, which was kept");
-        }
+        output.warn_of_changes(self.has_deleted, self.has_hidden);
     }
 }
