@@ -92,7 +92,7 @@ fn blocks_and_gaps(document: &Document) -> Vec<Block> {
     let gap = |from: usize, to: usize, all: &mut Vec<Block>| {
         let span = ByteSpan::new(from, to).trimmed(&document.text);
         if !span.is_empty() {
-            all.push(Block { kind: BlockKind::Paragraph, span });
+            all.push(Block::new(BlockKind::Paragraph, span));
         }
     };
     for block in &document.blocks {

@@ -112,8 +112,22 @@ impl Format {
 pub struct Page {
     /// Counted from 1 in file order.
     pub number: u32,
+    /// What the document itself calls the page, such as `iv` or `A-3`, where that is not its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Whether the text was recognised from the page's picture, not read from the file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_ocr: bool,
     /// Where the page's text lies; pages are ordered and do not overlap.
     pub span: ByteSpan,
+}
+
+impl Page {
+    /// A page without a label, read from the file.
+    #[must_use]
+    pub fn new(number: u32, span: ByteSpan) -> Self {
+        Self { number, label: None, is_ocr: false, span }
+    }
 }
 
 /// What a block is.
@@ -143,6 +157,28 @@ pub struct Block {
     pub kind: BlockKind,
     /// Where it lies in the document's text.
     pub span: ByteSpan,
+    /// The cells of a table, by row and column; empty for other roles, and for tables whose cells are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<Cell>,
+}
+
+impl Block {
+    /// A block without cells.
+    #[must_use]
+    pub fn new(kind: BlockKind, span: ByteSpan) -> Self {
+        Self { kind, span, cells: Vec::new() }
+    }
+}
+
+/// A cell of a table: where its text lies. Empty cells are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Counted from 0 at the top.
+    pub row: u32,
+    /// Counted from 0 at the start of the line.
+    pub column: u32,
+    /// Inside the block's span.
+    pub span: ByteSpan,
 }
 
 /// Something that reading could not do, or did by a guess.
@@ -156,6 +192,26 @@ pub struct Warning {
     pub message: String,
 }
 
+/// When a document says it was made and last changed: RFC 3339, to the day or to the second.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dates {
+    /// Made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
+}
+
+/// A file inside another, as it was before it was packed: an attachment, an entry of an archive, a message of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// A relative path between slashes, without `.`, `..` and control characters, different from its siblings' paths.
+    pub name: String,
+    /// All of its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// The text of one file, as the rest of the program and the user see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
@@ -163,6 +219,9 @@ pub struct Document {
     pub format: Format,
     /// The document's own title, from its metadata or first top heading.
     pub title: Option<String>,
+    /// When the document says it was made and last changed: RFC 3339, to the day or to the second.
+    #[serde(default)]
+    pub dates: Dates,
     /// The extracted text. Every span of every chunk, hit and citation is a byte range of it.
     pub text: String,
     /// Pages in order; empty for formats without pages.
@@ -201,10 +260,16 @@ impl Document {
         };
         spans("page", &mut self.pages.iter().map(|page| page.span))?;
         spans("block", &mut self.blocks.iter().map(|block| block.span))?;
-        match self.blocks.iter().position(|block| block.span.is_empty()) {
-            Some(index) => Err(format!("block {index} is empty")),
-            None => Ok(()),
+        for (index, block) in self.blocks.iter().enumerate() {
+            if block.span.is_empty() {
+                return Err(format!("block {index} is empty"));
+            }
+            spans(&format!("cell of block {index}"), &mut block.cells.iter().map(|cell| cell.span))?;
+            if block.cells.iter().any(|cell| !block.span.contains(cell.span)) {
+                return Err(format!("a cell of block {index} is outside it"));
+            }
         }
+        Ok(())
     }
 }
 
@@ -278,7 +343,15 @@ mod tests {
     use super::*;
 
     fn document(text: &str, pages: Vec<Page>, blocks: Vec<Block>) -> Document {
-        Document { format: Format::Text, title: None, text: text.into(), pages, blocks, warnings: vec![] }
+        Document {
+            format: Format::Text,
+            title: None,
+            dates: Dates::default(),
+            text: text.into(),
+            pages,
+            blocks,
+            warnings: vec![],
+        }
     }
 
     #[test]
@@ -291,7 +364,7 @@ mod tests {
 
     #[test]
     fn page_at_names_the_page_that_started_last() {
-        let pages = vec![Page { number: 1, span: ByteSpan::new(0, 4) }, Page { number: 2, span: ByteSpan::new(5, 9) }];
+        let pages = vec![Page::new(1, ByteSpan::new(0, 4)), Page::new(2, ByteSpan::new(5, 9))];
         let document = document("aaaa\nbbbb", pages, vec![]);
         assert_eq!(document.page_at(3), Some(1));
         assert_eq!(document.page_at(5), Some(2));
@@ -300,7 +373,7 @@ mod tests {
 
     #[test]
     fn check_finds_a_span_that_cuts_a_character() {
-        let block = Block { kind: BlockKind::Paragraph, span: ByteSpan::new(0, 2) };
+        let block = Block::new(BlockKind::Paragraph, ByteSpan::new(0, 2));
         assert!(document("né", vec![], vec![block]).check().is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Pieces of text with a role go in, one clean text with block spans comes out; knows nothing of the formats that the pieces come from.
 
-use crate::document::{Block, BlockKind, ByteSpan};
+use crate::document::{Block, BlockKind, ByteSpan, Cell};
 
 /// Characters of a title that are kept; the rest of a longer one is no title any more.
 const TITLE_CHARS_MAX: usize = 300;
@@ -78,7 +78,7 @@ impl BlockWriter {
         }
         self.text.truncate(start + self.text[start..].trim_end().len());
         if self.text.len() > start {
-            self.blocks.push(Block { kind, span: ByteSpan::new(start, self.text.len()) });
+            self.blocks.push(Block::new(kind, ByteSpan::new(start, self.text.len())));
         } else {
             self.text.truncate(before);
         }
@@ -105,8 +105,9 @@ impl BlockWriter {
         let shift = self.text.len();
         self.text.push_str(&other.text);
         self.blocks.extend(other.blocks.iter().map(|block| {
-            let span = ByteSpan::new(block.span.start + shift, block.span.end + shift);
-            Block { kind: block.kind, span }
+            let moved = |span: ByteSpan| ByteSpan::new(span.start + shift, span.end + shift);
+            let cells = block.cells.iter().map(|cell| Cell { span: moved(cell.span), ..*cell }).collect();
+            Block { kind: block.kind, span: moved(block.span), cells }
         }));
     }
 

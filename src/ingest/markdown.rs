@@ -4,7 +4,7 @@ use pulldown_cmark::{CodeBlockKind, Event, MetadataBlockKind, Options, Parser, T
 
 use super::blocks::{BlockWriter, title};
 use super::html;
-use crate::document::{BlockKind, Document, Format};
+use crate::document::{BlockKind, Dates, Document, Format};
 
 /// Spaces that a list inside a list is set in by.
 const INDENT: usize = 2;
@@ -31,7 +31,7 @@ pub fn read_markdown(text: &str, html_depth_max: usize) -> Document {
     reader.flush(BlockKind::Paragraph);
     let title = reader.front_title.or(reader.first_heading);
     let (text, blocks) = reader.writer.finish();
-    Document { format: Format::Markdown, title, text, pages: vec![], blocks, warnings: vec![] }
+    Document { format: Format::Markdown, title, dates: Dates::default(), text, pages: vec![], blocks, warnings: vec![] }
 }
 
 #[derive(Default)]

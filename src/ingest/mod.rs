@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::document::{Document, FileStatus, Format};
+use crate::document::{Document, FileStatus, Format, Member};
 use crate::error::{Error, Result};
 
 /// How much of a file is read.
@@ -52,6 +52,21 @@ impl Default for ReadSettings {
             office: office::OfficeSettings::default(),
             process: isolated::ProcessSettings::default(),
         }
+    }
+}
+
+/// What reading a file gives: its own text, and the files that it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Its own text.
+    pub document: Document,
+    /// What it holds, in order.
+    pub members: Vec<Member>,
+}
+
+impl From<Document> for Reading {
+    fn from(document: Document) -> Self {
+        Self { document, members: Vec::new() }
     }
 }
 

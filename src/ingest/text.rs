@@ -1,6 +1,6 @@
 //! Decoded plain text goes in, the same text with its blocks comes out; knows nothing of encodings or markup.
 
-use crate::document::{Block, BlockKind, ByteSpan, Document, Format};
+use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format};
 
 /// Characters of the longest line that can be a heading.
 const HEADING_CHARS_MAX: usize = 100;
@@ -35,20 +35,20 @@ pub fn read_text(text: String, kind: TextKind) -> Document {
         TextKind::Table => {
             if let (Some(first), Some(last)) = (groups.first(), groups.last()) {
                 let span = ByteSpan::new(first[0].start, last[last.len() - 1].end);
-                blocks.push(Block { kind: BlockKind::Table, span });
+                blocks.push(Block::new(BlockKind::Table, span));
             }
         }
     }
     let title = match blocks.first() {
-        Some(Block { kind: BlockKind::Heading { .. }, span }) => super::blocks::title(span.of(&text)),
+        Some(Block { kind: BlockKind::Heading { .. }, span, .. }) => super::blocks::title(span.of(&text)),
         _ => None,
     };
-    Document { format: Format::Text, title, text, pages: vec![], blocks, warnings: vec![] }
+    Document { format: Format::Text, title, dates: Dates::default(), text, pages: vec![], blocks, warnings: vec![] }
 }
 
 /// A block from the first to the last of `lines`.
 fn block(kind: BlockKind, lines: &[ByteSpan]) -> Block {
-    Block { kind, span: ByteSpan::new(lines[0].start, lines[lines.len() - 1].end) }
+    Block::new(kind, ByteSpan::new(lines[0].start, lines[lines.len() - 1].end))
 }
 
 /// Runs of lines between empty lines; each line as its span without white space at the end, never empty.
@@ -74,7 +74,7 @@ fn groups(text: &str) -> Vec<Vec<ByteSpan>> {
 /// Adds the blocks of one run of lines.
 fn prose(text: &str, lines: &[ByteSpan], next: Option<&Vec<ByteSpan>>, blocks: &mut Vec<Block>) {
     let first = lines[0].trimmed(text);
-    let heading = |level: u8| Block { kind: BlockKind::Heading { level: level.clamp(1, 6) }, span: first };
+    let heading = |level: u8| Block::new(BlockKind::Heading { level: level.clamp(1, 6) }, first);
     let mut rest = lines;
     if let Some(level) = lines.get(1).and_then(|under| underline(first.of(text), under.of(text))) {
         blocks.push(heading(level));
@@ -97,7 +97,7 @@ fn prose(text: &str, lines: &[ByteSpan], next: Option<&Vec<ByteSpan>>, blocks: &
         if to == rest.len() || (is_list && marker(rest[to].of(text))) {
             let kind = if is_list && marker(rest[from].of(text)) { BlockKind::ListItem } else { BlockKind::Paragraph };
             let span = block(kind, &rest[from..to]).span.trimmed(text);
-            blocks.push(Block { kind, span });
+            blocks.push(Block::new(kind, span));
             from = to;
         }
     }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::package::{Package, shown};
 use self::xml::Xml;
 use super::blocks::{BlockWriter, title};
-use crate::document::{Block, BlockKind, ByteSpan, Document, FileStatus, Format, Page, Warning};
+use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, FileStatus, Format, Page, Warning};
 use crate::error::{Error, Result};
 
 /// Warnings that a document keeps; the rest of more is told as a number.
@@ -172,7 +172,7 @@ impl Output {
         let before = self.writer.len();
         let gap = if blocks.is_empty() || before == 0 { 0 } else { 2 };
         self.append(blocks)?;
-        self.pages.push(Page { number, span: ByteSpan::new(before + gap, self.writer.len()) });
+        self.pages.push(Page::new(number, ByteSpan::new(before + gap, self.writer.len())));
         Ok(())
     }
 
@@ -262,7 +262,7 @@ impl Output {
         // The first heading of a workbook is the name of a sheet, which says nothing of the whole.
         let is_named = !matches!(format, Format::Xlsx | Format::Ods);
         let title = self.title.or(self.shown_title).or_else(|| heading().filter(|_| is_named));
-        Ok(Document { format, title, text, pages: self.pages, blocks, warnings })
+        Ok(Document { format, title, dates: Dates::default(), text, pages: self.pages, blocks, warnings })
     }
 }
 

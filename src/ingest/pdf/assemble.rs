@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::blocks::{Draft, Role, blocks};
 use super::furniture::PageLines;
-use crate::document::{Block, BlockKind, ByteSpan, Document, Format, Page, Warning};
+use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format, Page, Warning};
 
 /// Levels that [`BlockKind::Heading`] has.
 const LEVELS_MAX: usize = 6;
@@ -16,8 +16,15 @@ pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec
     let drafts: Vec<Vec<Draft<'_>>> = pages.iter().map(|page| page_drafts(page, body_size)).collect();
     let levels = heading_levels(&drafts);
     let vocabulary = Vocabulary::new(pages);
-    let mut document =
-        Document { format: Format::Pdf, title, text: String::new(), pages: vec![], blocks: vec![], warnings };
+    let mut document = Document {
+        format: Format::Pdf,
+        title,
+        dates: Dates::default(),
+        text: String::new(),
+        pages: vec![],
+        blocks: vec![],
+        warnings,
+    };
     let mut best_heading: Option<(f32, String)> = None;
     for (index, drafts) in drafts.iter().enumerate() {
         if index > 0 {
@@ -46,10 +53,10 @@ pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec
                 Role::Table => BlockKind::Table,
                 Role::Heading { size, bold } => BlockKind::Heading { level: level(&levels, size, bold) },
             };
-            document.blocks.push(Block { kind, span });
+            document.blocks.push(Block::new(kind, span));
         }
         let span = ByteSpan::new(page_start, document.text.len());
-        document.pages.push(Page { number: index as u32 + 1, span });
+        document.pages.push(Page::new(index as u32 + 1, span));
     }
     document.title = document.title.or(best_heading.map(|(_, text)| text));
     if document.blocks.is_empty() {
