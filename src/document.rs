@@ -85,6 +85,24 @@ pub enum Format {
     Odp,
     /// E-books.
     Epub,
+    /// One e-mail message.
+    Eml,
+    /// A mailbox: messages one after another in a file.
+    Mbox,
+    /// Rich Text Format.
+    Rtf,
+    /// One JSON value.
+    Json,
+    /// JSON values, one a line.
+    Jsonl,
+    /// XML of any vocabulary.
+    Xml,
+    /// reStructuredText.
+    Rst,
+    /// Source code.
+    Code,
+    /// Rows of cells between commas, tabs, semicolons or bars.
+    Csv,
 }
 
 impl Format {
@@ -103,6 +121,15 @@ impl Format {
             Self::Ods => "ods",
             Self::Odp => "odp",
             Self::Epub => "epub",
+            Self::Eml => "eml",
+            Self::Mbox => "mbox",
+            Self::Rtf => "rtf",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Xml => "xml",
+            Self::Rst => "rst",
+            Self::Code => "code",
+            Self::Csv => "csv",
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::document::{Block, BlockKind, ByteSpan, Cell};
 
+/// Cells of one document whose places are kept. A table that goes beyond is text alone: its places would outweigh it.
+pub(crate) const CELLS_MAX: usize = 300_000;
 /// Characters of a title that are kept; the rest of a longer one is no title any more.
 const TITLE_CHARS_MAX: usize = 300;
 
@@ -41,11 +43,20 @@ pub(crate) fn title(text: &str) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
+/// `block` of `text`, and the spaces that it is set in by.
+fn indent_of(text: &str, block: &Block) -> usize {
+    let line = text[..block.span.start].rfind('\n').map_or(0, |at| at + 1);
+    let before = &text[line..block.span.start];
+    if before.trim().is_empty() { before.len() } else { 0 }
+}
+
 /// Collects blocks into one text. Blocks are separated by an empty line, items of one list by a line break.
 #[derive(Debug, Default)]
 pub(crate) struct BlockWriter {
     text: String,
     blocks: Vec<Block>,
+    /// How many cells the blocks have.
+    cells: usize,
 }
 
 impl BlockWriter {
@@ -58,8 +69,25 @@ impl BlockWriter {
     ///
     /// An item right after another item follows on the next line; everything else after an empty line.
     pub(crate) fn push_indented(&mut self, kind: BlockKind, indent: usize, content: &str) {
-        let content = if kind == BlockKind::Code { trim_lines(content) } else { content.trim() };
-        if content.is_empty() {
+        self.write(kind, indent, content, &[]);
+    }
+
+    /// Adds the rows of a table. The spans of `cells` count from the start of `content`, in order.
+    pub(crate) fn push_table(&mut self, content: &str, cells: &[Cell]) {
+        self.write(BlockKind::Table, 0, content, cells);
+    }
+
+    /// Adds a block of another text with its cells, set in as it is there.
+    pub(crate) fn push_block(&mut self, text: &str, block: &Block) {
+        let at = block.span.start;
+        let moved = |cell: &Cell| Cell { span: ByteSpan::new(cell.span.start - at, cell.span.end - at), ..*cell };
+        let cells: Vec<Cell> = block.cells.iter().map(moved).collect();
+        self.write(block.kind, indent_of(text, block), block.span.of(text), &cells);
+    }
+
+    fn write(&mut self, kind: BlockKind, indent: usize, content: &str, cells: &[Cell]) {
+        let kept = if kind == BlockKind::Code { trim_lines(content) } else { content.trim() };
+        if kept.is_empty() {
             return;
         }
         let before = self.text.len();
@@ -69,7 +97,15 @@ impl BlockWriter {
         }
         self.text.extend(std::iter::repeat_n(' ', indent));
         let start = self.text.len();
-        for character in content.chars() {
+        // Where the cells begin and end, as they are met.
+        let cells = if self.cells.saturating_add(cells.len()) > CELLS_MAX { &[] } else { cells };
+        let offset = content.trim_end().len() - kept.len();
+        let mut bounds = cells.iter().flat_map(|cell| [cell.span.start, cell.span.end]).peekable();
+        let mut moved = Vec::with_capacity(cells.len() * 2);
+        for (at, character) in kept.char_indices() {
+            while bounds.next_if(|bound| *bound <= at + offset).is_some() {
+                moved.push(self.text.len());
+            }
             match clean(character) {
                 Cleaned::Keep(kept) => self.text.push(kept),
                 Cleaned::Break | Cleaned::Page => self.text.push('\n'),
@@ -77,11 +113,17 @@ impl BlockWriter {
             }
         }
         self.text.truncate(start + self.text[start..].trim_end().len());
-        if self.text.len() > start {
-            self.blocks.push(Block::new(kind, ByteSpan::new(start, self.text.len())));
-        } else {
+        let end = self.text.len();
+        if end == start {
             self.text.truncate(before);
+            return;
         }
+        moved.extend(bounds.map(|_| end));
+        let span = |pair: &[usize]| ByteSpan::new(pair[0].min(end), pair[1].min(end)).trimmed(&self.text);
+        let cells = cells.iter().zip(moved.chunks_exact(2)).map(|(cell, pair)| Cell { span: span(pair), ..*cell });
+        let cells: Vec<Cell> = cells.filter(|cell| !cell.span.is_empty()).collect();
+        self.cells += cells.len();
+        self.blocks.push(Block { kind, span: ByteSpan::new(start, end), cells });
     }
 
     /// Whether nothing visible was added yet.
@@ -104,9 +146,12 @@ impl BlockWriter {
         }
         let shift = self.text.len();
         self.text.push_str(&other.text);
+        let keeps_cells = self.cells + other.cells <= CELLS_MAX;
+        self.cells += if keeps_cells { other.cells } else { 0 };
         self.blocks.extend(other.blocks.iter().map(|block| {
             let moved = |span: ByteSpan| ByteSpan::new(span.start + shift, span.end + shift);
-            let cells = block.cells.iter().map(|cell| Cell { span: moved(cell.span), ..*cell }).collect();
+            let cells = block.cells.iter().filter(|_| keeps_cells);
+            let cells = cells.map(|cell| Cell { span: moved(cell.span), ..*cell }).collect();
             Block { kind: block.kind, span: moved(block.span), cells }
         }));
     }
@@ -161,5 +206,26 @@ mod tests {
         first.append(&second);
         let (text, blocks) = first.finish();
         assert_eq!((text.as_str(), blocks[1].span.of(&text)), ("é\n\nü", "ü"));
+    }
+
+    #[test]
+    fn cells_move_with_their_text() {
+        let table = "\n|\u{7} é |  b\u{1b}c| \u{7}\n";
+        let cell = |column, from: &str, to: &str| {
+            let start = table.find(from).unwrap();
+            Cell { row: 0, column, span: ByteSpan::new(start, start + table[start..].find(to).unwrap()) }
+        };
+        let cells = [cell(0, "\u{7} é", "|"), cell(1, "  b", "|"), cell(2, " \u{7}\n", "\n")];
+        let mut writer = BlockWriter::default();
+        writer.push(BlockKind::Paragraph, "before");
+        writer.push_table(table, &cells);
+        let (text, blocks) = writer.finish();
+        let mut again = BlockWriter::default();
+        again.push(BlockKind::Paragraph, "other words");
+        again.push_block(&text, &blocks[1]);
+        for (text, blocks) in [(text, blocks), again.finish()] {
+            let shown: Vec<_> = blocks[1].cells.iter().map(|cell| (cell.column, cell.span.of(&text))).collect();
+            assert_eq!(shown, [(0, "é"), (1, "bc")], "{text}");
+        }
     }
 }

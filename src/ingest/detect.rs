@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::code::Language;
 use super::encoding::{has_mark, wide_without_mark};
 use super::office;
 use super::text::TextKind;
@@ -22,7 +23,6 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archives (.7z)"),
     (0, b"Rar!\x1a\x07", "RAR archives (.rar)"),
     (257, b"ustar", "tar archives (.tar)"),
-    (0, b"{\\rtf", "Rich Text documents (.rtf)"),
     (0, b"%!PS", "PostScript documents (.ps)"),
     (0, b"\x89PNG\r\n\x1a\n", "images (.png)"),
     (0, b"\xff\xd8\xff", "images (.jpg)"),
@@ -55,8 +55,6 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
 
 /// Text formats that would be read badly as plain text: extension, the name in plain words.
 const UNREAD: &[(&str, &str)] = &[
-    ("eml", "e-mail messages (.eml)"),
-    ("mbox", "mailboxes (.mbox)"),
     ("mht", "saved web pages (.mht)"),
     ("mhtml", "saved web pages (.mhtml)"),
     ("svg", "images (.svg)"),
@@ -95,6 +93,9 @@ pub fn detect(path: &Path, bytes: &[u8]) -> Result<Format> {
     if let Some(format) = packaged(extension, bytes)? {
         return Ok(format);
     }
+    if bytes.starts_with(b"{\\rtf") {
+        return Ok(Format::Rtf);
+    }
     if let Some(name) = unread(extension, bytes) {
         return Err(Error::document(FileStatus::Unsupported, format!("{name} are not read yet; {}", advice(name))));
     }
@@ -112,10 +113,29 @@ pub fn detect(path: &Path, bytes: &[u8]) -> Result<Format> {
     }
     match by_extension(extension) {
         Format::Pdf if find(bytes, b" obj").is_none() => Ok(Format::Text),
-        // Plain text under the name of a package.
-        format if !matches!(format, Format::Pdf | Format::Markdown | Format::Html) => Ok(Format::Text),
+        // Plain text under the name of a package, or without what every Rich Text document starts with.
+        format if is_package(format) || format == Format::Rtf => Ok(Format::Text),
+        Format::Text if extension.is_empty() && is_mailbox(bytes) => Ok(Format::Mbox),
+        Format::Text if extension.is_empty() && bytes.starts_with(b"<?xml") => Ok(Format::Xml),
         format => Ok(format),
     }
+}
+
+/// Whether files of the format are archives.
+fn is_package(format: Format) -> bool {
+    use Format::{Docx, Epub, Odp, Ods, Odt, Pptx, Xlsx};
+    matches!(format, Docx | Pptx | Xlsx | Odt | Ods | Odp | Epub)
+}
+
+/// Whether the bytes start as a mailbox does, whose files often have no extension: a sender, a time, a header.
+fn is_mailbox(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    let Some(end) = head.iter().position(|byte| *byte == b'\n') else { return false };
+    let (first, rest) = head.split_at(end);
+    let second = rest[1..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let name = second.iter().position(|byte| *byte == b':').map(|colon| &second[..colon]);
+    let is_header = name.is_some_and(|name| !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic()));
+    first.starts_with(b"From ") && first.contains(&b':') && is_header
 }
 
 fn by_extension(extension: &str) -> Format {
@@ -128,10 +148,24 @@ fn by_extension(extension: &str) -> Format {
         "ods" | "ots" => Format::Ods,
         "odp" | "otp" => Format::Odp,
         "epub" => Format::Epub,
+        "rtf" => Format::Rtf,
+        "eml" => Format::Eml,
+        "mbox" | "mbx" => Format::Mbox,
+        "json" | "geojson" => Format::Json,
+        "jsonl" | "ndjson" => Format::Jsonl,
+        "xml" | "xsd" | "xsl" | "rss" | "atom" | "dbk" | "docbook" | "dita" => Format::Xml,
+        "rst" | "rest" => Format::Rst,
+        _ if TABLES.contains(&extension) => Format::Csv,
+        _ if Language::of_extension(extension).is_some() => Format::Code,
         _ if MARKDOWN.contains(&extension) => Format::Markdown,
         _ if HTML.contains(&extension) => Format::Html,
         _ => Format::Text,
     }
+}
+
+/// The family of the language that the name of `path` promises.
+pub(crate) fn language(path: &Path) -> Option<Language> {
+    Language::of_extension(&extension(path))
 }
 
 /// What kind of plain text the name of `path` promises.
@@ -147,7 +181,7 @@ pub(crate) fn text_kind(path: &Path) -> TextKind {
 pub(crate) fn mismatch(path: &Path, format: Format) -> Option<Warning> {
     let extension = extension(path);
     let named = by_extension(&extension);
-    let others = ["doc", "xls", "ppt", "rtf", "zip", "png", "jpg", "jpeg", "gif"];
+    let others = ["doc", "xls", "ppt", "zip", "png", "jpg", "jpeg", "gif"];
     let promised = named != Format::Text || others.contains(&extension.as_str());
     (promised && (named != format || named == Format::Text)).then(|| {
         let message =
@@ -228,8 +262,7 @@ fn damaged_package(extension: &str, bytes: &[u8]) -> Option<Format> {
     ];
     let found = inside.iter().find(|(entry, _)| holds(bytes, entry)).map(|(_, format)| *format);
     let named = by_extension(extension);
-    let is_named = !matches!(named, Format::Pdf | Format::Markdown | Format::Html | Format::Text);
-    found.or_else(|| is_named.then_some(named))
+    found.or_else(|| is_package(named).then_some(named))
 }
 
 /// What a zip archive is that is not read, by the names of its entries.
@@ -330,9 +363,30 @@ mod tests {
         assert!(reason("a.xlsb", b"PK\x03\x04...xl/workbook.bin").contains("(.xlsb)"));
         assert!(reason("a.bin", b"PK\x03\x04...").contains("zip archives"));
         assert!(reason("a.pdf", b"\x89PNG\r\n\x1a\n").contains("images"));
-        assert!(reason("a.eml", b"From: a@b").contains("e-mail"));
+        assert!(reason("a.mht", b"From: a@b").contains("saved web pages"));
         assert!(reason("a", b"\x00\x01\x02\x00\x00\x09").contains("binary data"));
         assert_eq!(detect(Path::new("notes"), b"BMW and MZ").expect("text"), Format::Text);
+    }
+
+    #[test]
+    fn text_formats_are_told_by_start_and_name() {
+        let cases: [(&str, &[u8], Format); 12] = [
+            ("a.doc", b"{\\rtf1 x}", Format::Rtf),
+            ("a.rtf", b"Plain words", Format::Text),
+            ("a.eml", b"From: a@b", Format::Eml),
+            ("inbox", b"From a@b Tue Mar  5 14:30:00 2024\nSubject: x\n", Format::Mbox),
+            ("notes", b"From a friend: 12:30\nand more", Format::Text),
+            ("a.json", b"{}", Format::Json),
+            ("a.ndjson", b"{}", Format::Jsonl),
+            ("a", b"<?xml version='1.0'?><a/>", Format::Xml),
+            ("a.xml", b"<?xml version='1.0'?><html/>", Format::Html),
+            ("a.rst", b"Title\n=====", Format::Rst),
+            ("a.tsv", b"a\tb", Format::Csv),
+            ("a.py", b"x = 1", Format::Code),
+        ];
+        for (name, bytes, format) in cases {
+            assert_eq!(detect(Path::new(name), bytes).expect(name), format, "{name}");
+        }
     }
 
     #[test]

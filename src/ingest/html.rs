@@ -196,7 +196,7 @@ impl Reader {
             "table" => {
                 if let Some(table) = self.table.take() {
                     self.clear();
-                    self.writer.push(BlockKind::Table, &table.lines());
+                    table.write(&mut self.writer);
                 }
             }
             "h1" if self.first_heading.is_none() && self.table.is_none() => self.first_heading = title(&self.buffer),

@@ -4,6 +4,7 @@ use pulldown_cmark::{CodeBlockKind, Event, MetadataBlockKind, Options, Parser, T
 
 use super::blocks::{BlockWriter, title};
 use super::html;
+use super::table::Rows;
 use crate::document::{BlockKind, Dates, Document, Format};
 
 /// Spaces that a list inside a list is set in by.
@@ -44,9 +45,8 @@ struct Reader {
     lists: Vec<Option<u64>>,
     /// The marker of an item whose first block is still to come.
     marker: Option<String>,
-    /// Finished cells of the table row that is open, and finished rows.
-    cells: Vec<String>,
-    rows: Vec<String>,
+    /// The rows of the table that is open.
+    rows: Rows,
     /// Raw HTML of the block that is open.
     html: String,
     metadata: Option<MetadataBlockKind>,
@@ -145,16 +145,15 @@ impl Reader {
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.buffer);
-                self.cells.push(cell.split_whitespace().collect::<Vec<_>>().join(" "));
+                self.rows.cell(&cell);
             }
-            TagEnd::TableHead | TagEnd::TableRow => {
-                self.rows.push(self.cells.join(" | ").trim_end().to_owned());
-                self.cells.clear();
-            }
+            TagEnd::TableHead | TagEnd::TableRow => self.rows.row(),
             TagEnd::Table => {
-                self.buffer = self.rows.join("\n");
-                self.rows.clear();
-                self.flush(BlockKind::Table);
+                let rows = std::mem::take(&mut self.rows);
+                if !rows.is_empty() {
+                    self.marker = None;
+                    rows.write(&mut self.writer);
+                }
             }
             TagEnd::MetadataBlock(_) => {
                 let metadata = std::mem::take(&mut self.buffer);

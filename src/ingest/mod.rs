@@ -1,13 +1,20 @@
 //! Paths go in, documents come out: found, recognised, decoded and read; knows nothing of chunks, models or stores.
 
 pub(crate) mod blocks;
+pub mod code;
+pub mod data;
+mod dates;
 pub mod detect;
 pub mod encoding;
 pub mod html;
 pub mod isolated;
+pub mod mail;
 pub mod markdown;
 pub mod office;
 pub mod pdf;
+pub mod rst;
+pub mod rtf;
+pub mod separated;
 mod table;
 pub mod text;
 pub mod walk;
@@ -21,6 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::text::TextKind;
 use crate::document::{Document, FileStatus, Format, Member};
 use crate::error::{Error, Result};
 
@@ -38,6 +46,12 @@ pub struct ReadSettings {
     pub pdf: pdf::PdfSettings,
     /// Limits of reading one Office document or e-book.
     pub office: office::OfficeSettings,
+    /// Limits of reading structured data (JSON, XML).
+    pub data: data::DataSettings,
+    /// Limits of reading mail.
+    pub mail: mail::MailSettings,
+    /// Limits of reading Rich Text.
+    pub rtf: rtf::RtfSettings,
     /// Limits of the processes that read.
     pub process: isolated::ProcessSettings,
 }
@@ -50,6 +64,9 @@ impl Default for ReadSettings {
             html_depth_max: 512,
             pdf: pdf::PdfSettings::default(),
             office: office::OfficeSettings::default(),
+            data: data::DataSettings::default(),
+            mail: mail::MailSettings::default(),
+            rtf: rtf::RtfSettings::default(),
             process: isolated::ProcessSettings::default(),
         }
     }
@@ -129,6 +146,11 @@ pub fn load(path: &Path, settings: &ReadSettings) -> Result<Source> {
 /// [`Error::Document`]: `unsupported` for formats that are not read, `limit_exceeded` above `text_bytes_max`, `malformed`
 /// when the format's reader fails; for PDF, Office documents and e-books also what their readers say.
 pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
+    read_whole(path, bytes, settings).map(|reading| reading.document)
+}
+
+/// As [`read`], with the files that the document holds; those of a mailbox are [`mail::members`].
+fn read_whole(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Reading> {
     let format = detect::detect(path, bytes)?;
     // A reader that panics has met a file that its author did not think of; the next file is still read.
     let outcome = catch_unwind(AssertUnwindSafe(|| read_as(format, path, bytes, settings)));
@@ -136,25 +158,35 @@ pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Docume
         let reason = format!("the {} reader failed on this file{detail}", format.name());
         Error::document(FileStatus::Malformed, reason)
     };
-    let mut document = outcome.map_err(|_| failed(""))??;
+    let mut reading = outcome.map_err(|_| failed(""))??;
+    let document = &mut reading.document;
     within_limit(document.text.len(), settings)?;
     document.check().map_err(|broken| failed(&format!(": {broken}")))?;
     document.warnings.extend(detect::mismatch(path, format));
-    Ok(document)
+    Ok(reading)
 }
 
-fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
+fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Reading> {
+    let (text, depth) = (settings.text_bytes_max, settings.html_depth_max);
     // An empty file is empty, whatever its name says it is.
-    if !bytes.is_empty() {
-        match format {
-            Format::Pdf => return pdf::read_pdf(bytes, &settings.pdf),
-            Format::Docx | Format::Pptx | Format::Xlsx | Format::Odt | Format::Ods | Format::Odp | Format::Epub => {
-                let (text, depth) = (settings.text_bytes_max, settings.html_depth_max);
-                return office::read_office(format, bytes, &settings.office, text, depth);
-            }
-            Format::Markdown | Format::Html | Format::Text => {}
-        }
+    if bytes.is_empty() {
+        let document = text::read_text(String::new(), detect::text_kind(path));
+        return Ok(Document { format, ..document }.into());
     }
+    match format {
+        Format::Pdf => pdf::read_pdf(bytes, &settings.pdf).map(Reading::from),
+        Format::Docx | Format::Pptx | Format::Xlsx | Format::Odt | Format::Ods | Format::Odp | Format::Epub => {
+            office::read_office(format, bytes, &settings.office, text, depth).map(Reading::from)
+        }
+        Format::Rtf => rtf::read_rtf(bytes, &settings.rtf).map(Reading::from),
+        Format::Eml => mail::read_eml(bytes, &settings.mail, depth),
+        Format::Mbox => Ok(mail::read_mbox(bytes, &settings.mail).into()),
+        _ => read_decoded(format, path, bytes, settings).map(Reading::from),
+    }
+}
+
+/// Reads a format that is text in some encoding.
+fn read_decoded(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
     let declares = format == Format::Html || bytes.starts_with(b"<?xml");
     let label = if declares { encoding::declared(bytes) } else { None };
     let decoded = encoding::decode(bytes, label.as_deref());
@@ -163,6 +195,15 @@ fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -
     let mut document = match format {
         Format::Html => html::read_html(&decoded.text, settings.html_depth_max),
         Format::Markdown => markdown::read_markdown(&decoded.text, settings.html_depth_max),
+        Format::Json => data::read_json(decoded.text, &settings.data),
+        Format::Jsonl => data::read_jsonl(&decoded.text, &settings.data),
+        Format::Xml => data::read_xml(&decoded.text, &settings.data),
+        Format::Rst => rst::read_rst(&decoded.text),
+        Format::Csv => separated::read_csv(decoded.text, settings.text_bytes_max),
+        Format::Code => match detect::language(path) {
+            Some(language) => code::read_code(decoded.text, language),
+            None => text::read_text(decoded.text, TextKind::Code),
+        },
         _ => text::read_text(decoded.text, detect::text_kind(path)),
     };
     document.warnings.splice(0..0, warnings);

@@ -1,9 +1,74 @@
-//! The cells of a table go in as they are met, its rows come out as lines; knows nothing of elements.
+//! The cells of a table go in as they are met, its rows come out as lines with the place of each cell; knows nothing of elements.
+
+use super::blocks::{BlockWriter, CELLS_MAX};
+use crate::document::{ByteSpan, Cell};
 
 /// Columns and rows that one cell may span; more is a mistake or an attack.
 const SPAN_MAX: usize = 64;
 /// Columns a table may have; cells further right are joined to the last.
 const COLUMNS_MAX: usize = 1024;
+
+/// Rows as they are written: one a line, cells between bars. Rows that are empty take no line.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    text: String,
+    cells: Vec<Cell>,
+    /// Rows that were started, less those that are empty.
+    count: u32,
+    /// The column of the next cell, and how many bars the row has.
+    column: u32,
+    bars: u32,
+    is_open: bool,
+}
+
+impl Rows {
+    /// Starts a row.
+    pub(super) fn row(&mut self) {
+        self.count += u32::from(std::mem::take(&mut self.is_open));
+        (self.column, self.bars) = (0, 0);
+    }
+
+    /// Adds a cell, whose words stand on one line. The bars before an empty cell are only written once another follows.
+    pub(super) fn cell(&mut self, text: &str) {
+        let column = self.column;
+        self.column += 1;
+        let mut words = text.split_whitespace();
+        let Some(first) = words.next() else { return };
+        if !std::mem::replace(&mut self.is_open, true) && !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        for _ in self.bars..column {
+            self.text.push_str(" | ");
+        }
+        self.bars = column;
+        let start = self.text.len();
+        self.text.push_str(first);
+        for word in words {
+            self.text.push(' ');
+            self.text.push_str(word);
+        }
+        // One more than is kept tells the writer that they are not whole.
+        if self.cells.len() <= CELLS_MAX {
+            let span = ByteSpan::new(start, self.text.len());
+            self.cells.push(Cell { row: self.count, column, span });
+        }
+    }
+
+    /// The lines so far.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether there is no cell with text.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Writes the rows as one table.
+    pub(super) fn write(&self, into: &mut BlockWriter) {
+        into.push_table(&self.text, &self.cells);
+    }
+}
 
 /// A table that is being read.
 #[derive(Debug, Default)]
@@ -45,20 +110,24 @@ impl Table {
         }
     }
 
-    /// The rows as lines of cells between bars, without rows and columns that are empty throughout.
-    pub(super) fn lines(self) -> String {
+    /// The rows without rows and columns that are empty throughout.
+    pub(super) fn rows(self) -> Rows {
         let width = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let used: Vec<bool> =
             (0..width).map(|at| self.rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))).collect();
-        let mut lines = Vec::new();
+        let mut rows = Rows::default();
         for row in self.rows {
-            if row.iter().all(String::is_empty) {
-                continue;
+            rows.row();
+            for (cell, _) in row.iter().zip(&used).filter(|(_, used)| **used) {
+                rows.cell(cell);
             }
-            let cells = row.iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell.as_str());
-            lines.push(cells.collect::<Vec<_>>().join(" | ").trim_end_matches([' ', '|']).to_owned());
         }
-        lines.join("\n")
+        rows
+    }
+
+    /// Writes the rows as one table.
+    pub(super) fn write(self, into: &mut BlockWriter) {
+        self.rows().write(into);
     }
 }
 
@@ -81,6 +150,10 @@ mod tests {
         table.cell("a", 1, 1);
         table.cell("", 1, 1);
         table.cell("2", 1, 1);
-        assert_eq!(table.lines(), "name | year\n | 2023 | 2024\na |  | 2");
+        let rows = table.rows();
+        assert_eq!(rows.text(), "name | year\n | 2023 | 2024\na |  | 2");
+        let cells: Vec<_> = rows.cells.iter().map(|cell| (cell.row, cell.column, cell.span.of(rows.text()))).collect();
+        let expected = [(0, 0, "name"), (0, 1, "year"), (1, 1, "2023"), (1, 2, "2024"), (2, 0, "a"), (2, 2, "2")];
+        assert_eq!(cells, expected);
     }
 }

@@ -47,13 +47,12 @@ pub(super) fn write(rows: Vec<Vec<Cell>>, into: &mut BlockWriter) {
                 table.cell(&cell.line(), cell.columns, 1);
             }
         }
-        into.push(BlockKind::Table, &table.lines());
+        table.write(into);
         return;
     }
     for cell in rows.iter().flatten() {
         for block in &cell.blocks {
-            let indent = super::indent_of(&cell.text, block);
-            into.push_indented(block.kind, indent, block.span.of(&cell.text));
+            into.push_block(&cell.text, block);
         }
     }
 }

@@ -85,10 +85,8 @@ fn around(
         output.note_end(None, part, &xml);
         let (text, found) = blocks.finish();
         if seen.insert(text.clone()) {
-            // A running line is never a heading, whatever its style.
             for block in found {
-                let kind = if block.kind == BlockKind::Table { BlockKind::Table } else { BlockKind::Paragraph };
-                output.push(kind, 0, block.span.of(&text))?;
+                output.push_running(&text, &block)?;
             }
         }
     }
@@ -118,8 +116,7 @@ fn chunks(
         let document = read_html(&text, output.html_depth_max);
         let mut blocks = BlockWriter::default();
         for block in &document.blocks {
-            let indent = super::indent_of(&document.text, block);
-            blocks.push_indented(block.kind, indent, block.span.of(&document.text));
+            blocks.push_block(&document.text, block);
         }
         found.insert(relation.id.clone(), blocks);
     }
@@ -160,7 +157,7 @@ fn notes(package: &mut Package<'_>, output: &mut Output, body: &mut Body, part: 
             let inner = block.span.of(&text);
             match at {
                 0 => output.push(BlockKind::Paragraph, 0, &format!("[{mark}] {author}{inner}"))?,
-                _ => output.push(block.kind, 0, inner)?,
+                _ => output.push_block(&text, block)?,
             }
         }
     }

@@ -129,7 +129,7 @@ pub(super) fn table(xml: &mut Xml<'_>, output: &mut Output, into: &mut BlockWrit
             _ => {}
         }
     }
-    into.push(BlockKind::Table, &table.lines());
+    table.write(into);
     Ok(())
 }
 
@@ -213,7 +213,7 @@ fn chart(xml: &mut Xml<'_>, output: &mut Output, into: &mut BlockWriter) -> Resu
             table.cell(series.points.get(at).map_or("", |(_, value)| value), 1, 1);
         }
     }
-    into.push(BlockKind::Table, &table.lines());
+    table.write(into);
     Ok(())
 }
 

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::package::{Package, resolve, shown, without_main};
 use super::xml::{Node, Xml};
-use super::{Output, indent_of, one_line};
+use super::{Output, one_line};
 use crate::document::{BlockKind, FileStatus};
 use crate::error::{Error, Result};
 use crate::ingest::blocks::{BlockWriter, title};
+use crate::ingest::dates::rfc3339;
 use crate::ingest::html::read_html;
 
 const CONTAINER: &str = "META-INF/container.xml";
@@ -100,6 +101,10 @@ fn read_book(xml: &mut Xml<'_>, output: &mut Output, main: &str) -> Result<Book>
         let Node::Open(element) = node else { continue };
         match element.name() {
             "title" if output.title.is_none() => output.title = title(&one_line(&xml.text()?)),
+            "date" if output.dates.created.is_none() => output.dates.created = rfc3339(&xml.text()?),
+            "meta" if element.attribute("property").is_some_and(|name| name == "dcterms:modified") => {
+                output.dates.modified = rfc3339(&xml.text()?);
+            }
             "item" => {
                 let (Some(id), Some(target)) = (element.attribute("id"), element.attribute("href")) else { continue };
                 let properties = element.attribute("properties").unwrap_or_default();
@@ -173,8 +178,7 @@ fn chapter(output: &mut Output, text: &str, label: Option<&String>) -> Result<()
         blocks.push(BlockKind::Heading { level: 1 }, label);
     }
     for block in &document.blocks {
-        let indent = indent_of(&document.text, block);
-        blocks.push_indented(block.kind, indent, block.span.of(&document.text));
+        blocks.push_block(&document.text, block);
     }
     for warning in document.warnings {
         output.warn(None, warning.lossy, warning.message);

@@ -7,6 +7,7 @@ use super::Output;
 use crate::document::BlockKind;
 use crate::error::Result;
 use crate::ingest::blocks::BlockWriter;
+use crate::ingest::table::Rows;
 
 /// Columns and texts; in order once the sheet is read.
 type Row = Vec<(u32, Rc<str>)>;
@@ -75,32 +76,22 @@ impl Grid {
 
 fn write_table(rows: &[Row], output: &Output, into: &mut BlockWriter) -> Result<()> {
     let columns: BTreeSet<u32> = rows.iter().flatten().map(|(column, _)| *column).collect();
-    let mut lines = String::new();
+    let mut table = Rows::default();
     for row in rows {
-        if !lines.is_empty() {
-            lines.push('\n');
-        }
+        table.row();
         // Columns to the right of the last cell of a row are not written.
         let last = row.last().map_or(0, |(column, _)| *column);
         let mut cells = row.iter().peekable();
-        for (at, column) in columns.range(..=last).enumerate() {
-            if at > 0 {
-                lines.push_str(" | ");
-            }
-            if let Some((_, text)) = cells.next_if(|(at, _)| at == column) {
-                let mut words = text.split_whitespace();
-                lines.extend(words.next());
-                words.for_each(|word| {
-                    lines.push(' ');
-                    lines.push_str(word);
-                });
-            }
+        for column in columns.range(..=last) {
+            table.cell(cells.next_if(|(at, _)| at == column).map_or("", |(_, text)| text));
         }
         // Checked as it grows: cells in a diagonal take bars that grow with their square.
-        output.within_text(into.len().saturating_add(lines.len()))?;
+        output.within_text(into.len().saturating_add(table.text().len()))?;
     }
-    let kind = if columns.len() == 1 && rows.len() == 1 { BlockKind::Paragraph } else { BlockKind::Table };
-    into.push(kind, &lines);
+    match columns.len() == 1 && rows.len() == 1 {
+        true => into.push(BlockKind::Paragraph, table.text()),
+        false => table.write(into),
+    }
     Ok(())
 }
 

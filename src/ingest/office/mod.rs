@@ -144,6 +144,7 @@ struct Output {
     /// The title from the properties, and the one that the text itself shows.
     title: Option<String>,
     shown_title: Option<String>,
+    dates: Dates,
     /// Why a part could not be read to its end.
     broken: Option<String>,
     text_bytes_max: usize,
@@ -157,6 +158,20 @@ impl Output {
     fn push(&mut self, kind: BlockKind, indent: usize, text: &str) -> Result<()> {
         self.writer.push_indented(kind, indent, text);
         self.within_text(self.writer.len())
+    }
+
+    /// Adds a block of another text.
+    fn push_block(&mut self, text: &str, block: &Block) -> Result<()> {
+        self.writer.push_block(text, block);
+        self.within_text(self.writer.len())
+    }
+
+    /// Adds a block of a header or footer: a running line is never a heading, whatever its style.
+    fn push_running(&mut self, text: &str, block: &Block) -> Result<()> {
+        match block.kind {
+            BlockKind::Table => self.push_block(text, block),
+            _ => self.push(BlockKind::Paragraph, 0, block.span.of(text)),
+        }
     }
 
     /// Adds the blocks of `blocks`.
@@ -262,15 +277,8 @@ impl Output {
         // The first heading of a workbook is the name of a sheet, which says nothing of the whole.
         let is_named = !matches!(format, Format::Xlsx | Format::Ods);
         let title = self.title.or(self.shown_title).or_else(|| heading().filter(|_| is_named));
-        Ok(Document { format, title, dates: Dates::default(), text, pages: self.pages, blocks, warnings })
+        Ok(Document { format, title, dates: self.dates, text, pages: self.pages, blocks, warnings })
     }
-}
-
-/// `block` of `text`, and the spaces that it is set in by.
-fn indent_of(text: &str, block: &Block) -> usize {
-    let line = text[..block.span.start].rfind('\n').map_or(0, |at| at + 1);
-    let before = &text[line..block.span.start];
-    if before.trim().is_empty() { before.len() } else { 0 }
 }
 
 /// `text` as one line of single-spaced words, as it stands in a cell.

@@ -11,9 +11,9 @@ use self::styles::Styles;
 use self::text::Text;
 use super::Output;
 use super::package::{Package, without_main};
-use super::relations::property;
+use super::relations::properties;
 use super::xml::{Node, Xml};
-use crate::document::{BlockKind, FileStatus, Format};
+use crate::document::{FileStatus, Format};
 use crate::error::{Error, Result};
 use crate::ingest::blocks::BlockWriter;
 
@@ -37,7 +37,7 @@ pub(super) fn read(format: Format, package: &mut Package<'_>, output: &mut Outpu
         let reason = "the document is protected by a password; save it without one to index it";
         return Err(Error::document(FileStatus::Encrypted, reason));
     }
-    output.title = property(package, "meta.xml", "title")?;
+    properties(package, output, "meta.xml")?;
     let mut styles = Styles::default();
     let of_styles = package.text("styles.xml")?;
     if let Some(text) = &of_styles {
@@ -109,8 +109,7 @@ fn running_lines(styles: &str, depth_max: usize, output: &mut Output, text: &mut
         let (lines, blocks) = blocks.finish();
         if seen.insert(lines.clone()) {
             for block in blocks {
-                let kind = if block.kind == BlockKind::Table { BlockKind::Table } else { BlockKind::Paragraph };
-                output.push(kind, 0, block.span.of(&lines))?;
+                output.push_running(&lines, &block)?;
             }
         }
     }

@@ -7,6 +7,7 @@ use super::xml::{Node, Xml};
 use super::{Output, one_line};
 use crate::error::Result;
 use crate::ingest::blocks::title;
+use crate::ingest::dates::rfc3339;
 
 /// Relations of one part that are looked at.
 const RELATIONS_MAX: usize = 100_000;
@@ -48,14 +49,14 @@ pub(super) fn by_id(relations: &[Relation]) -> HashMap<&str, &str> {
     parts.collect()
 }
 
-/// The name of the main part, and the title from the properties noted in `output`.
+/// The name of the main part, and the title and dates from the properties noted in `output`.
 ///
 /// # Errors
 /// `malformed` without a main part; else as [`Package::text`].
 pub(super) fn main_part(package: &mut Package<'_>, output: &mut Output, usual: &str, what: &str) -> Result<String> {
     let of_package = relations(package, output, "")?;
     if let Some(part) = targets(&of_package, "core-properties").next().map(str::to_owned) {
-        output.title = property(package, &part, "title")?;
+        properties(package, output, &part)?;
     }
     let main = targets(&of_package, "officeDocument").find(|part| package.has(part)).map(str::to_owned);
     match main {
@@ -65,22 +66,24 @@ pub(super) fn main_part(package: &mut Package<'_>, output: &mut Output, usual: &
     }
 }
 
-/// The first element `name` of the part `part`, as a title.
+/// Notes the title and the dates that the part `part` states in `output`. Of two the first counts.
 ///
 /// # Errors
 /// As [`Package::text`].
-pub(super) fn property(package: &mut Package<'_>, part: &str, name: &str) -> Result<Option<String>> {
-    let Some(text) = package.text(part)? else { return Ok(None) };
+pub(super) fn properties(package: &mut Package<'_>, output: &mut Output, part: &str) -> Result<()> {
+    let Some(text) = package.text(part)? else { return Ok(()) };
     let mut xml = Xml::new(&text, package.depth_max());
     while let Some(node) = xml.next()? {
-        if let Node::Open(element) = node
-            && element.name() == name
-        {
-            let found = title(&one_line(&xml.text()?));
-            if found.is_some() {
-                return Ok(found);
+        let Node::Open(element) = node else { continue };
+        match element.name() {
+            "title" if output.title.is_none() => output.title = title(&one_line(&xml.text()?)),
+            // Office Open XML and OpenDocument; the second calls the last change `dc:date`.
+            "created" | "creation-date" if output.dates.created.is_none() => {
+                output.dates.created = rfc3339(&xml.text()?);
             }
+            "modified" | "date" if output.dates.modified.is_none() => output.dates.modified = rfc3339(&xml.text()?),
+            _ => {}
         }
     }
-    Ok(None)
+    Ok(())
 }
