@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Block, BlockKind, ByteSpan, Document};
+use crate::document::{Block, BlockKind, ByteSpan, Document, Format};
 use crate::error::Result;
 use crate::inference::tokenizer::{Tokenizer, Tokens};
 use crate::sentences::sentences;
@@ -76,6 +76,9 @@ pub fn chunk(document: &Document, tokenizer: &Tokenizer, settings: &ChunkSetting
         match block.kind {
             BlockKind::Heading { level } => builder.heading(level, block.span, page, &tokens),
             kind => {
+                if kind == BlockKind::Code && document.format == Format::Code {
+                    builder.make_room(tokens.len());
+                }
                 for unit in units(&document.text, block.span, kind, &tokens, settings.tokens_max) {
                     builder.push(unit, page);
                 }
@@ -246,6 +249,15 @@ impl<'a> Builder<'a> {
         }
         self.token_count += unit.tokens.len();
         self.units.push(unit);
+    }
+
+    /// Closes the chunk being built when `tokens` more do not fit into it, but do into the next: an item of source code that fits a chunk
+    /// is never divided between two.
+    fn make_room(&mut self, tokens: usize) {
+        let is_over = self.token_count + tokens > self.settings.tokens_max;
+        if is_over && tokens <= self.settings.tokens_max {
+            self.flush(Repeat::Nothing);
+        }
     }
 
     /// Closes the chunk being built. Headings at its end move on to the next one: they belong to what follows.
