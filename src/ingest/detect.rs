@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 
 /// Bytes at the start in which `%PDF-` counts (PDF 1.7 implementation note 13) and HTML must show itself.
 const HEAD_BYTES: usize = 1024;
+/// Where the name of the first entry of a zip archive stands (APPNOTE 4.3.7).
+const FIRST_NAME_AT: usize = 30;
 /// Bytes at the start that tell text from binary data.
 const SAMPLE_BYTES: usize = 64 * 1024;
 
@@ -201,7 +203,7 @@ fn is_pdf(extension: &str, bytes: &[u8]) -> bool {
 /// The plain name of the format when it is one of those known but not read.
 fn unread(extension: &str, bytes: &[u8]) -> Option<&'static str> {
     if is_zip(bytes) {
-        return Some(zip_name(bytes));
+        return Some(zip_name(bytes).unwrap_or("zip archives (.zip)"));
     }
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return Some(match extension {
@@ -238,12 +240,25 @@ fn packaged(extension: &str, bytes: &[u8]) -> Result<Option<Format>> {
     Ok(office::format_of(bytes).or_else(|| damaged_package(extension, bytes)))
 }
 
-fn is_zip(bytes: &[u8]) -> bool {
+/// Whether `bytes` are a zip archive of files, and no document or program that is packed in one.
+pub(super) fn is_zip_archive(path: &Path, bytes: &[u8]) -> bool {
+    is_zip(bytes) && packaged(&extension(path), bytes).is_ok_and(|format| format.is_none()) && zip_name(bytes).is_none()
+}
+
+/// Whether `bytes` start as a zip archive does.
+pub(super) fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
-/// Whether one of these names of entries stands in an archive, where they are plain bytes: at the entries and at its end.
-fn holds(bytes: &[u8], entry: &[u8]) -> bool {
+/// Whether an archive has an entry whose name starts with `entry`, or first of all an entry of this name and content.
+///
+/// Where the directory cannot be read, the name is looked for where names are plain bytes: at the entries and at the end. Else they would
+/// be found in archives that hold such files as they are.
+fn holds(bytes: &[u8], names: Option<&[String]>, entry: &[u8]) -> bool {
+    if let Some(names) = names {
+        let is_first = bytes.get(FIRST_NAME_AT..).is_some_and(|rest| rest.starts_with(entry));
+        return is_first || names.iter().any(|name| starts_with_ignoring_case(name.as_bytes(), entry));
+    }
     let head = &bytes[..bytes.len().min(SAMPLE_BYTES)];
     let tail = &bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..];
     find(head, entry).is_some() || find(tail, entry).is_some()
@@ -260,13 +275,14 @@ fn damaged_package(extension: &str, bytes: &[u8]) -> Option<Format> {
         (b"xl/workbook.xml", Format::Xlsx),
         (b"ppt/presentation", Format::Pptx),
     ];
-    let found = inside.iter().find(|(entry, _)| holds(bytes, entry)).map(|(_, format)| *format);
+    let names = office::entry_names(bytes);
+    let found = inside.iter().find(|(entry, _)| holds(bytes, names.as_deref(), entry)).map(|(_, format)| *format);
     let named = by_extension(extension);
     found.or_else(|| is_package(named).then_some(named))
 }
 
-/// What a zip archive is that is not read, by the names of its entries.
-fn zip_name(bytes: &[u8]) -> &'static str {
+/// What a zip archive is that is not read, by the names of its entries; none for an archive of files.
+fn zip_name(bytes: &[u8]) -> Option<&'static str> {
     let inside: [(&[u8], &str); 5] = [
         (b"mimetypeapplication/vnd.oasis.opendocument", "OpenDocument drawings and the like"),
         (b"xl/workbook.bin", "binary Excel workbooks (.xlsb)"),
@@ -274,7 +290,8 @@ fn zip_name(bytes: &[u8]) -> &'static str {
         (b"META-INF/MANIFEST.MF", "compiled programs (.jar)"),
         (b"AndroidManifest.xml", "compiled programs (.apk)"),
     ];
-    inside.iter().find(|(entry, _)| holds(bytes, entry)).map_or("zip archives (.zip)", |(_, name)| *name)
+    let names = office::entry_names(bytes);
+    inside.iter().find(|(entry, _)| holds(bytes, names.as_deref(), entry)).map(|(_, name)| *name)
 }
 
 /// What a person can do about a format that is not read.
@@ -324,6 +341,10 @@ fn is_html(bytes: &[u8]) -> bool {
         }
     }
     ["<!doctype html", "<html", "<head>", "<head ", "<body", "<title>"].iter().any(|tag| rest.starts_with(tag))
+}
+
+fn starts_with_ignoring_case(name: &[u8], start: &[u8]) -> bool {
+    name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {

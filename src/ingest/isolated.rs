@@ -1,25 +1,27 @@
-//! Bytes in, a document out, read in a child process that may open no file and no connection and has bounded memory and time.
+//! Bytes in, documents out, read in a child process that may open no file and no connection and has bounded memory and time.
 //!
 //! Parsers meet files that were made to break them. A child that dies, hangs or wants too much costs one file, which ends with a
 //! status; the next file gets another child. Children are copies of this program (`child.rs`), take one file after another, and are
 //! told the bytes, never a path that they could open.
 
 pub mod child;
+mod watch;
 mod wire;
 
 use std::io::{BufReader, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::ReadSettings;
+use super::members::{Outcome, Part};
 use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
+use watch::{STOPPED, TIME_IS_UP, Watch};
 use wire::{Reply, Request};
 
 /// What a child that reads documents may take.
@@ -76,14 +78,8 @@ struct Worker {
     confined: String,
 }
 
-/// How often a thread looks whether the file that is being read shall be given up.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bytes of a dead child's last words.
 const WORDS_BYTES_MAX: u64 = 4_096;
-
-/// Why a child was ended from here.
-const TIME_IS_UP: u8 = 1;
-const STOPPED: u8 = 2;
 
 impl Reader {
     /// A reader with these settings; starts nothing yet.
@@ -98,36 +94,85 @@ impl Reader {
         &self.settings
     }
 
-    /// Reads `bytes` as the document they are; `path` only helps to tell its format.
+    /// Reads `bytes` as the document they are, and nothing inside it; `path` only helps to tell its format.
     ///
     /// # Errors
     /// As [`super::read`]; [`Error::Document`] with `limit_exceeded` when the child needed more than it may, and with `malformed` when it
     /// died; [`Error::Interrupted`] once `stop` is set; [`Error::Io`] when no child can be started.
     pub fn read(&self, path: &Path, bytes: &[u8], stop: &AtomicBool) -> Result<Document> {
+        match self.read_part(path, bytes, "", stop)?.outcome {
+            Outcome::Document(document) => Ok(*document),
+            Outcome::Folder => Err(super::is_archive()),
+            Outcome::Failed { status, reason } => Err(Error::document(status, reason)),
+        }
+    }
+
+    /// Reads the one document of a file that is called `name` (as [`Part::name`] has it).
+    ///
+    /// # Errors
+    /// As [`Reader::read_all`]; `denied` when there is no such document. That it could not be read is no error.
+    pub fn read_part(&self, path: &Path, bytes: &[u8], name: &str, stop: &AtomicBool) -> Result<Part> {
+        let mut found = None;
+        self.read_parts(path, bytes, Some(name), stop, &mut |part| {
+            found = found.take().or(Some(part));
+            Ok(())
+        })?;
+        found.ok_or_else(|| Error::document(FileStatus::Denied, format!("{name} is not in the file any more")))
+    }
+
+    /// Reads `bytes` and the files inside them, as [`super::members::read_all`] does. The time that `each` takes does not count.
+    ///
+    /// # Errors
+    /// As [`super::members::read_all`], and as [`Reader::read`] for what becomes of the child, whose limits hold for the file with all its
+    /// members. Parts may have been handed on before.
+    pub fn read_all(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        stop: &AtomicBool,
+        each: &mut dyn FnMut(Part) -> Result<()>,
+    ) -> Result<()> {
+        self.read_parts(path, bytes, None, stop, each)
+    }
+
+    fn read_parts(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        only: Option<&str>,
+        stop: &AtomicBool,
+        each: &mut dyn FnMut(Part) -> Result<()>,
+    ) -> Result<()> {
         let Some(program) = self.program() else {
-            return super::read(path, bytes, &self.settings);
+            return super::members::read_parts(path, bytes, &self.settings, only, &mut |part| {
+                if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { each(part) }
+            });
         };
         let idle = self.idle().pop();
         let mut worker = match idle {
             Some(worker) => worker,
             None => Worker::start(program, &self.settings)?,
         };
-        let (reply, ended_by) = worker.ask(path, bytes, &self.settings.process, stop);
-        match reply {
-            Ok(reply) if worker.files < self.settings.process.files_max => {
-                self.idle().push(worker);
-                reply.into_document()
-            }
-            Ok(reply) => {
-                worker.leave();
-                reply.into_document()
-            }
-            Err(_) if ended_by == STOPPED => {
+        let request = Request { path: path.to_path_buf(), only: only.map(str::to_owned) };
+        let (answer, ended_by) = worker.ask(&request, bytes, &self.settings.process, stop, each);
+        let outcome = match answer {
+            Ok(outcome) => outcome,
+            Err(Broken::Receiver(error)) => {
                 worker.end();
-                Err(Error::Interrupted)
+                return Err(error);
             }
-            Err(error) => Err(self.post_mortem(worker, ended_by, error)),
+            Err(Broken::Child(_)) if ended_by == STOPPED => {
+                worker.end();
+                return Err(Error::Interrupted);
+            }
+            Err(Broken::Child(error)) => return Err(self.post_mortem(worker, ended_by, error)),
+        };
+        if worker.files < self.settings.process.files_max {
+            self.idle().push(worker);
+        } else {
+            worker.leave();
         }
+        outcome
     }
 
     /// How far a child is kept from files and connections, in words; starts one.
@@ -156,11 +201,15 @@ impl Reader {
 
     /// What a child died of, as the status of the file that it read.
     fn post_mortem(&self, worker: Worker, ended_by: u8, error: std::io::Error) -> Error {
-        let ProcessSettings { memory_bytes_max, cpu_seconds_max, seconds_max, .. } = self.settings.process;
+        let ProcessSettings { memory_bytes_max, cpu_seconds_max, seconds_max, output_bytes_max, .. } =
+            self.settings.process;
         let (words, signal) = worker.end();
         let limit = |reason: String| Error::document(FileStatus::LimitExceeded, reason);
         if ended_by == TIME_IS_UP {
             return limit(format!("reading it takes longer than read.process.seconds_max = {seconds_max}"));
+        }
+        if error.kind() == std::io::ErrorKind::FileTooLarge {
+            return limit(format!("it gives more than read.process.output_bytes_max = {output_bytes_max} bytes"));
         }
         if signal == Some(Signal::XCPU.as_raw()) {
             return limit(format!(
@@ -214,45 +263,59 @@ impl Worker {
         }
     }
 
-    /// Has one file read; what the child gave, or why it gave nothing, and who ended it.
+    /// Has one file read and hands its parts to `each`: what the child says of the file, or why it says nothing, and who ended it.
     fn ask(
         &mut self,
-        path: &Path,
+        request: &Request,
         bytes: &[u8],
         settings: &ProcessSettings,
         stop: &AtomicBool,
-    ) -> (std::io::Result<Reply>, u8) {
+        each: &mut dyn FnMut(Part) -> Result<()>,
+    ) -> (std::result::Result<Result<()>, Broken>, u8) {
         self.files += 1;
         let pid = Pid::from_child(&self.process);
-        let time = Duration::try_from_secs_f64(settings.seconds_max.max(0.0)).unwrap_or(Duration::MAX);
-        let until = Instant::now().checked_add(time);
-        let (is_done, ended_by) = (AtomicBool::new(false), AtomicU8::new(0));
-        let reply = std::thread::scope(|scope| {
-            let watch = scope.spawn(|| {
-                while !is_done.load(Ordering::Acquire) {
-                    let why = match () {
-                        () if stop.load(Ordering::Relaxed) => STOPPED,
-                        () if until.is_some_and(|until| Instant::now() >= until) => TIME_IS_UP,
-                        () => {
-                            std::thread::park_timeout(LOOK_EVERY);
-                            continue;
-                        }
-                    };
-                    ended_by.store(why, Ordering::Release);
-                    // It is still ours to wait for, so the number names it and nothing else.
-                    let _ = kill_process(pid, Signal::KILL);
-                    return;
-                }
-            });
-            let request = Request { path: path.to_path_buf() };
-            let reply = wire::send_json(&mut self.input, &request)
-                .and_then(|()| wire::send(&mut self.input, bytes))
-                .and_then(|()| wire::receive_json(&mut self.output, settings.output_bytes_max));
-            is_done.store(true, Ordering::Release);
-            watch.thread().unpark();
-            reply
+        let watch = Watch::new(settings.seconds_max);
+        let answer = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| watch.run(pid, stop));
+            let sent = wire::send_json(&mut self.input, request).and_then(|()| wire::send(&mut self.input, bytes));
+            let answer = match sent {
+                Ok(()) => self.receive(settings.output_bytes_max, &mut |part| watch.pause(|| each(part))),
+                Err(error) => Err(Broken::Child(error)),
+            };
+            watch.end(thread.thread());
+            answer
         });
-        (reply, ended_by.load(Ordering::Acquire))
+        (answer, watch.ended_by())
+    }
+
+    /// Takes the parts of one file, of `bytes_max` in all.
+    fn receive(
+        &mut self,
+        bytes_max: u64,
+        each: &mut dyn FnMut(Part) -> Result<()>,
+    ) -> std::result::Result<Result<()>, Broken> {
+        let mut left = bytes_max;
+        loop {
+            let frame = wire::receive(&mut self.output, left).map_err(Broken::Child)?;
+            left -= frame.len() as u64;
+            let reply = serde_json::from_slice(&frame).map_err(|error| Broken::Child(error.into()))?;
+            drop(frame);
+            match reply {
+                Reply::Part(part) => {
+                    wire::check(&part).map_err(|broken| {
+                        let reason = format!("the reader gave what it cannot: {broken}");
+                        Broken::Receiver(Error::document(FileStatus::Malformed, reason))
+                    })?;
+                    each(part).map_err(Broken::Receiver)?;
+                }
+                Reply::Done => return Ok(Ok(())),
+                Reply::Failed { status, reason } => return Ok(Err(Error::document(status, reason))),
+                Reply::Ready { .. } => {
+                    let reason = "the reader began anew on it";
+                    return Err(Broken::Receiver(Error::document(FileStatus::Malformed, reason)));
+                }
+            }
+        }
     }
 
     /// Lets a child that is at rest end by itself.
@@ -275,6 +338,14 @@ impl Worker {
         let signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
         (String::from_utf8_lossy(&words).into_owned(), signal)
     }
+}
+
+/// Why a child gave no end of its answer.
+enum Broken {
+    /// It died, or said what nobody understands.
+    Child(std::io::Error),
+    /// What it gave is not taken.
+    Receiver(Error),
 }
 
 impl Drop for Reader {

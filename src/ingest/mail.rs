@@ -4,8 +4,8 @@ mod bounds;
 mod mailbox;
 mod names;
 
-pub(super) use mailbox::members;
 pub use mailbox::read_mbox;
+pub(super) use mailbox::{count, members};
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
 //! Paths go in, documents come out: found, recognised, decoded and read; knows nothing of chunks, models or stores.
 
+mod archive;
 pub(crate) mod blocks;
 pub mod code;
 pub mod data;
@@ -10,6 +11,7 @@ pub mod html;
 pub mod isolated;
 pub mod mail;
 pub mod markdown;
+pub mod members;
 pub mod office;
 pub mod pdf;
 pub mod rst;
@@ -52,6 +54,8 @@ pub struct ReadSettings {
     pub mail: mail::MailSettings,
     /// Limits of reading Rich Text.
     pub rtf: rtf::RtfSettings,
+    /// Limits of reading files inside files.
+    pub members: members::MembersSettings,
     /// Limits of the processes that read.
     pub process: isolated::ProcessSettings,
 }
@@ -67,6 +71,7 @@ impl Default for ReadSettings {
             data: data::DataSettings::default(),
             mail: mail::MailSettings::default(),
             rtf: rtf::RtfSettings::default(),
+            members: members::MembersSettings::default(),
             process: isolated::ProcessSettings::default(),
         }
     }
@@ -133,23 +138,35 @@ pub fn load(path: &Path, settings: &ReadSettings) -> Result<Source> {
     if bytes.len() as u64 > settings.file_bytes_max {
         return Err(over(bytes.len() as u64));
     }
-    let sha256 = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+    Ok(Source { path: path.to_path_buf(), sha256: sha256_of(&bytes), bytes })
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal.
+fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    });
-    Ok(Source { path: path.to_path_buf(), bytes, sha256 })
+    })
 }
 
 /// Reads `bytes` as the document they are; `path` only helps to tell its format. A document without text is no error.
 ///
 /// # Errors
-/// [`Error::Document`]: `unsupported` for formats that are not read, `limit_exceeded` above `text_bytes_max`, `malformed`
-/// when the format's reader fails; for PDF, Office documents and e-books also what their readers say.
+/// [`Error::Document`]: `unsupported` for formats that are not read, `no_text` for archives, `limit_exceeded` above `text_bytes_max`,
+/// `malformed` when the format's reader fails; for PDF, Office documents and e-books also what their readers say.
 pub fn read(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Document> {
+    if archive::kind_of(path, bytes).is_some() {
+        return Err(is_archive());
+    }
     read_whole(path, bytes, settings).map(|reading| reading.document)
 }
 
-/// As [`read`], with the files that the document holds; those of a mailbox are [`mail::members`].
+/// The error of an archive that is asked for its text.
+fn is_archive() -> Error {
+    Error::document(FileStatus::NoText, "an archive: see the files inside it, which are documents of their own")
+}
+
+/// As [`read`] for what is no archive, with the files that the document holds; those of a mailbox are [`mail::members`].
 fn read_whole(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Reading> {
     let format = detect::detect(path, bytes)?;
     // A reader that panics has met a file that its author did not think of; the next file is still read.

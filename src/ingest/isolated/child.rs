@@ -8,7 +8,8 @@ use super::ProcessSettings;
 use super::wire::{self, Reply, Request};
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
-use crate::ingest::{ReadSettings, read};
+use crate::ingest::ReadSettings;
+use crate::ingest::members::read_parts;
 
 /// Bytes of a frame that is no file.
 const HEADER_BYTES_MAX: u64 = 1 << 20;
@@ -32,8 +33,13 @@ pub fn serve(mut input: impl Read, mut output: impl Write) -> Result<()> {
         };
         let bytes = wire::receive(&mut input, settings.file_bytes_max).map_err(broken())?;
         processor.allow(settings.process.cpu_seconds_max);
-        let reply = match read(&request.path, &bytes, &settings) {
-            Ok(document) => Reply::Document(Box::new(document)),
+        let mut is_broken = false;
+        let read = read_parts(&request.path, &bytes, &settings, request.only.as_deref(), &mut |part| {
+            wire::send_json(&mut output, &Reply::Part(part)).map_err(broken()).inspect_err(|_| is_broken = true)
+        });
+        let reply = match read {
+            Err(error) if is_broken => return Err(error),
+            Ok(()) => Reply::Done,
             Err(Error::Document { status, reason, .. }) => Reply::Failed { status, reason },
             Err(other) => Reply::Failed { status: FileStatus::Malformed, reason: other.to_string() },
         };

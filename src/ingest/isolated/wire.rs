@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, FileStatus};
+use crate::document::FileStatus;
+use crate::ingest::members::{Outcome, Part};
 
 /// What a child is asked: this, then the bytes of the file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     /// Helps to tell the format; it is not opened.
     pub(super) path: PathBuf,
+    /// The one part that is wanted; the empty name is that of the file itself.
+    pub(super) only: Option<String>,
 }
 
 /// What a child says.
@@ -24,9 +27,11 @@ pub(super) enum Reply {
         /// How far, in words.
         confined: String,
     },
-    /// A file as it was read.
-    Document(Box<Document>),
-    /// A file that was not.
+    /// One document of the file; more may follow.
+    Part(Part),
+    /// All parts were given.
+    Done,
+    /// The file itself was not read, and nothing follows.
     Failed {
         /// What the file ends as.
         status: FileStatus,
@@ -35,20 +40,23 @@ pub(super) enum Reply {
     },
 }
 
-impl Reply {
-    pub(super) fn into_document(self) -> crate::error::Result<Document> {
-        use crate::error::Error;
-        match self {
-            Self::Document(document) => {
-                // What comes from a process that met a hostile file is checked as the file is.
-                document.check().map_err(|broken| {
-                    Error::document(FileStatus::Malformed, format!("the reader gave what it cannot: {broken}"))
-                })?;
-                Ok(*document)
-            }
-            Self::Failed { status, reason } => Err(Error::document(status, reason)),
-            Self::Ready { .. } => Err(Error::document(FileStatus::Malformed, "the reader began anew on it")),
-        }
+/// What comes from a process that met a hostile file is checked as the file is: that `part` keeps the promises of parts.
+///
+/// # Errors
+/// What is broken, in words.
+pub(super) fn check(part: &Part) -> std::result::Result<(), String> {
+    let is_plain = |name: &str| {
+        !name.chars().any(char::is_control) && name.split('/').all(|step| !matches!(step, "" | "." | ".."))
+    };
+    if !part.name.is_empty() && !is_plain(&part.name) {
+        return Err("a name that is no relative path".into());
+    }
+    if !matches!(part.sha256.len(), 0 | 64) || !part.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("a hash that is none".into());
+    }
+    match &part.outcome {
+        Outcome::Document(document) => document.check(),
+        Outcome::Failed { .. } | Outcome::Folder => Ok(()),
     }
 }
 
@@ -85,6 +93,23 @@ pub(super) fn receive_json<T: DeserializeOwned>(from: &mut impl Read, bytes_max:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_that_promise_what_they_do_not_hold_are_told() {
+        let part = |name: &str, sha256: &str| Part {
+            name: name.into(),
+            sha256: sha256.into(),
+            bytes: 0,
+            outcome: Outcome::Folder,
+        };
+        for name in ["", "a", "a/b c.txt", "..a/b.."] {
+            assert_eq!(check(&part(name, &"0a".repeat(32))), Ok(()), "{name}");
+        }
+        for name in ["/a", "a/", "a//b", "..", "a/../b", "./a", "a\u{1b}b"] {
+            assert!(check(&part(name, "")).is_err(), "{name}");
+        }
+        assert!(check(&part("a", "0a")).is_err());
+    }
 
     #[test]
     fn frames_come_back_whole_or_not_at_all() {

@@ -44,6 +44,11 @@ pub(in crate::ingest) fn members<'a>(bytes: &'a [u8], settings: &MailSettings) -
     })
 }
 
+/// How many [`members`] there are.
+pub(in crate::ingest) fn count(bytes: &[u8], settings: &MailSettings) -> usize {
+    Messages::new(bytes).take(settings.messages_max).count()
+}
+
 /// Date, sender and subject of a message in a line; the subject.
 fn listed(message: &[u8]) -> (String, String) {
     let head = readable(&message[..message.len().min(HEADER_BYTES_MAX)]);

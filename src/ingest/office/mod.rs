@@ -95,6 +95,12 @@ pub fn format_of(bytes: &[u8]) -> Option<Format> {
     named.into_iter().find(|(prefix, _)| package.count_under(prefix) > 0).map(|(_, format)| format)
 }
 
+/// The names of the entries of the zip archive in `bytes` in lower case; none where its directory cannot be read.
+pub(super) fn entry_names(bytes: &[u8]) -> Option<Vec<String>> {
+    let package = Package::open(bytes, &OfficeSettings::default()).ok()?;
+    Some(package.names().map(str::to_owned).collect())
+}
+
 /// Reads a document of one of the formats `Docx`, `Pptx`, `Xlsx`, `Odt`, `Ods`, `Odp` and `Epub`. Blocks until done.
 ///
 /// Slides and sheets are pages. Text that a person can only see by asking for it (hidden text, slides, sheets) is kept with a warning;

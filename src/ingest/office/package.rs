@@ -86,6 +86,11 @@ impl<'a> Package<'a> {
         }
     }
 
+    /// The names of the parts in lower case.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.index.keys().map(String::as_str)
+    }
+
     /// Whether there is a part called `name`.
     pub(super) fn has(&self, name: &str) -> bool {
         self.index.contains_key(&name.to_lowercase())
