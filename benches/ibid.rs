@@ -149,6 +149,7 @@ fn searching(criterion: &mut Criterion, embedder: &Embedder) {
         embedder,
         identity: &identity,
         now: String::new(),
+        inherited: &[],
     };
     let (stop, paths) = (AtomicBool::new(false), [corpora().join("larkmoor")]);
     sync(&paths, Mode::Sync, &mut services, &IndexSettings::default(), &stop, &|_| ())

@@ -102,7 +102,11 @@ impl Collections {
         if let Some(embedder) = &*slot {
             let embedder = Arc::clone(embedder);
             drop(slot);
-            return Searcher::open_with(embedder, opening, &self.retrieve);
+            return match Searcher::open_with(embedder, opening, &self.retrieve) {
+                // It was made with another model.
+                Err(Error::IndexMismatch { .. }) => Searcher::open(opening, &self.retrieve),
+                opened => opened,
+            };
         }
         let searcher = Searcher::open(opening, &self.retrieve)?;
         *slot = Some(Arc::clone(searcher.embedder()));

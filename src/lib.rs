@@ -12,6 +12,8 @@ pub mod database;
 pub mod document;
 pub mod error;
 pub mod eval;
+pub mod failpoint;
+pub mod generation;
 pub mod index;
 pub mod inference;
 pub mod ingest;

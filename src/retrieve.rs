@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Role, Want};
 use crate::label::terms;
 use crate::late_interaction::{QueryTokens, packed_bytes};
-use crate::services::{Index, OpenSettings, Opening, open_embedder};
+use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
 use crate::store::{EdgeStore, Scored};
 
 pub use times::StageTimes;
@@ -111,7 +111,7 @@ pub struct Searcher {
 }
 
 impl Searcher {
-    /// Opens what the settings name; model and index are opened side by side.
+    /// Opens what the settings name; model and index are opened side by side. An index of another model is searched with that.
     ///
     /// # Errors
     /// What opening the model or the index reports.
@@ -119,6 +119,14 @@ impl Searcher {
     /// # Panics
     /// When opening the model panicked.
     pub fn open(settings: &OpenSettings, retrieve: &RetrieveSettings) -> Result<Self> {
+        match Self::open_as(settings, retrieve) {
+            // Until an index of the new model is whole, the old one is searched with the old.
+            Err(Error::IndexMismatch { .. }) => Self::open_as(&as_served(settings)?, retrieve),
+            opened => opened,
+        }
+    }
+
+    fn open_as(settings: &OpenSettings, retrieve: &RetrieveSettings) -> Result<Self> {
         let manifest = crate::inference::manifest::find(&settings.embed.model, None)?;
         let (embedder, index) = std::thread::scope(|scope| {
             let embedder = scope.spawn(|| open_embedder(&settings.embed));

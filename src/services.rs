@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::chunk::ChunkSettings;
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
+use crate::generation;
 use crate::inference::cache;
 use crate::inference::embedder::{EmbedSettings, Embedder};
 use crate::inference::manifest::{self, Manifest};
@@ -119,9 +121,22 @@ pub struct Index {
     pub database: Database,
     /// What the index was made with.
     pub identity: Identity,
-    /// The folder of all of it.
+    /// The data folder, in which the record of runs is too.
     pub home: PathBuf,
+    /// The folder of this index in it.
+    pub place: PathBuf,
+    /// The index whose place this one takes once it is whole.
+    pub replaces: Option<Replaced>,
     lock: IndexLock,
+}
+
+/// A served index that another is made beside.
+#[derive(Debug, Clone)]
+pub struct Replaced {
+    /// What it was made with and the new one is, in words, where that differs.
+    pub difference: Option<(String, String)>,
+    /// The files on disk that it knows.
+    pub files: Vec<String>,
 }
 
 /// What to do where there is no index, or one that was made otherwise.
@@ -129,9 +144,9 @@ pub struct Index {
 pub enum Opening {
     /// Both are errors.
     Existing,
-    /// Make one; another identity is an error.
+    /// Make one; beside one that was made otherwise.
     OrCreate,
-    /// Throw away what is there and make one.
+    /// Make one beside what is there, whatever that is.
     Rebuild,
 }
 
@@ -165,6 +180,9 @@ pub fn open_to_write(settings: &OpenSettings, opening: Opening) -> Result<(Embed
     let computed = embedder.engine().precision;
     let wanted = Wanted { computed, only: settings.embed.precision != Precision::Auto };
     let index = Index::open_in(settings, embedder.manifest(), opening, wanted)?;
+    if index.replaces.is_none() {
+        remove_unserved(&settings.home)?;
+    }
     if index.identity.precision == computed {
         return Ok((embedder, index));
     }
@@ -200,31 +218,88 @@ impl Index {
     fn open_in(settings: &OpenSettings, manifest: &Manifest, opening: Opening, wanted: Wanted) -> Result<Self> {
         let home = settings.home.clone();
         let asked = Identity::of(settings, manifest, wanted.computed);
-        if opening == Opening::Existing && !database_path(&home).exists() && !store_path(&home).exists() {
-            return Err(Error::IndexMissing { path: home });
+        let is_there = |place: &Path| database_path(place).exists() || store_path(place).exists();
+        match generation::served(&home) {
+            Ok(place) if is_there(&place) => {}
+            // A rebuild mends it.
+            Err(Error::IndexDamaged { .. }) if opening == Opening::Rebuild => {}
+            Ok(_) if opening == Opening::Existing => return Err(Error::IndexMissing { path: home }),
+            Ok(_) => std::fs::create_dir_all(&home).map_err(Error::io("create the data folder", &home))?,
+            Err(error) => return Err(error),
         }
-        std::fs::create_dir_all(&home).map_err(Error::io("create the data folder", &home))?;
         let wait = Duration::from_secs_f64(settings.lock_wait_s.clamp(0.0, 86_400.0));
-        let lock = IndexLock::take(&home, wait)?;
         if opening == Opening::Rebuild {
-            clear(&home)?;
+            let served = generation::served(&home).ok();
+            if served.as_deref().is_some_and(|place| !is_there(place)) {
+                // There is nothing to take the place of.
+                return Self::open_in(settings, manifest, Opening::OrCreate, wanted);
+            }
+            return Self::open_beside(settings, &asked, served.as_deref(), None, wait);
         }
-        let manifest_bytes = std::fs::metadata(database_path(&home)).map_or(0, |metadata| metadata.len());
-        if manifest_bytes == 0 && opening != Opening::Rebuild && store_path(&home).join("segments").exists() {
+        let (place, lock) = generation::lock_served(&home, wait)?;
+        match Self::open_at(place.clone(), lock, settings, &asked, opening, wanted) {
+            Err(Error::IndexMismatch { made_with, asked: words, .. }) if opening == Opening::OrCreate => {
+                Self::open_beside(settings, &asked, Some(&place), Some((made_with, words)), wait)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens the index that takes the place of the one in `served` once it is whole: a new one, or what an interrupted run has made of it.
+    fn open_beside(
+        settings: &OpenSettings,
+        asked: &Identity,
+        served: Option<&Path>,
+        difference: Option<(String, String)>,
+        wait: Duration,
+    ) -> Result<Self> {
+        let place = generation::beside(&settings.home, &asked.line(), served);
+        std::fs::create_dir_all(&place).map_err(Error::io("create the folder", &place))?;
+        let lock = IndexLock::take(&place, wait)?;
+        // Where it cannot be read, only the paths that were given are known.
+        let known = served.and_then(|served| Database::open(&database_path(served)).and_then(|old| old.files()).ok());
+        let on_disk = known.unwrap_or_default().into_values().filter(|file| file.container.is_empty());
+        let files = on_disk.map(|file| file.path).collect();
+        let wanted = Wanted { computed: asked.precision, only: true };
+        let mut index = match Self::open_at(place.clone(), lock, settings, asked, Opening::OrCreate, wanted) {
+            Err(Error::IndexDamaged { .. }) => {
+                // What an interrupted run made of it is of no use, and served to nobody.
+                let lock = IndexLock::take(&place, wait)?;
+                clear(&place)?;
+                Self::open_at(place, lock, settings, asked, Opening::OrCreate, wanted)?
+            }
+            opened => opened?,
+        };
+        index.replaces = Some(Replaced { difference, files });
+        Ok(index)
+    }
+
+    fn open_at(
+        place: PathBuf,
+        lock: IndexLock,
+        settings: &OpenSettings,
+        asked: &Identity,
+        opening: Opening,
+        wanted: Wanted,
+    ) -> Result<Self> {
+        let home = settings.home.clone();
+        let manifest_bytes = std::fs::metadata(database_path(&place)).map_or(0, |metadata| metadata.len());
+        if manifest_bytes == 0 && store_path(&place).join("segments").exists() {
             let reason = "its manifest ibid.db is gone, although its vectors are there".into();
             return Err(Error::IndexDamaged { path: home, reason, source: None });
         }
-        let database = Database::open(&database_path(&home))?;
+        let database = Database::open(&database_path(&place))?;
         let identity = match database.meta("identity")? {
-            Some(line) => check_identity(&home, &line, &asked, opening, wanted)?,
+            Some(line) => check_identity(&home, &line, asked, opening, wanted)?,
             None if opening == Opening::Existing => return Err(Error::IndexMissing { path: home }),
             None => {
                 database.set_meta("identity", &asked.line())?;
-                asked
+                asked.clone()
             }
         };
-        let stored = store_path(&home);
-        let chunks = database.chunk_count()?;
+        let stored = store_path(&place);
+        // Those of files that are not wholly stored count as well: the next run takes them up.
+        let chunks = database.chunk_count()? + database.kept()?.len() as u64;
         if chunks == 0 && opening != Opening::Existing && stored.exists() {
             // Nothing counts yet: what lies there is half made, or belongs to a manifest that is gone.
             std::fs::remove_dir_all(&stored).map_err(Error::io("remove", &stored))?;
@@ -241,8 +316,70 @@ impl Index {
             let reason = format!("{chunks} chunks are named, its vector store holds {points}");
             return Err(Error::IndexDamaged { path: home, reason, source: None });
         }
-        Ok(Self { store, database, identity, home, lock })
+        Ok(Self { store, database, identity, home, place, replaces: None, lock })
     }
+
+    /// Checks this index, makes it the served one, and removes the one whose place it takes. Searches of that one are waited for.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] when the check finds something: then the old one is still served; [`Error::IndexLocked`] when a search of the
+    /// old one does not end.
+    pub fn take_over(&mut self) -> Result<()> {
+        if self.replaces.is_none() {
+            return Ok(());
+        }
+        if let Some(reason) = self.database.check()? {
+            return Err(Error::IndexDamaged { path: self.place.clone(), reason, source: None });
+        }
+        self.store.check()?;
+        failpoint("generation-complete");
+        let old = generation::served(&self.home).ok();
+        let _lock = old.as_deref().map(|old| IndexLock::take(old, TAKE_OVER_WAIT)).transpose()?;
+        generation::serve(&self.home, &self.place)?;
+        failpoint("generation-served");
+        self.replaces = None;
+        remove_unserved(&self.home)?;
+        failpoint("old-generation-removed");
+        Ok(())
+    }
+
+    /// Gives up an index that would have taken the place of another and holds nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when its folder cannot be removed.
+    pub fn give_up(self) -> Result<()> {
+        let is_new = self.replaces.is_some() && self.database.chunk_count()? == 0 && self.database.kept()?.is_empty();
+        let place = self.place.clone();
+        drop(self);
+        if is_new { std::fs::remove_dir_all(&place).map_err(Error::io("remove", &place)) } else { Ok(()) }
+    }
+}
+
+/// How long searches of an index may go on that another takes the place of.
+const TAKE_OVER_WAIT: Duration = Duration::from_mins(5);
+
+/// Removes what is left of indexes that are not served.
+fn remove_unserved(home: &Path) -> Result<()> {
+    if generation::served(home)? != home && store_path(home).exists() {
+        clear(home)?;
+    }
+    generation::remove_unserved(home)
+}
+
+/// These settings with the model that the index was made with, where there is one.
+///
+/// # Errors
+/// What opening the database reports.
+pub fn as_served(settings: &OpenSettings) -> Result<OpenSettings> {
+    let mut settings = settings.clone();
+    let database = database_path(&generation::served(&settings.home)?);
+    if database.exists()
+        && let Some(line) = Database::open(&database)?.meta("identity")?
+        && let Ok(identity) = serde_json::from_str::<Identity>(&line)
+    {
+        settings.embed.model = identity.model;
+    }
+    Ok(settings)
 }
 
 /// A search takes the index as it was made, as long as the model is the same; writing must agree in everything, but for a
@@ -269,13 +406,9 @@ fn check_identity(home: &Path, line: &str, asked: &Identity, opening: Opening, w
 
 /// Removes the index but neither the lock nor the record of runs; the runs live in the database, so its tables are emptied.
 fn clear(home: &Path) -> Result<()> {
-    let stored = store_path(home);
-    if stored.exists() {
-        std::fs::remove_dir_all(&stored).map_err(Error::io("remove", &stored))?;
-    }
     let database = database_path(home);
     let emptied = Database::open(&database).and_then(|mut database| database.forget_documents());
-    match emptied {
+    let emptied = match emptied {
         // A database that cannot be read cannot be emptied: then the runs are lost with it.
         Err(Error::IndexDamaged { .. }) => ["", "-wal", "-shm"].iter().try_for_each(|suffix| {
             let path = PathBuf::from(format!("{}{suffix}", database.display()));
@@ -285,7 +418,14 @@ fn clear(home: &Path) -> Result<()> {
             }
         }),
         other => other,
+    };
+    emptied?;
+    // Last: as long as it is there, the next run clears up again.
+    let stored = store_path(home);
+    if stored.exists() {
+        std::fs::remove_dir_all(&stored).map_err(Error::io("remove", &stored))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

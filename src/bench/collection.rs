@@ -103,7 +103,7 @@ fn store(made: &mut Index, (points, entry): (Vec<NewPoint>, FileEntry)) -> Resul
     made.database.note_intents(&ids)?;
     made.store.upsert(points)?;
     made.store.flush()?;
-    made.database.commit_files(&[entry])?;
+    made.database.commit_files(&[entry], &[])?;
     Ok(())
 }
 
@@ -146,7 +146,8 @@ fn copy(
     let mut row = entry.row.clone();
     row.path = path;
     // Counts of tokens are those of the whole document, though the last copy may be cut short.
-    let entry = FileEntry { row, chunks: rows, terms: entry.terms.clone(), label: entry.label.clone() };
+    let (terms, label) = (entry.terms.clone(), entry.label.clone());
+    let entry = FileEntry { row, chunks: rows, terms, label, members: Vec::new() };
     Ok((points, entry))
 }
 

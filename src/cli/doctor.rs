@@ -13,7 +13,7 @@ use crate::inference::embedder::thread_count;
 use crate::inference::manifest::ModelKind;
 use crate::inference::{cache, device, manifest};
 use crate::ingest::isolated::Reader;
-use crate::services::{Index, Opening, database_path, open_embedder};
+use crate::services::{Index, Opening, as_served, database_path, open_embedder};
 
 /// Free bytes under which a full disk is near.
 const DISK_FREE_WANTED: u64 = 1_000_000_000;
@@ -165,8 +165,9 @@ fn models(context: &Context) -> Vec<Finding> {
 }
 
 fn index(context: &Context, damaged: &mut bool) -> Finding {
-    let opened = manifest::find(&context.settings.embed.model, None)
-        .and_then(|manifest| Index::open(&context.settings.opening()?, &manifest, Opening::Existing))
+    let opened = (context.settings.opening())
+        .and_then(|opening| as_served(&opening))
+        .and_then(|opening| Index::open(&opening, &manifest::find(&opening.embed.model, None)?, Opening::Existing))
         .and_then(|index| {
             let (points, chunks, wrong) =
                 (index.store.info()?.points as u64, index.database.chunk_count()?, index.database.check()?);

@@ -10,11 +10,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
 use super::context::{Context, now};
-use super::terminal::{Look, Stream, counted, note, one_line, out, out_json, seconds, shown_path, styled, thousands};
+use super::terminal::{
+    Look, Stream, bytes, counted, note, one_line, out, out_json, seconds, shown_path, styled, thousands,
+};
+use crate::config::Settings;
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
-use crate::index::{IndexReport, Mode, Progress, Services, sync};
-use crate::services::{Index, Opening, open_embedder, open_to_write};
+use crate::index::watch::{Pauses, watch};
+use crate::index::{Change, IndexReport, Mode, Progress, Services, sync};
+use crate::services::{Index, Opening, Replaced, as_served, open_embedder, open_to_write};
 
 /// Options of `ibid index`.
 #[derive(Debug, Clone, Args)]
@@ -25,9 +29,12 @@ pub(crate) struct IndexOptions {
     /// Only tell what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Throw the index away first and make it anew from PATH
+    /// Make the index anew beside the one that is there, from PATH and all files that one knows, and then take its place
     #[arg(long, conflicts_with = "dry_run")]
     rebuild: bool,
+    /// Stay, and keep the index in step with what changes below PATH
+    #[arg(long, conflicts_with = "dry_run")]
+    watch: bool,
     /// End with exit code 3 also when text was cut to fit the model
     #[arg(long)]
     strict: bool,
@@ -44,32 +51,76 @@ pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
     }
     context.catch_interrupts()?;
     let opening = if options.rebuild { Opening::Rebuild } else { Opening::OrCreate };
+    let report = run_once(options, &settings, opening, context)?;
+    if !options.watch {
+        return Ok(exit(&report, options.strict));
+    }
+    let (quiet, longest) = (settings.index.watch_quiet_s, settings.index.watch_longest_s);
+    let pauses = Pauses { quiet: duration(quiet), longest: duration(longest) };
+    if !context.quiet {
+        note(&format!("watching {}; Ctrl-C ends it", shown(&options.paths)));
+    }
+    watch(&options.paths, &settings.home()?, pauses, &context.stop, &mut || {
+        run_once(options, &settings, Opening::OrCreate, context).map(drop)
+    })?;
+    Ok(Exit::Interrupted)
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, 86_400.0)).unwrap_or_default()
+}
+
+/// One run over all paths, told to the user.
+fn run_once(options: &IndexOptions, settings: &Settings, opening: Opening, context: &Context) -> Result<IndexReport> {
     let (embedder, mut index) = open_to_write(&settings.opening()?, opening)?;
     let mode = if options.dry_run { Mode::DryRun } else { Mode::Sync };
+    if !context.quiet
+        && let Some(replaced) = &index.replaces
+    {
+        note(&told_of_rebuild(replaced, options.dry_run));
+    }
     let bar = Bar::new(context);
     let identity = index.identity.line();
+    let inherited = index.replaces.as_ref().map(|replaced| replaced.files.clone()).unwrap_or_default();
     let mut services = Services {
         store: &index.store,
         database: &mut index.database,
         embedder: &embedder,
         identity: &identity,
         now: now(),
+        inherited: &inherited,
     };
     let outcome =
         sync(&options.paths, mode, &mut services, &settings.index, &context.stop, &|progress| bar.show(progress));
     bar.clear();
-    if options.rebuild && matches!(outcome, Err(Error::Interrupted)) {
+    if index.replaces.is_some() && matches!(outcome, Err(Error::Interrupted)) {
         note(
-            "the index that was there is gone, as --rebuild asks; run ibid index on the same paths, without --rebuild, to complete the new one",
+            "the index that was there is still the one that is searched; run the same command again to go on with the new one",
         );
     }
     let report = outcome?;
+    match mode {
+        Mode::Sync => index.take_over()?,
+        Mode::DryRun => index.give_up()?,
+    }
     if context.json {
         out_json(&report.to_json())?;
     } else {
         out(&told(&report, &options.paths, embedder.device().reason.as_str(), context.quiet))?;
     }
-    Ok(exit(&report, options.strict))
+    Ok(report)
+}
+
+/// Why there will be another index, and what is searched until then.
+fn told_of_rebuild(replaced: &Replaced, dry_run: bool) -> String {
+    let why = match &replaced.difference {
+        Some((made_with, asked)) => format!("the index was made with {made_with}, the settings say {asked}: "),
+        None => String::new(),
+    };
+    match dry_run {
+        true => format!("{why}a new index would be made beside it"),
+        false => format!("{why}a new index is made beside it, which takes its place once it is whole"),
+    }
 }
 
 fn exit(report: &IndexReport, strict: bool) -> Exit {
@@ -102,6 +153,9 @@ fn told(report: &IndexReport, paths: &[PathBuf], device_reason: &str, quiet: boo
         ),
         false => format!("{} found: {}", out(Look::Strong, &found), counts.join(", ")),
     });
+    if report.dry_run {
+        lines.extend(told_plan(report, if quiet { 5 } else { 20 }));
+    }
     if report.tokens > 0 {
         let rate = report.tokens as f64 / report.seconds.max(1e-9);
         lines.push(format!(
@@ -138,6 +192,26 @@ fn told(report: &IndexReport, paths: &[PathBuf], device_reason: &str, quiet: boo
         lines.push(out(Look::Faint, &format!("on the CPU, because {device_reason}")));
     }
     lines.join("\n") + "\n"
+}
+
+/// What would be done, by kind with sizes, then file by file.
+fn told_plan(report: &IndexReport, shown: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in Change::ALL {
+        let (files, size) = report.planned(change);
+        if files > 0 {
+            lines.push(format!("{:>10}  {}, {}", change.name(), counted(files, "file"), bytes(size)));
+        }
+    }
+    let changes: Vec<_> = report.plan.iter().filter(|file| file.change != Change::Unchanged).collect();
+    for file in changes.iter().take(shown) {
+        let change = styled(Stream::Out, Look::Faint, &format!("{:>10}", file.change.name()));
+        lines.push(format!("{change}  {} ({})", shown_path(&file.path), bytes(file.bytes)));
+    }
+    if changes.len() > shown {
+        lines.push(format!("  and {} more; see all with --json", changes.len() - shown));
+    }
+    lines
 }
 
 fn spoken(status: FileStatus, dry_run: bool) -> &'static str {
@@ -213,8 +287,9 @@ pub(crate) struct RemoveOptions {
 }
 
 pub(crate) fn remove(options: &RemoveOptions, context: &Context) -> Result<Exit> {
-    let embedder = open_embedder(&context.settings.embed)?;
-    let mut index = Index::open(&context.settings.opening()?, embedder.manifest(), Opening::Existing)?;
+    let opening = as_served(&context.settings.opening()?)?;
+    let embedder = open_embedder(&opening.embed)?;
+    let mut index = Index::open(&opening, embedder.manifest(), Opening::Existing)?;
     let identity = index.identity.line();
     let mut services = Services {
         store: &index.store,
@@ -222,6 +297,7 @@ pub(crate) fn remove(options: &RemoveOptions, context: &Context) -> Result<Exit>
         embedder: &embedder,
         identity: &identity,
         now: now(),
+        inherited: &[],
     };
     let removed = crate::index::remove(&options.paths, &mut services, &context.settings.index)?;
     if context.json {

@@ -6,6 +6,7 @@ mod cache;
 mod context;
 mod doctor;
 mod eval;
+mod export;
 mod index;
 mod lost_pages;
 mod model;
@@ -119,6 +120,8 @@ enum Command {
     Bench(bench::BenchCommand),
     /// Show what the index holds
     Status,
+    /// Write all that the index holds to stdout, as lines of JSON
+    Export(export::ExportOptions),
     /// Check this installation and say what to do about each problem
     Doctor,
     /// Read documents for another process of this program
@@ -167,6 +170,7 @@ pub fn run() -> Result<Exit> {
         Command::Eval(command) => eval::run(command, &context),
         Command::Bench(command) => bench::run(command, &context),
         Command::Status => status::run(&context),
+        Command::Export(options) => export::run(options, &context),
         Command::Doctor => doctor::run(&context),
         Command::ReadDocuments => Ok(Exit::Done),
         Command::Completions { shell } => completions(*shell),

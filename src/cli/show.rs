@@ -6,12 +6,13 @@ use clap::Args;
 
 use super::Exit;
 use super::context::Context;
-use super::terminal::{Look, Stream, note, one_line, out, out_json, shown_path, styled, visible};
-use crate::document::{BlockKind, Document};
+use super::terminal::{Look, Stream, bytes, counted, note, one_line, out, out_json, shown_path, styled, visible};
+use crate::document::{BlockKind, Cell, Document, FileStatus};
 use crate::error::{Error, Result};
 use crate::index::prepare::path_key;
 use crate::ingest::isolated::Reader;
 use crate::ingest::load;
+use crate::ingest::members::{Outcome, Part};
 
 /// Options of `ibid show`.
 #[derive(Debug, Clone, Args)]
@@ -21,17 +22,44 @@ pub(crate) struct ShowOptions {
     /// Only this page
     #[arg(long, value_name = "N")]
     page: Option<u32>,
-    /// List the headings, paragraphs, list items and tables with their byte spans
+    /// List the headings, paragraphs, list items, tables and code with their byte spans
     #[arg(long)]
     blocks: bool,
 }
 
+/// A file as it was read.
+struct Shown {
+    /// Absolute path; of a file inside another, below that of the other.
+    path: PathBuf,
+    sha256: String,
+    /// None for an archive, which has no text of its own.
+    document: Option<Document>,
+    /// The files inside it, without their texts.
+    members: Vec<Member>,
+}
+
+/// A file inside the one that is shown.
+struct Member {
+    name: String,
+    sha256: String,
+    bytes: u64,
+    /// What it was read as; none where it was not.
+    format: Option<&'static str>,
+    /// Why it was not.
+    failed: Option<(FileStatus, String)>,
+}
+
 pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
-    let path = options.path.canonicalize().map_err(Error::io("read", &options.path))?;
-    let source = load(&path, &context.settings.read).map_err(|error| named(&path, error))?;
-    let reader = Reader::new(context.settings.read.clone());
     context.catch_interrupts()?;
-    let document = reader.read(&path, &source.bytes, &context.stop).map_err(|error| named(&path, error))?;
+    let Shown { path, sha256, document, members } = read(&options.path, context)?;
+    let Some(document) = document else {
+        if context.json {
+            out_json(&folder_to_json(&path_key(&path), &sha256, &members))?;
+        } else {
+            out(&listed(&members))?;
+        }
+        return Ok(Exit::Done);
+    };
     let range = match options.page {
         None => 0..document.text.len(),
         Some(number) => {
@@ -45,7 +73,11 @@ pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
         }
     };
     if context.json {
-        out_json(&to_json(&path_key(&path), &source.sha256, &document, options.page))?;
+        let mut json = to_json(&path_key(&path), &sha256, &document, options.page);
+        if !members.is_empty() {
+            json["members"] = members.iter().map(Member::to_json).collect();
+        }
+        out_json(&json)?;
         return Ok(Exit::Done);
     }
     for warning in &document.warnings {
@@ -61,7 +93,109 @@ pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
     if document.text.trim().is_empty() {
         note(&format!("{} holds no text", shown_path(&path_key(&path))));
     }
+    if !members.is_empty() {
+        note(&format!("{} inside it; show one with: ibid show PATH/NAME", counted(members.len() as u64, "file")));
+        note(listed(&members).trim_end());
+    }
     Ok(Exit::Done)
+}
+
+/// Reads the file at `path`, or the file inside another that `path` leads to.
+fn read(path: &Path, context: &Context) -> Result<Shown> {
+    let missing = || path.canonicalize().map_err(Error::io("read", path));
+    let reader = Reader::new(context.settings.read.clone());
+    let container = path.ancestors().skip(1).find(|path| path.is_file()).filter(|_| !path.exists());
+    let (container, name) = match container.and_then(|file| Some((file, path.strip_prefix(file).ok()?.to_str()?))) {
+        Some((file, name)) => (file.canonicalize().map_err(Error::io("read", file))?, name.to_owned()),
+        None => (missing()?, String::new()),
+    };
+    let path = if name.is_empty() { container.clone() } else { container.join(&name) };
+    let source = load(&container, &context.settings.read).map_err(|error| named(&container, error))?;
+    let mut shown = Shown { path: path.clone(), sha256: String::new(), document: None, members: Vec::new() };
+    let mut failed = None;
+    let mut is_found = false;
+    let folder = format!("{name}/");
+    let mut take = |part: Part| {
+        if part.name == name {
+            (is_found, shown.sha256) = (true, part.sha256);
+            match part.outcome {
+                Outcome::Document(document) => shown.document = Some(*document),
+                Outcome::Failed { status, reason } => failed = Some(Error::document(status, reason)),
+                Outcome::Folder => {}
+            }
+        } else if name.is_empty() || part.name.starts_with(&folder) {
+            shown.members.extend(Member::of(part, if name.is_empty() { 0 } else { folder.len() }));
+        }
+        Ok(())
+    };
+    let read = reader.read_all(&container, &source.bytes, &context.stop, &mut take);
+    match failed.map_or(read, Err) {
+        Err(error) => Err(named(&path, error)),
+        // A folder of an archive is not told of by itself, only what is in it.
+        Ok(()) if is_found || !shown.members.is_empty() => Ok(shown),
+        Ok(()) => Err(Error::usage(format!(
+            "there is no {} in {}; see what is inside with: ibid show {}",
+            one_line(&name),
+            container.display(),
+            container.display()
+        ))),
+    }
+}
+
+impl Member {
+    /// A part whose name loses its first bytes; archives in archives are told by what is in them.
+    fn of(part: Part, cut: usize) -> Option<Self> {
+        let (format, failed) = match part.outcome {
+            Outcome::Document(document) => (Some(document.format.name()), None),
+            Outcome::Failed { status, reason } => (None, Some((status, reason))),
+            Outcome::Folder => return None,
+        };
+        Some(Self { name: part.name[cut..].to_owned(), sha256: part.sha256, bytes: part.bytes, format, failed })
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name,
+            "document": self.sha256,
+            "bytes": self.bytes,
+            "format": self.format,
+            "status": self.failed.as_ref().map(|(status, _)| status.name()),
+            "reason": self.failed.as_ref().map(|(_, reason)| reason),
+        })
+    }
+}
+
+/// The files inside a file, a line each.
+fn listed(members: &[Member]) -> String {
+    let width = members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0).min(60);
+    let mut lines = String::new();
+    for member in members {
+        let name = one_line(&member.name);
+        let what = match &member.failed {
+            None => member.format.unwrap_or_default().to_owned(),
+            Some((status, reason)) => {
+                styled(Stream::Out, Look::Warn, &format!("{}: {}", status.name(), one_line(reason)))
+            }
+        };
+        lines.push_str(&format!("{name:<width$}  {:>9}  {what}\n", bytes(member.bytes)));
+    }
+    if members.is_empty() { "there is no file inside it\n".into() } else { lines }
+}
+
+/// An archive in the form `ibid.document/1`.
+fn folder_to_json(path: &str, sha256: &str, members: &[Member]) -> serde_json::Value {
+    serde_json::json!({
+        "schema": "ibid.document/1",
+        "path": path,
+        "document": sha256,
+        "format": "archive",
+        "title": null,
+        "text": "",
+        "pages": [],
+        "blocks": [],
+        "warnings": [],
+        "members": members.iter().map(Member::to_json).collect::<Vec<_>>(),
+    })
 }
 
 /// A reader says what is wrong, not with which file.
@@ -87,6 +221,11 @@ fn blocks(document: &Document, range: &std::ops::Range<usize>) -> String {
         let span = format!("{}..{}", block.span.start, block.span.end);
         let text: String = one_line(block.span.of(&document.text)).chars().take(100).collect();
         lines.push_str(&format!("{span:>17}  {}  {text}\n", styled(Stream::Out, Look::Source, &format!("{kind:<9}"))));
+        if let (Some(rows), Some(columns)) =
+            (block.cells.iter().map(|cell| cell.row + 1).max(), block.cells.iter().map(|cell| cell.column + 1).max())
+        {
+            lines.push_str(&format!("{:>17}  {:<9}  {rows} rows, {columns} columns\n", "", ""));
+        }
     }
     lines
 }
@@ -97,7 +236,17 @@ fn to_json(path: &str, sha256: &str, document: &Document, only: Option<u32>) -> 
         .pages
         .iter()
         .filter(|page| only.is_none_or(|number| page.number == number))
-        .map(|page| serde_json::json!({ "number": page.number, "start": page.span.start, "end": page.span.end }))
+        .map(|page| {
+            let mut value =
+                serde_json::json!({ "number": page.number, "start": page.span.start, "end": page.span.end });
+            if let Some(label) = &page.label {
+                value["label"] = label.as_str().into();
+            }
+            if page.is_ocr {
+                value["ocr"] = true.into();
+            }
+            value
+        })
         .collect();
     let blocks: Vec<_> = document
         .blocks
@@ -106,6 +255,13 @@ fn to_json(path: &str, sha256: &str, document: &Document, only: Option<u32>) -> 
             let mut value = serde_json::to_value(block.kind).expect("a block kind is plain data");
             value["start"] = block.span.start.into();
             value["end"] = block.span.end.into();
+            if !block.cells.is_empty() {
+                let cell = |cell: &Cell| {
+                    let Cell { row, column, span } = cell;
+                    serde_json::json!({ "row": row, "column": column, "start": span.start, "end": span.end })
+                };
+                value["cells"] = block.cells.iter().map(cell).collect();
+            }
             value
         })
         .collect();
@@ -115,6 +271,7 @@ fn to_json(path: &str, sha256: &str, document: &Document, only: Option<u32>) -> 
         "document": sha256,
         "format": document.format.name(),
         "title": document.title,
+        "dates": document.dates,
         "text": document.text,
         "pages": pages,
         "blocks": blocks,

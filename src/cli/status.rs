@@ -8,20 +8,20 @@ use super::terminal::{Look, Stream, bytes, counted, out, out_json, shown_path, s
 use crate::database::FileRow;
 use crate::document::FileStatus;
 use crate::error::Result;
-use crate::index::is_stored;
 use crate::inference::manifest;
-use crate::services::{Index, Opening};
+use crate::services::{Index, Opening, as_served};
 
 pub(crate) fn run(context: &Context) -> Result<Exit> {
-    let manifest = manifest::find(&context.settings.embed.model, None)?;
-    let index = Index::open(&context.settings.opening()?, &manifest, Opening::Existing)?;
+    let opening = as_served(&context.settings.opening()?)?;
+    let index = Index::open(&opening, &manifest::find(&opening.embed.model, None)?, Opening::Existing)?;
     let files = index.database.files()?;
     let info = index.store.info()?;
     let size = folder_bytes(&index.home);
     let chunks = index.database.chunk_count()?;
-    let stored: Vec<&FileRow> = files.values().filter(|file| is_stored(file.status)).collect();
+    let stored: Vec<&FileRow> = files.values().filter(|file| file.is_document()).collect();
     let tokens: u64 = stored.iter().map(|file| file.tokens).sum();
-    let problems: Vec<&FileRow> = files.values().filter(|file| file.status.is_problem()).collect();
+    let problems: Vec<&FileRow> =
+        files.values().filter(|file| file.status.is_problem() && file.container.is_empty()).collect();
     if context.json {
         let formats = by_format(&stored);
         out_json(&serde_json::json!({

@@ -91,11 +91,16 @@ pub(crate) fn out(text: &str) -> Result<()> {
     }
 }
 
-/// Writes one JSON value and a line break to stdout. Control characters are escaped, the C1 ones too.
+/// Writes one JSON value and a line break to stdout.
 ///
 /// # Errors
 /// [`Error::Io`] when stdout fails.
 pub(crate) fn out_json(value: &serde_json::Value) -> Result<()> {
+    out(&json_line(value))
+}
+
+/// One JSON value and a line break. Control characters are escaped, the C1 ones too.
+pub(crate) fn json_line(value: &serde_json::Value) -> String {
     let text = value.to_string();
     let mut escaped = String::with_capacity(text.len() + 1);
     for c in text.chars() {
@@ -108,7 +113,7 @@ pub(crate) fn out_json(value: &serde_json::Value) -> Result<()> {
         }
     }
     escaped.push('\n');
-    out(&escaped)
+    escaped
 }
 
 /// Writes a line to stderr; nobody is told when that fails.

@@ -13,7 +13,7 @@ use crate::error::Result;
 pub type Terms = BTreeMap<u32, u32>;
 
 /// Everything that makes a file part of the index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileEntry {
     /// The file.
     pub row: FileRow,
@@ -23,13 +23,17 @@ pub struct FileEntry {
     pub terms: Terms,
     /// What the document is known by: terms, each once.
     pub label: Vec<u32>,
+    /// Paths of the files inside it, if it is a file on disk; others that were inside it leave the index.
+    pub members: Vec<String>,
 }
 
 /// What the manifest knows of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRow {
-    /// Absolute path; bytes that are no UTF-8 are escaped.
+    /// Absolute path; bytes that are no UTF-8 are escaped. Of a file inside another, its path below that of the other.
     pub path: String,
+    /// The file on disk that this one is inside, empty for one on disk.
+    pub container: String,
     /// Size in bytes when it was read.
     pub bytes: u64,
     /// Time of its last change, nanoseconds since 1970.
@@ -42,7 +46,7 @@ pub struct FileRow {
     pub reason: String,
     /// The first page with a problem.
     pub page: Option<u32>,
-    /// What it was read as.
+    /// What it was read as; none for what is no document, such as an archive.
     pub format: Option<String>,
     /// Its own title.
     pub title: Option<String>,
@@ -65,8 +69,8 @@ pub struct ChunkRow {
     pub codes: Vec<u8>,
 }
 
-const FILE_COLUMNS: &str =
-    "path, bytes, modified_ns, sha256, status, reason, page, format, title, pages, tokens, cut_tokens, indexed_at";
+const FILE_COLUMNS: &str = "path, bytes, modified_ns, sha256, status, reason, page, format, title, pages, tokens, cut_tokens, indexed_at, \
+     container";
 
 fn file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
     let status: String = row.get(4)?;
@@ -85,7 +89,40 @@ fn file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
         tokens: row.get(10)?,
         cut_tokens: row.get(11)?,
         indexed_at: row.get(12)?,
+        container: row.get(13)?,
     })
+}
+
+/// Paths inside the file `?1`; the second condition lets the index of files that are inside others be used.
+const MEMBERS: &str = "SELECT path FROM files WHERE container = ?1 AND container <> '' ORDER BY id";
+
+impl Default for FileRow {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            container: String::new(),
+            bytes: 0,
+            modified_ns: 0,
+            sha256: String::new(),
+            status: FileStatus::Indexed,
+            reason: String::new(),
+            page: None,
+            format: None,
+            title: None,
+            pages: 0,
+            tokens: 0,
+            cut_tokens: 0,
+            indexed_at: String::new(),
+        }
+    }
+}
+
+impl FileRow {
+    /// Whether the file is a document whose chunks are in the index.
+    #[must_use]
+    pub fn is_document(&self) -> bool {
+        matches!(self.status, FileStatus::Indexed | FileStatus::Partial) && self.format.is_some()
+    }
 }
 
 impl Database {
@@ -100,6 +137,12 @@ impl Database {
             rows.map(|row| row.map(|row| (row.path.clone(), row))).collect()
         };
         read().map_err(self.failed("list the files"))
+    }
+
+    /// Paths of the files inside the file at `path`, in the order in which they came.
+    fn members(&self, path: &str) -> rusqlite::Result<Vec<String>> {
+        let mut statement = self.connection.prepare_cached(MEMBERS)?;
+        statement.query_map([path], |row| row.get(0))?.collect()
     }
 
     /// The number of stored chunks.
@@ -135,7 +178,7 @@ impl Database {
             let columns = format!("SELECT {FILE_COLUMNS}, id, terms, label FROM files WHERE path = ?1");
             let mut statement = self.connection.prepare_cached(&columns)?;
             let known = statement.query_row([path], |row| {
-                Ok((file_row(row)?, row.get::<_, i64>(13)?, row.get::<_, Vec<u8>>(14)?, row.get::<_, Vec<u8>>(15)?))
+                Ok((file_row(row)?, row.get::<_, i64>(14)?, row.get::<_, Vec<u8>>(15)?, row.get::<_, Vec<u8>>(16)?))
             });
             let Some((row, id, terms, label)) = known.optional()? else { return Ok(None) };
             let mut statement =
@@ -144,7 +187,8 @@ impl Database {
                 .query_map([id], |row| Ok(ChunkRow { point: Uuid::from_bytes(row.get(0)?), codes: row.get(1)? }))?
                 .collect::<rusqlite::Result<_>>()?;
             let (terms, label) = (unpack_terms(&terms).collect(), unpack_label(&label).collect());
-            Ok(Some(FileEntry { row, chunks, terms, label }))
+            let members = self.members(&row.path)?;
+            Ok(Some(FileEntry { row, chunks, terms, label, members }))
         };
         read().map_err(self.failed("read a file's entry"))
     }
@@ -161,17 +205,25 @@ impl Database {
     }
 
     /// Makes files with their chunks part of the index in place of what was known of their paths, in one transaction. The
-    /// points that are no longer part of it are noted as removals and returned. The chunks must be durable in the store.
+    /// points that are no longer part of it are noted as removals and returned. The chunks, and those of `kept`, which belong to files
+    /// that are not wholly stored yet, must be durable in the store.
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the write fails; then nothing has changed.
-    pub fn commit_files(&mut self, files: &[FileEntry]) -> Result<Vec<Uuid>> {
+    pub fn commit_files(&mut self, files: &[FileEntry], kept: &[ChunkRow]) -> Result<Vec<Uuid>> {
         self.in_transaction("commit files", |transaction| {
             let mut removed = Vec::new();
+            let mut keep = transaction.prepare_cached("UPDATE intents SET codes = ?2 WHERE point = ?1")?;
+            kept.iter().try_for_each(|chunk| keep.execute(params![chunk.point.as_bytes(), chunk.codes]).map(drop))?;
             for entry in files {
                 let kept: HashSet<Uuid> = entry.chunks.iter().map(|chunk| chunk.point).collect();
                 let old = take_out(transaction, &entry.row.path)?;
                 removed.extend(old.into_iter().filter(|point| !kept.contains(point)));
+                if entry.row.container.is_empty() {
+                    for gone in no_longer_inside(transaction, entry)? {
+                        removed.extend(take_out(transaction, &gone)?);
+                    }
+                }
                 put_in(transaction, entry)?;
             }
             note_removals(transaction, &removed)?;
@@ -205,14 +257,39 @@ impl Database {
             .map_err(self.failed("note a file's new time"))
     }
 
-    /// Points that a crash may have left in the store although they are no part of the index.
+    /// Points of files that are not wholly stored yet, which are themselves durably stored with their token vectors.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn kept(&self) -> Result<HashSet<Uuid>> {
+        let read = || -> rusqlite::Result<HashSet<Uuid>> {
+            let mut statement = self.connection.prepare(
+                "SELECT point FROM intents WHERE codes IS NOT NULL AND point NOT IN (SELECT point FROM chunks)",
+            )?;
+            statement.query_map([], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?.collect()
+        };
+        read().map_err(self.failed("look for kept chunks"))
+    }
+
+    /// The token vectors of a kept point.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails or the point is not kept.
+    pub fn kept_codes(&self, point: Uuid) -> Result<Vec<u8>> {
+        self.connection
+            .prepare_cached("SELECT codes FROM intents WHERE point = ?1 AND codes IS NOT NULL")
+            .and_then(|mut statement| statement.query_row([point.as_bytes()], |row| row.get(0)))
+            .map_err(self.failed("read a kept chunk"))
+    }
+
+    /// Points that a crash may have left in the store although they are no part of the index; kept ones are not among them.
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the query fails.
     pub fn leftovers(&self) -> Result<Vec<Uuid>> {
         let read = || -> rusqlite::Result<Vec<Uuid>> {
             let mut statement = self.connection.prepare(
-                "SELECT point FROM (SELECT point FROM intents UNION SELECT point FROM removals)
+                "SELECT point FROM (SELECT point FROM intents WHERE codes IS NULL UNION SELECT point FROM removals)
                  WHERE point NOT IN (SELECT point FROM chunks)",
             )?;
             statement.query_map([], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?.collect()
@@ -220,13 +297,23 @@ impl Database {
         read().map_err(self.failed("look for leftovers"))
     }
 
-    /// Forgets intents and removals: the store has been put right, durably.
+    /// Gives up kept points: from now on they are leftovers.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the write fails.
+    pub fn give_up_kept(&mut self) -> Result<()> {
+        self.in_transaction("give up kept chunks", |transaction| {
+            transaction.execute("UPDATE intents SET codes = NULL WHERE codes IS NOT NULL", []).map(drop)
+        })
+    }
+
+    /// Forgets intents and removals, but for kept points: the store has been put right, durably.
     ///
     /// # Errors
     /// [`Error::Database`](crate::error::Error::Database) when the write fails.
     pub fn clear_leftovers(&mut self) -> Result<()> {
         self.in_transaction("clear leftovers", |transaction| {
-            transaction.execute_batch("DELETE FROM intents; DELETE FROM removals;")
+            transaction.execute_batch("DELETE FROM intents WHERE codes IS NULL; DELETE FROM removals;")
         })
     }
 
@@ -268,6 +355,14 @@ impl Database {
     }
 }
 
+/// Paths that the manifest has inside a file, and that are not inside it any more.
+fn no_longer_inside(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<Vec<String>> {
+    let current: HashSet<&str> = entry.members.iter().map(String::as_str).collect();
+    let mut statement = transaction.prepare_cached(MEMBERS)?;
+    let known = statement.query_map([&entry.row.path], |row| row.get::<_, String>(0))?;
+    known.filter(|path| path.as_ref().map_or(true, |path| !current.contains(path.as_str()))).collect()
+}
+
 /// Removes a file's rows and its share of the token counts; its points.
 fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<Uuid>> {
     let known: Option<(i64, Vec<u8>, Vec<u8>)> = transaction
@@ -292,11 +387,11 @@ fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<U
 }
 
 fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<()> {
-    let FileEntry { row: file, chunks, terms, label } = entry;
+    let FileEntry { row: file, chunks, terms, label, .. } = entry;
     let id: i64 = transaction
         .prepare_cached(&format!(
             "INSERT INTO files ({FILE_COLUMNS}, terms, label)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              RETURNING id"
         ))?
         .query_row(
@@ -314,6 +409,7 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
                 file.tokens,
                 file.cut_tokens,
                 file.indexed_at,
+                file.container,
                 pack_terms(terms),
                 pack_label(label)
             ],
@@ -372,15 +468,10 @@ mod tests {
             bytes: 3,
             modified_ns: 7,
             sha256: sha256.into(),
-            status: FileStatus::Indexed,
-            reason: String::new(),
-            page: None,
             format: Some("text".into()),
-            title: None,
-            pages: 0,
             tokens: 5,
-            cut_tokens: 0,
             indexed_at: "2026-01-01T00:00:00Z".into(),
+            ..FileRow::default()
         }
     }
 
@@ -389,7 +480,7 @@ mod tests {
     }
 
     fn entry(sha256: &str, chunks: Vec<ChunkRow>, terms: Terms) -> FileEntry {
-        FileEntry { row: file("/a", sha256), chunks, terms, label: vec![77] }
+        FileEntry { row: file("/a", sha256), chunks, terms, label: vec![77], members: vec![] }
     }
 
     fn database() -> (tempfile::TempDir, Database) {
@@ -402,11 +493,11 @@ mod tests {
     fn a_changed_file_replaces_its_chunks_and_its_token_counts() {
         let (_folder, mut database) = database();
         let first = Terms::from([(10, 2), (11, 1)]);
-        database.commit_files(&[entry("1", vec![chunk(1), chunk(2)], first)]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1), chunk(2)], first)], &[]).unwrap();
         assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [2, 1, 0]);
 
         let second = Terms::from([(11, 1)]);
-        let removed = database.commit_files(&[entry("2", vec![chunk(2), chunk(3)], second)]).unwrap();
+        let removed = database.commit_files(&[entry("2", vec![chunk(2), chunk(3)], second)], &[]).unwrap();
         assert_eq!(database.label_counts(&[77, 78]).unwrap(), (vec![1, 0], 1));
         assert_eq!(removed, [Uuid::from_bytes([1; 16])], "a chunk that stays is no removal");
         assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [0, 1, 0]);
@@ -424,7 +515,7 @@ mod tests {
     fn what_was_only_intended_is_left_over() {
         let (_folder, mut database) = database();
         database.note_intents(&[Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16])]).unwrap();
-        database.commit_files(&[entry("1", vec![chunk(1)], Terms::new())]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1)], Terms::new())], &[]).unwrap();
         assert_eq!(database.leftovers().unwrap(), [Uuid::from_bytes([2; 16])]);
         database.clear_leftovers().unwrap();
         assert!(database.leftovers().unwrap().is_empty());
@@ -433,7 +524,7 @@ mod tests {
     #[test]
     fn removed_files_give_back_their_points() {
         let (_folder, mut database) = database();
-        database.commit_files(&[entry("1", vec![chunk(1)], Terms::from([(5, 1)]))]).unwrap();
+        database.commit_files(&[entry("1", vec![chunk(1)], Terms::from([(5, 1)]))], &[]).unwrap();
         assert_eq!(database.remove_files(&["/a".into(), "/b".into()]).unwrap(), [Uuid::from_bytes([1; 16])]);
         assert!(database.files().unwrap().is_empty());
         assert_eq!(database.term_counts(&[5]).unwrap(), [0]);

@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 
 /// Version of the tables below; a file of a later one is refused rather than misread.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -104,6 +104,15 @@ CREATE TABLE workflow_cache (
 ) WITHOUT ROWID;
 ";
 
+/// What version 3 adds.
+const KEPT_SCHEMA: &str = "
+-- The token vectors of a point that is durably stored while other chunks of its file are not: the next run takes them as they are.
+ALTER TABLE intents ADD COLUMN codes BLOB;
+-- The path of the file that this one is inside; empty for a file on disk.
+ALTER TABLE files ADD COLUMN container TEXT NOT NULL DEFAULT '';
+CREATE INDEX files_by_container ON files (container) WHERE container <> '';
+";
+
 /// An open database. One writer at a time; the index lock makes sure of it.
 #[derive(Debug)]
 pub struct Database {
@@ -137,9 +146,9 @@ impl Database {
         let version: i64 = connection
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(|source| damage_or(path, "read the version", source))?;
-        // FULL: a commit is on disk before the next step of the durable order begins.
+        // Deleted text is overwritten, not only unlinked. FULL: a commit is on disk before the next step of the durable order begins.
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
             .map_err(|source| damage_or(path, "set up", source))?;
         if version != SCHEMA_VERSION {
             upgrade(&connection, path)?;
@@ -202,8 +211,9 @@ fn upgrade(connection: &Connection, path: &Path) -> Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let missing = match version {
-        0 => [SCHEMA, WORKFLOW_SCHEMA].concat(),
-        1 => WORKFLOW_SCHEMA.to_string(),
+        0 => [SCHEMA, WORKFLOW_SCHEMA, KEPT_SCHEMA].concat(),
+        1 => [WORKFLOW_SCHEMA, KEPT_SCHEMA].concat(),
+        2 => KEPT_SCHEMA.to_string(),
         SCHEMA_VERSION => String::new(),
         other => {
             let _ = connection.execute_batch("ROLLBACK");
@@ -263,10 +273,10 @@ mod tests {
         let runs: i64 =
             database.connection.query_row("SELECT count(*) FROM workflow_runs", [], |row| row.get(0)).unwrap();
         assert_eq!(runs, 0);
-        database.connection.execute_batch("PRAGMA user_version = 3").unwrap();
+        database.connection.execute_batch("PRAGMA user_version = 4").unwrap();
         drop(database);
         let error = Database::open(&path).unwrap_err();
-        assert!(error.to_string().contains("version 3"), "{error}");
+        assert!(error.to_string().contains("version 4"), "{error}");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::metrics::{interval, mean, ndcg, recall, reciprocal_rank};
 use super::{EvalCache, EvalReport, read_data, read_json_lines, wrong};
 use crate::database::{ChunkRow, Database, FileEntry, FileRow, Terms};
-use crate::document::FileStatus;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::late_interaction::pack;
@@ -230,24 +229,16 @@ fn store_window(passages: &[Passage], embedder: &Embedder, store: &EdgeStore, da
             row: FileRow {
                 path: passage.id.clone(),
                 bytes: text.len() as u64,
-                modified_ns: 0,
-                sha256: String::new(),
-                status: FileStatus::Indexed,
-                reason: String::new(),
-                page: None,
-                format: None,
-                title: None,
-                pages: 0,
                 tokens: input.ids.len() as u64,
                 cut_tokens: input.cut as u64,
-                indexed_at: String::new(),
+                ..FileRow::default()
             },
             chunks: vec![ChunkRow { point: id, codes }],
             terms,
-            label: Vec::new(),
+            ..FileEntry::default()
         });
     }
     store.upsert(points)?;
-    database.commit_files(&entries)?;
+    database.commit_files(&entries, &[])?;
     Ok(inputs.iter().map(|input| input.cut as u64).sum())
 }

@@ -1,9 +1,12 @@
 //! Paths in, an up-to-date index out: which files changed, what becomes of each, and the durable order of writing.
 
 pub mod context;
+pub mod export;
+mod gathered;
 mod pipeline;
 pub mod prepare;
 pub mod report;
+pub mod watch;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -17,13 +20,14 @@ use crate::chunk::ChunkSettings;
 use crate::database::{Database, FileRow};
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
 use crate::inference::embedder::{EmbedSettings, Embedder};
-use crate::ingest::ReadSettings;
-use crate::ingest::walk::{WalkSettings, Walked, walk_until};
+use crate::ingest::walk::{Found, WalkSettings, Walked, walk_until};
+use crate::ingest::{ReadSettings, load};
 use crate::store::EdgeStore;
-use pipeline::{Cost, Pending};
-use prepare::path_key;
-pub use report::{IndexReport, Problem};
+use pipeline::{Cost, Pending, Work};
+use prepare::{path_key, path_of};
+pub use report::{Change, IndexReport, Planned, Problem};
 use writer::{Writer, recover};
 
 /// How an index run works.
@@ -40,6 +44,10 @@ pub struct IndexSettings {
     pub window_chunks: usize,
     /// Chunks written and made durable together; a crash costs at most this many.
     pub commit_chunks: usize,
+    /// With `--watch`: seconds without a change after which what has changed is indexed.
+    pub watch_quiet_s: f64,
+    /// With `--watch`: seconds after which changes are indexed although there are more and more of them.
+    pub watch_longest_s: f64,
     /// Reading.
     #[serde(skip)]
     pub read: ReadSettings,
@@ -62,6 +70,8 @@ impl Default for IndexSettings {
             queue_chunks_max: 256,
             window_chunks: 256,
             commit_chunks: 256,
+            watch_quiet_s: 0.5,
+            watch_longest_s: 10.0,
             read: ReadSettings::default(),
             walk: WalkSettings::default(),
             chunk: ChunkSettings::default(),
@@ -129,6 +139,8 @@ pub struct Services<'a> {
     pub identity: &'a str,
     /// The time of the run, RFC 3339.
     pub now: String,
+    /// Files to look into beside those that are asked for, as far as they exist: those of an index that this one takes the place of.
+    pub inherited: &'a [String],
 }
 
 /// Brings the index up to date with the files below `paths`: new and changed files are read, embedded and stored, files
@@ -149,9 +161,12 @@ pub fn sync(
     let known = services.database.files()?;
     let (present, gone_roots) = split_gone(paths, &known)?;
     let walked = if present.is_empty() { Walked::default() } else { walk_until(&present, &settings.walk, stop)? };
+    let walked = with_inherited(walked, services.inherited);
     let mut report = IndexReport { device: services.embedder.device().name.into(), ..IndexReport::default() };
     report.dry_run = mode == Mode::DryRun;
     let plan = plan(&walked, &gone_roots, &known, &mut report);
+    let on_disk = |path: &&String| known[*path].container.is_empty();
+    plan.removed.iter().filter(on_disk).for_each(|_| report.count(FileStatus::Removed));
     progress(Progress::Planned {
         files: plan.pending.len() as u64,
         bytes: plan.pending.iter().map(|pending| pending.bytes).sum(),
@@ -159,35 +174,46 @@ pub fn sync(
     let cost = Cost::default();
     let mut report = match mode {
         Mode::DryRun => {
-            plan.pending.iter().for_each(|pending| report.note(&pending.key, FileStatus::Indexed, "", None));
-            plan.removed.iter().for_each(|_| report.count(FileStatus::Removed));
+            let unchanged = walked.files.iter().map(|found| (path_key(&found.path), found.bytes));
+            report.plan = told(unchanged, &plan, &known, settings);
+            for planned in &report.plan {
+                match planned.change {
+                    Change::New | Change::Changed => report.files.entry(FileStatus::Indexed),
+                    Change::Unchanged if plan.is_pending(&planned.path) => report.files.entry(FileStatus::Unchanged),
+                    Change::Unchanged | Change::Removed => continue,
+                }
+                .and_modify(|count| *count += 1)
+                .or_insert(1);
+            }
             report
         }
         Mode::Sync => {
             recover(services.store, services.database)?;
+            let kept = services.database.kept()?;
             let mut writer =
                 Writer::new(services.store, services.database, settings, progress, services.now.clone(), report);
             // The gone go first: under a full disk that frees room.
             writer.remove(&plan.removed)?;
-            let run =
-                pipeline::run(&plan.pending, services.embedder, settings, services.identity, stop, &cost, |event| {
-                    writer.write(event)
-                });
+            let (embedder, identity) = (services.embedder, services.identity);
+            let work = Work { files: &plan.pending, embedder, settings, identity, kept: &kept };
+            let run = pipeline::run(work, stop, &cost, |event| writer.write(event));
             // What is finished is kept, whatever ended the run.
             let finished = writer.finish();
             run.and(finished)?;
+            writer.give_up_kept()?;
             let changed = writer.changed;
             let report = writer.report;
             if changed > 0 {
                 progress(Progress::Optimizing);
                 services.store.optimize()?;
+                failpoint("segments-merged");
                 services.store.flush()?;
             }
             report
         }
     };
     let stored = services.database.files()?;
-    report.documents = stored.values().filter(|file| is_stored(file.status)).count() as u64;
+    report.documents = stored.values().filter(|file| file.is_document()).count() as u64;
     report.chunks = services.database.chunk_count()?;
     report.problems.sort_by(|a, b| a.path.cmp(&b.path));
     report.seconds = started.elapsed().as_secs_f64();
@@ -196,10 +222,16 @@ pub fn sync(
     Ok(report)
 }
 
-/// Whether a file of this status has chunks in the index.
-#[must_use]
-pub fn is_stored(status: FileStatus) -> bool {
-    matches!(status, FileStatus::Indexed | FileStatus::Partial)
+/// Adds files that are known by their paths and lie below nothing that was asked for.
+fn with_inherited(mut walked: Walked, inherited: &[String]) -> Walked {
+    let is_asked_for = |path: &Path| walked.roots.iter().any(|root| path.starts_with(&root.path));
+    let files: Vec<_> = inherited.iter().map(|key| path_of(key)).filter(|path| !is_asked_for(path)).collect();
+    for path in files {
+        walked.files.extend(Found::at(&path));
+    }
+    walked.files.sort_by(|a, b| a.path.cmp(&b.path));
+    walked.files.dedup_by(|a, b| a.path == b.path);
+    walked
 }
 
 /// Takes files or folders out of the index, whether or not they still exist. The number of files removed.
@@ -223,8 +255,9 @@ pub fn remove(paths: &[PathBuf], services: &mut Services<'_>, settings: &IndexSe
     let report = IndexReport::default();
     let quiet = |_: Progress<'_>| {};
     let mut writer = Writer::new(services.store, services.database, settings, &quiet, services.now.clone(), report);
+    writer.give_up_kept()?;
     writer.remove(&removed)?;
-    Ok(removed.len() as u64)
+    Ok(removed.iter().filter(|path| known[*path].container.is_empty()).count() as u64)
 }
 
 /// Paths that are there, and keys of known files or folders that were asked for and are gone.
@@ -268,7 +301,52 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 fn known_below(known: &BTreeMap<String, FileRow>, key: &str) -> Vec<String> {
     let folder = format!("{}/", key.trim_end_matches('/'));
-    known.keys().filter(|path| *path == key || path.starts_with(&folder)).cloned().collect()
+    let itself = known.contains_key(key).then(|| key.to_string());
+    let inside = known.range(folder.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(&folder));
+    itself.into_iter().chain(inside.cloned()).collect()
+}
+
+impl Plan {
+    /// Whether a file has to be looked into.
+    fn is_pending(&self, key: &str) -> bool {
+        self.pending.binary_search_by(|pending| pending.key.as_str().cmp(key)).is_ok()
+    }
+}
+
+/// What would be done with each file. Those with a new time are read, to see whether their bytes are new.
+fn told(
+    present: impl Iterator<Item = (String, u64)>,
+    plan: &Plan,
+    known: &BTreeMap<String, FileRow>,
+    settings: &IndexSettings,
+) -> Vec<Planned> {
+    let pending: BTreeMap<&str, &Pending> = plan.pending.iter().map(|file| (file.key.as_str(), file)).collect();
+    let is_same = |file: &Pending| {
+        let known = file.known_sha256.as_ref();
+        known.is_some_and(|known| load(&file.path, &settings.read).is_ok_and(|source| source.sha256 == *known))
+    };
+    let change = |key: &str| match pending.get(key) {
+        None => Change::Unchanged,
+        Some(file) if is_same(file) => Change::Unchanged,
+        Some(_) if known.contains_key(key) => Change::Changed,
+        Some(_) => Change::New,
+    };
+    let present = present.map(|(path, bytes)| Planned { change: change(&path), path, bytes });
+    let on_disk = plan.removed.iter().filter(|path| known[*path].container.is_empty());
+    let removed = on_disk.map(|path| Planned { path: path.clone(), change: Change::Removed, bytes: known[path].bytes });
+    let mut planned: Vec<Planned> = present.chain(removed).collect();
+    planned.sort_by(|a, b| a.path.cmp(&b.path));
+    planned
+}
+
+/// The hashes of the files that are inside the file `key` and wholly in the index, by their names in it.
+fn members_of(known: &BTreeMap<String, FileRow>, key: &str) -> BTreeMap<String, String> {
+    let folder = format!("{key}/");
+    let inside = known.range(folder.clone()..).take_while(|(path, _)| path.starts_with(&folder));
+    inside
+        .filter(|(_, row)| row.container == key && row.status == FileStatus::Indexed)
+        .map(|(path, row)| (path[folder.len()..].to_string(), row.sha256.clone()))
+        .collect()
 }
 
 struct Plan {
@@ -297,6 +375,7 @@ fn plan(walked: &Walked, gone_roots: &[String], known: &BTreeMap<String, FileRow
                 bytes: found.bytes,
                 modified_ns,
                 known_sha256: row.filter(|row| row.status == FileStatus::Indexed).map(|row| row.sha256.clone()),
+                known_members: members_of(known, &key),
             }),
         }
         seen.insert(key);
@@ -313,9 +392,15 @@ fn plan(walked: &Walked, gone_roots: &[String], known: &BTreeMap<String, FileRow
     let mut removed: Vec<String> = Vec::new();
     let roots = walked.roots.iter().map(|root| path_key(&root.path)).chain(gone_roots.iter().cloned());
     for root in roots {
-        removed.extend(known_below(known, &root).into_iter().filter(|path| !seen.contains(path)));
+        // What is inside a file goes when the file does, or when it was looked into.
+        let is_gone = |path: &String| match known[path].container.as_str() {
+            "" => !seen.contains(path),
+            container => !seen.contains(container),
+        };
+        removed.extend(known_below(known, &root).into_iter().filter(is_gone));
     }
     removed.sort();
     removed.dedup();
+    pending.sort_by(|a, b| a.key.cmp(&b.key));
     Plan { pending, removed }
 }

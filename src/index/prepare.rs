@@ -1,8 +1,7 @@
 //! One file in, a document split into chunks with its tokens out: everything that needs no model and no store.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -12,8 +11,6 @@ use crate::database::Terms;
 use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role};
-use crate::ingest::Source;
-use crate::ingest::isolated::Reader;
 use crate::label::label;
 
 /// A chunk with the model's input for it.
@@ -33,11 +30,20 @@ pub struct PreparedChunk {
     pub lead: usize,
 }
 
+/// The file that a document was read from, on disk or inside another.
+#[derive(Debug, Clone, Copy)]
+pub struct Content<'a> {
+    /// Where it lies; inside another file, below the path of that.
+    pub path: &'a Path,
+    /// SHA-256 of its bytes.
+    pub sha256: &'a str,
+    /// Whether it has no byte.
+    pub is_empty: bool,
+}
+
 /// A document ready to be embedded.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// SHA-256 of the file's bytes.
-    pub sha256: String,
     /// The document without its text, which lives on in the chunks.
     pub document: Document,
     /// Its chunks in text order.
@@ -57,29 +63,29 @@ pub struct Prepared {
 /// How a document is prepared.
 #[derive(Debug, Clone, Copy)]
 pub struct PrepareSettings<'a> {
-    /// Reading.
-    pub reader: &'a Reader,
-    /// Set when reading shall be given up.
-    pub stop: &'a AtomicBool,
     /// Splitting.
     pub chunk: &'a ChunkSettings,
     /// What else decides a chunk's vector, in one line; goes into the ids.
     pub identity: &'a str,
 }
 
-/// Reads and splits a loaded file.
+/// Splits a document.
 ///
 /// # Errors
-/// [`Error::Document`] with the status the file ends with when it cannot be read.
-pub fn prepare(source: &Source, embedder: &Embedder, settings: PrepareSettings<'_>) -> Result<Prepared> {
-    let mut document = settings.reader.read(&source.path, &source.bytes, settings.stop)?;
+/// [`Error::Document`] with `no_text` when there is nothing to split.
+pub fn prepare(
+    mut document: Document,
+    content: Content<'_>,
+    embedder: &Embedder,
+    settings: PrepareSettings<'_>,
+) -> Result<Prepared> {
     let chunks = chunk(&document, embedder.tokenizer(), settings.chunk)?;
     if chunks.is_empty() {
-        return Err(Error::document(FileStatus::NoText, no_text_reason(&document, source.bytes.is_empty())));
+        return Err(Error::document(FileStatus::NoText, no_text_reason(&document, content.is_empty)));
     }
     let prepared = chunks
         .into_iter()
-        .map(|chunk| prepare_chunk(source, &document, chunk, embedder, settings))
+        .map(|chunk| prepare_chunk(content, &document, chunk, embedder, settings))
         .collect::<Result<Vec<_>>>()?;
     let mut terms = Terms::new();
     for chunk in &prepared {
@@ -92,20 +98,20 @@ pub fn prepare(source: &Source, embedder: &Embedder, settings: PrepareSettings<'
         Some(warning) => (FileStatus::Partial, lossy_reason(&document), warning.page),
         None => (FileStatus::Indexed, String::new(), None),
     };
-    let label = label(&source.path, &document);
+    let label = label(content.path, &document);
     document.text = String::new();
     document.blocks = Vec::new();
-    Ok(Prepared { sha256: source.sha256.clone(), document, chunks: prepared, terms, label, status, reason, page })
+    Ok(Prepared { document, chunks: prepared, terms, label, status, reason, page })
 }
 
 fn prepare_chunk(
-    source: &Source,
+    content: Content<'_>,
     document: &Document,
     chunk: Chunk,
     embedder: &Embedder,
     settings: PrepareSettings<'_>,
 ) -> Result<PreparedChunk> {
-    let context = context(&source.path, document, &chunk);
+    let context = context(content.path, document, &chunk);
     let mut ids = embedder.tokenizer().encode(&context.text)?.ids;
     ids.truncate(settings.chunk.context_tokens_max);
     let context_tokens = ids.len();
@@ -113,7 +119,7 @@ fn prepare_chunk(
     let input = embedder.input(&ids, Role::Passage)?;
     let lead = input.ids.len().saturating_sub(chunk.tokens.len() + 1 - input.cut.min(chunk.tokens.len()));
     debug_assert!(lead > context_tokens, "the start token and the context come first");
-    let id = chunk_id(&source.path, &source.sha256, &chunk, settings.identity);
+    let id = chunk_id(content.path, content.sha256, &chunk, settings.identity);
     let text = chunk.text(document).to_string();
     Ok(PreparedChunk { id, chunk, text, context, input, lead })
 }
@@ -141,6 +147,31 @@ pub fn path_key(path: &Path) -> String {
         }
     }
     key
+}
+
+/// The path that [`path_key`] gave `key` for.
+#[must_use]
+pub fn path_of(key: &str) -> PathBuf {
+    #[cfg(unix)]
+    if key.contains("\\x") && !Path::new(key).exists() {
+        use std::os::unix::ffi::OsStringExt;
+        let mut bytes = Vec::with_capacity(key.len());
+        let mut rest = key;
+        while let Some(at) = rest.find("\\x") {
+            bytes.extend_from_slice(&rest.as_bytes()[..at]);
+            let byte = rest.get(at + 2..at + 4).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            if let Some(byte) = byte {
+                bytes.push(byte);
+                rest = &rest[at + 4..];
+            } else {
+                bytes.extend_from_slice(b"\\x");
+                rest = &rest[at + 2..];
+            }
+        }
+        bytes.extend_from_slice(rest.as_bytes());
+        return PathBuf::from(std::ffi::OsString::from_vec(bytes));
+    }
+    PathBuf::from(key)
 }
 
 fn no_text_reason(document: &Document, is_empty: bool) -> String {
@@ -174,5 +205,7 @@ mod tests {
         let two = path_key(Path::new(std::ffi::OsStr::from_bytes(b"/a/\xfe.txt")));
         assert_eq!(one, "/a/\\xff.txt");
         assert_ne!(one, two);
+        assert_eq!(path_key(&path_of(&one)), one);
+        assert_eq!(path_of("/a/\\xg.txt"), Path::new("/a/\\xg.txt"));
     }
 }

@@ -25,6 +25,47 @@ fn status_name<S: serde::Serializer>(status: &FileStatus, serializer: S) -> Resu
     serializer.serialize_str(status.name())
 }
 
+/// What a run would do with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It is not in the index yet.
+    New,
+    /// Its bytes are others than those in the index, or it was not wholly read.
+    Changed,
+    /// It is in the index and gone from disk.
+    Removed,
+    /// It is in the index as it is on disk.
+    Unchanged,
+}
+
+impl Change {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::New, Self::Changed, Self::Removed, Self::Unchanged];
+
+    /// The name used in JSON and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// A file as a run would treat it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// Absolute path.
+    pub path: String,
+    /// What would be done.
+    pub change: Change,
+    /// Its size; that of the indexed file where it is gone.
+    pub bytes: u64,
+}
+
 /// The outcome of an index run.
 #[derive(Debug, Clone, Default)]
 pub struct IndexReport {
@@ -34,6 +75,8 @@ pub struct IndexReport {
     pub documents: u64,
     /// Chunks in the index afterwards.
     pub chunks: u64,
+    /// Chunks embedded by this run. Those that an interrupted run had made durable are not among them.
+    pub embedded_chunks: u64,
     /// Tokens embedded by this run.
     pub tokens: u64,
     /// Tokens left out of this run's chunks because the model reads no longer input.
@@ -46,6 +89,8 @@ pub struct IndexReport {
     pub device: String,
     /// Files to look at, by path.
     pub problems: Vec<Problem>,
+    /// What would be done with each file, by path; only for a run that only looked.
+    pub plan: Vec<Planned>,
     /// Whether the run only looked.
     pub dry_run: bool,
 }
@@ -76,9 +121,30 @@ impl IndexReport {
         self.files.values().sum()
     }
 
+    /// Files and bytes of a kind of change in the plan.
+    #[must_use]
+    pub fn planned(&self, change: Change) -> (u64, u64) {
+        let of_kind = self.plan.iter().filter(|file| file.change == change);
+        of_kind.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.bytes))
+    }
+
     /// The report in the form `ibid.index/1`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
+        let mut report = self.outcome_to_json();
+        if self.dry_run {
+            let mut sums = serde_json::Map::new();
+            for change in Change::ALL {
+                let (files, bytes) = self.planned(change);
+                sums.insert(change.name().into(), serde_json::json!({ "files": files, "bytes": bytes }));
+            }
+            sums.insert("list".into(), serde_json::json!(self.plan));
+            report["plan"] = sums.into();
+        }
+        report
+    }
+
+    fn outcome_to_json(&self) -> serde_json::Value {
         let mut files = serde_json::Map::new();
         files.insert("found".into(), self.found().into());
         for status in FileStatus::ALL {
@@ -89,6 +155,7 @@ impl IndexReport {
             "files": files,
             "documents": self.documents,
             "chunks": self.chunks,
+            "embedded_chunks": self.embedded_chunks,
             "tokens": self.tokens,
             "cut_tokens": self.cut_tokens,
             "seconds": self.seconds,

@@ -43,6 +43,16 @@ pub struct Found {
     pub modified_ns: i128,
 }
 
+impl Found {
+    /// The regular file at `path`, where there is one.
+    #[must_use]
+    pub fn at(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let modified_ns = metadata.modified().map_or(0, nanoseconds);
+        Some(Self { path: path.to_path_buf(), bytes: metadata.len(), modified_ns })
+    }
+}
+
 /// Something below a root that could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalkProblem {

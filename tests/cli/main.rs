@@ -16,6 +16,7 @@ mod real_data;
 mod runs;
 mod search;
 mod shipped;
+mod survival;
 mod telemetry;
 mod trace_page;
 mod workflow;

@@ -59,6 +59,7 @@ pub(super) fn indexed() -> Option<(tempfile::TempDir, Services)> {
             embedder: &embedder,
             identity: &identity,
             now: "2024-01-01T00:00:00.000Z".into(),
+            inherited: &[],
         };
         let settings = IndexSettings::default();
         let report = sync(&[path], Mode::Sync, &mut parts, &settings, &AtomicBool::new(false), &|_| {}).unwrap();
