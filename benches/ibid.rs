@@ -150,6 +150,7 @@ fn searching(criterion: &mut Criterion, embedder: &Embedder) {
         identity: &identity,
         now: String::new(),
         inherited: &[],
+        records: &[],
     };
     let (stop, paths) = (AtomicBool::new(false), [corpora().join("larkmoor")]);
     sync(&paths, Mode::Sync, &mut services, &IndexSettings::default(), &stop, &|_| ())

@@ -17,6 +17,8 @@ use crate::services::{OpenSettings, database_path, open_embedder};
 
 /// The name of the collection in the data folder itself.
 pub const DEFAULT: &str = "default";
+/// The folder of those that the settings do not name, in the data folder.
+pub const FOLDER: &str = "collections";
 /// Characters of a name.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -68,7 +70,7 @@ impl Collections {
         if database_path(&self.opening.home).exists() {
             names.insert(DEFAULT.into());
         }
-        for entry in std::fs::read_dir(self.opening.home.join("collections")).into_iter().flatten().flatten() {
+        for entry in std::fs::read_dir(self.opening.home.join(FOLDER)).into_iter().flatten().flatten() {
             if database_path(&entry.path()).exists() {
                 names.extend(entry.file_name().into_string());
             }
@@ -189,7 +191,7 @@ pub fn home(root: &std::path::Path, name: &str, named: &BTreeMap<String, Collect
             name.escape_debug()
         )));
     }
-    Ok(root.join("collections").join(name))
+    Ok(root.join(FOLDER).join(name))
 }
 
 #[cfg(test)]

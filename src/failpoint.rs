@@ -5,7 +5,8 @@
 const VARIABLE: &str = "IBID_FAILPOINT";
 
 /// Every moment, in the order of an index run.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 15] = [
+    "runs-forgotten",
     "leftovers-listed",
     "leftovers-deleted",
     "intents-noted",
@@ -15,6 +16,8 @@ pub const ALL: [&str; 12] = [
     "removed-points-deleted",
     "removals-cleared",
     "segments-merged",
+    "log-displaced",
+    "segments-rewritten",
     "generation-complete",
     "generation-served",
     "old-generation-removed",

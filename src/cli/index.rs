@@ -16,9 +16,10 @@ use super::terminal::{
 use crate::config::Settings;
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
+use crate::index::forget::Forgotten;
 use crate::index::watch::{Pauses, watch};
 use crate::index::{Change, IndexReport, Mode, Progress, Services, sync};
-use crate::services::{Index, Opening, Replaced, as_served, open_embedder, open_to_write};
+use crate::services::{Index, Opening, Replaced, as_served, open_embedder, open_to_write, record_databases};
 
 /// Options of `ibid index`.
 #[derive(Debug, Clone, Args)]
@@ -82,6 +83,7 @@ fn run_once(options: &IndexOptions, settings: &Settings, opening: Opening, conte
     let bar = Bar::new(context);
     let identity = index.identity.line();
     let inherited = index.replaces.as_ref().map(|replaced| replaced.files.clone()).unwrap_or_default();
+    let records = record_databases(&index.home);
     let mut services = Services {
         store: &index.store,
         database: &mut index.database,
@@ -89,6 +91,7 @@ fn run_once(options: &IndexOptions, settings: &Settings, opening: Opening, conte
         identity: &identity,
         now: now(),
         inherited: &inherited,
+        records: &records,
     };
     let outcome =
         sync(&options.paths, mode, &mut services, &settings.index, &context.stop, &|progress| bar.show(progress));
@@ -170,6 +173,9 @@ fn told(report: &IndexReport, paths: &[PathBuf], device_reason: &str, quiet: boo
         let cut = format!("{} did not fit the model's input and cannot be found", counted(report.cut_tokens, "token"));
         lines.push(out(Look::Warn, &cut));
     }
+    if let Some(forgotten) = told_forgotten(report.forgotten) {
+        lines.push(format!("with what is gone, {forgotten}"));
+    }
     lines.push(format!(
         "the index holds {} in {}",
         counted(report.documents, "document"),
@@ -192,6 +198,14 @@ fn told(report: &IndexReport, paths: &[PathBuf], device_reason: &str, quiet: boo
         lines.push(out(Look::Faint, &format!("on the CPU, because {device_reason}")));
     }
     lines.join("\n") + "\n"
+}
+
+/// What the record of runs has lost with removed documents.
+fn told_forgotten(forgotten: Forgotten) -> Option<String> {
+    let Forgotten { runs, answers } = forgotten;
+    let parts = [(runs, "run"), (answers, "kept answer")].into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, noun)| counted(count, noun)).collect();
+    (!parts.is_empty()).then(|| format!("{} that quoted it forgotten", parts.join(" and ")))
 }
 
 /// What would be done, by kind with sizes, then file by file.
@@ -291,6 +305,7 @@ pub(crate) fn remove(options: &RemoveOptions, context: &Context) -> Result<Exit>
     let embedder = open_embedder(&opening.embed)?;
     let mut index = Index::open(&opening, embedder.manifest(), Opening::Existing)?;
     let identity = index.identity.line();
+    let records = record_databases(&index.home);
     let mut services = Services {
         store: &index.store,
         database: &mut index.database,
@@ -298,12 +313,17 @@ pub(crate) fn remove(options: &RemoveOptions, context: &Context) -> Result<Exit>
         identity: &identity,
         now: now(),
         inherited: &[],
+        records: &records,
     };
-    let removed = crate::index::remove(&options.paths, &mut services, &context.settings.index)?;
+    let (removed, forgotten) = crate::index::remove(&options.paths, &mut services, &context.settings.index)?;
     if context.json {
-        out_json(&serde_json::json!({ "schema": "ibid.remove/1", "removed": removed }))?;
+        out_json(
+            &serde_json::json!({ "schema": "ibid.remove/1", "removed": removed, "forgotten": { "runs": forgotten.runs, "answers": forgotten.answers } }),
+        )?;
     } else {
-        out(&format!("removed {} from the index; the files themselves were not touched\n", counted(removed, "file")))?;
+        let also = told_forgotten(forgotten).map(|also| format!("; {also}")).unwrap_or_default();
+        let removed = counted(removed, "file");
+        out(&format!("removed {removed} from the index{also}; the files themselves were not touched\n"))?;
     }
     if context.is_stopped() {
         note("interrupted");

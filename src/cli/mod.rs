@@ -17,6 +17,7 @@ mod show;
 mod status;
 mod terminal;
 mod trace;
+mod verify_deleted;
 mod workflow;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -94,6 +95,8 @@ enum Command {
     Show(show::ShowOptions),
     /// Take files or folders out of the index
     Remove(index::RemoveOptions),
+    /// Look for what is left of a file that was removed from the index
+    VerifyDeleted(verify_deleted::VerifyDeletedOptions),
     /// List, fetch and check models
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -160,6 +163,7 @@ pub fn run() -> Result<Exit> {
         Command::Search(options) => search::run(options, &context),
         Command::Show(options) => show::run(options, &context),
         Command::Remove(options) => index::remove(options, &context),
+        Command::VerifyDeleted(options) => verify_deleted::run(options, &context),
         Command::Model(command) => model::run(command, &context),
         Command::Run(options) => run::run(options, &context),
         Command::Runs(options) => runs::run(options, &context),

@@ -338,7 +338,7 @@ impl Database {
         self.connection.execute("DELETE FROM removals", []).map(drop).map_err(self.failed("clear removals"))
     }
 
-    fn in_transaction<T>(
+    pub(super) fn in_transaction<T>(
         &mut self,
         operation: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
@@ -383,6 +383,15 @@ fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<U
         statement.execute([term])?;
     }
     transaction.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([id])?;
+    // Words that no document has any more say what a removed one was about.
+    let mut statement = transaction.prepare_cached("DELETE FROM terms WHERE token = ?1 AND chunks <= 0")?;
+    for (token, _) in unpack_terms(&terms) {
+        statement.execute([token])?;
+    }
+    let mut statement = transaction.prepare_cached("DELETE FROM label_terms WHERE term = ?1 AND files <= 0")?;
+    for term in unpack_label(&label) {
+        statement.execute([term])?;
+    }
     Ok(points)
 }
 

@@ -2,6 +2,7 @@
 
 mod documents;
 mod lookups;
+pub mod records;
 pub mod runs;
 pub mod workflows;
 

@@ -77,7 +77,7 @@ pub struct CacheStats {
 }
 
 /// Events of one run take numbers below this.
-const EVENTS_MAX: i64 = 1 << 32;
+pub(super) const EVENTS_MAX: i64 = 1 << 32;
 
 /// Seconds to wait while another process writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -101,7 +101,8 @@ impl RunStore {
             let connection = Connection::open(path)?;
             connection.busy_timeout(BUSY)?;
             // NORMAL: a commit survives the end of this process; `sync` makes it survive a power cut.
-            connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+            connection
+                .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;")?;
             connection.set_prepared_statement_cache_capacity(32);
             Ok(connection)
         };

@@ -2,10 +2,13 @@
 
 pub mod context;
 pub mod export;
+pub mod forget;
 mod gathered;
 mod pipeline;
 pub mod prepare;
+pub mod purge;
 pub mod report;
+pub mod verify_deleted;
 pub mod watch;
 mod writer;
 
@@ -25,6 +28,7 @@ use crate::inference::embedder::{EmbedSettings, Embedder};
 use crate::ingest::walk::{Found, WalkSettings, Walked, walk_until};
 use crate::ingest::{ReadSettings, load};
 use crate::store::EdgeStore;
+use forget::Forgotten;
 use pipeline::{Cost, Pending, Work};
 use prepare::{path_key, path_of};
 pub use report::{Change, IndexReport, Planned, Problem};
@@ -141,6 +145,8 @@ pub struct Services<'a> {
     pub now: String,
     /// Files to look into beside those that are asked for, as far as they exist: those of an index that this one takes the place of.
     pub inherited: &'a [String],
+    /// Databases with records of runs that may quote documents of this index.
+    pub records: &'a [PathBuf],
 }
 
 /// Brings the index up to date with the files below `paths`: new and changed files are read, embedded and stored, files
@@ -193,7 +199,7 @@ pub fn sync(
             let mut writer =
                 Writer::new(services.store, services.database, settings, progress, services.now.clone(), report);
             // The gone go first: under a full disk that frees room.
-            writer.remove(&plan.removed)?;
+            writer.remove(&plan.removed, services.records)?;
             let (embedder, identity) = (services.embedder, services.identity);
             let work = Work { files: &plan.pending, embedder, settings, identity, kept: &kept };
             let run = pipeline::run(work, stop, &cost, |event| writer.write(event));
@@ -203,6 +209,11 @@ pub fn sync(
             writer.give_up_kept()?;
             let changed = writer.changed;
             let report = writer.report;
+            let is_purged = purge::is_due(services.database)?;
+            if is_purged {
+                progress(Progress::Optimizing);
+                purge::purge(services.store, services.database)?;
+            }
             if changed > 0 {
                 progress(Progress::Optimizing);
                 services.store.optimize()?;
@@ -234,11 +245,12 @@ fn with_inherited(mut walked: Walked, inherited: &[String]) -> Walked {
     walked
 }
 
-/// Takes files or folders out of the index, whether or not they still exist. The number of files removed.
+/// Takes files or folders out of the index, whether or not they still exist, and what the record of runs holds of them. The number of
+/// files removed, and what was forgotten.
 ///
 /// # Errors
 /// [`Error::Usage`] for a path that is not in the index; otherwise what store or database report.
-pub fn remove(paths: &[PathBuf], services: &mut Services<'_>, settings: &IndexSettings) -> Result<u64> {
+pub fn remove(paths: &[PathBuf], services: &mut Services<'_>, settings: &IndexSettings) -> Result<(u64, Forgotten)> {
     let known = services.database.files()?;
     let mut removed = Vec::new();
     for path in paths {
@@ -256,8 +268,11 @@ pub fn remove(paths: &[PathBuf], services: &mut Services<'_>, settings: &IndexSe
     let quiet = |_: Progress<'_>| {};
     let mut writer = Writer::new(services.store, services.database, settings, &quiet, services.now.clone(), report);
     writer.give_up_kept()?;
-    writer.remove(&removed)?;
-    Ok(removed.iter().filter(|path| known[*path].container.is_empty()).count() as u64)
+    writer.remove(&removed, services.records)?;
+    let forgotten = writer.report.forgotten;
+    purge::purge(services.store, services.database)?;
+    let files = removed.iter().filter(|path| known[*path].container.is_empty()).count() as u64;
+    Ok((files, forgotten))
 }
 
 /// Paths that are there, and keys of known files or folders that were asked for and are gone.
@@ -281,7 +296,10 @@ fn split_gone(paths: &[PathBuf], known: &BTreeMap<String, FileRow>) -> Result<(V
 
 /// The path made absolute without asking for the file itself, which may be gone; its nearest folder that exists is
 /// resolved as the walk resolves it.
-fn absolute(path: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// [`Error::Io`] when there is no current folder to start from.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
     let full = std::path::absolute(path).map_err(Error::io("resolve", path))?;
     let mut rest = Vec::new();
     let mut at = full.as_path();

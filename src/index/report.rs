@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::forget::Forgotten;
 use crate::document::FileStatus;
 
 /// One file that a person should look at.
@@ -89,6 +90,8 @@ pub struct IndexReport {
     pub device: String,
     /// Files to look at, by path.
     pub problems: Vec<Problem>,
+    /// Runs and kept answers that held something of removed documents.
+    pub forgotten: Forgotten,
     /// What would be done with each file, by path; only for a run that only looked.
     pub plan: Vec<Planned>,
     /// Whether the run only looked.
@@ -162,6 +165,7 @@ impl IndexReport {
             "embedding_seconds": self.embedding_seconds,
             "device": self.device,
             "dry_run": self.dry_run,
+            "forgotten": { "runs": self.forgotten.runs, "answers": self.forgotten.answers },
             "problems": self.problems,
         })
     }

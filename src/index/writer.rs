@@ -1,13 +1,16 @@
 //! Encoded chunks in, a durable index out: points first, flushed, then the manifest, then the old points go.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::forget::{Marks, forget};
 use super::gathered::{Gathered, Own};
 use super::pipeline::{EncodedChunk, Event, Pending, Piece};
 use super::prepare::{Prepared, PreparedChunk};
+use super::purge::note_due;
 use super::report::IndexReport;
 use super::{IndexSettings, Progress};
 use crate::database::{ChunkRow, Database, FileEntry, FileRow};
@@ -283,10 +286,21 @@ impl<'a> Writer<'a> {
     }
 
     /// Takes files that are gone, and what was inside them, out of manifest and store.
-    pub(super) fn remove(&mut self, paths: &[String]) -> Result<()> {
+    pub(super) fn remove(&mut self, paths: &[String], records: &[PathBuf]) -> Result<()> {
         if paths.is_empty() {
             return Ok(());
         }
+        // First, as long as it is known what they say.
+        let mut marks = Marks::default();
+        for path in paths {
+            marks.add_path(path);
+            for (_, chunk) in self.store.fetch(&self.database.points_of(path)?)? {
+                marks.add_text(&chunk.text);
+            }
+        }
+        self.report.forgotten = forget(&marks, records, self.store)?;
+        failpoint("runs-forgotten");
+        note_due(self.database)?;
         self.removed.extend(self.database.remove_files(paths)?);
         self.carry_out_removals()
     }

@@ -11,7 +11,7 @@ use qdrant_edge::{
     Condition, Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams,
     Filter, HasIdCondition, Memory, Modifier, NamedQuery, OperationError, PointId, PointInsertOperations,
     PointOperations, PointStruct, QueryEnum, QueryRequestBuilder, RetrieveRequestBuilder, ScoringQuery, ScrollRequest,
-    SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors,
+    SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors, WalOptions,
     WithPayloadInterface, WithVector,
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,11 @@ const WRITTEN_TIMES: u64 = 3;
 /// How long the engine's files may still be held by a process that is ending, and how often that is looked at.
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 const RELEASE_EVERY: Duration = Duration::from_millis(5);
+
+/// Bytes of a piece of the engine's log, and those of indexes that were made before this was set. Two pieces are overwritten when
+/// documents are removed.
+const LOG_BYTES: usize = 4 << 20;
+const DEFAULT_LOG_BYTES: usize = 32 << 20;
 
 const DENSE: &str = "dense";
 const BM25: &str = "bm25";
@@ -180,6 +185,50 @@ impl EdgeStore {
     /// [`Error::Store`] when the engine fails.
     pub fn optimize(&self) -> Result<bool> {
         guarded(&self.path, || self.shard.optimize())?.map_err(failed("optimize the index"))
+    }
+
+    /// Rewrites every segment that still has bytes of removed chunks; blocks, up to a minute for a hundred thousand chunks.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn vacuum(&self) -> Result<()> {
+        let eager = EdgeOptimizersConfig {
+            deleted_threshold: Some(0.0),
+            vacuum_min_vector_number: Some(1),
+            ..optimizers(&self.settings)
+        };
+        let set = |config| guarded(&self.path, || self.shard.set_optimizers_config(config))?.map_err(failed("set up"));
+        set(eager)?;
+        let rewritten = self.optimize();
+        set(optimizers(&self.settings))?;
+        rewritten?;
+        self.flush()
+    }
+
+    /// Writes chunks without meaning under `ids` until the engine's log holds nothing that was written before; the caller removes them.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn displace_log(&self, ids: &[Uuid; 2]) -> Result<()> {
+        let capacity = self.shard.config().wal_options.as_ref().map_or(DEFAULT_LOG_BYTES, |log| log.segment_capacity);
+        // One closes the piece of the log that is open, the other the next one; the engine keeps one closed piece.
+        for id in ids {
+            let mut dense = vec![0.0; self.dimensions];
+            dense[0] = 1.0;
+            let payload = Payload {
+                path: String::new(),
+                document: String::new(),
+                title: None,
+                page: None,
+                start: 0,
+                end: 0,
+                heading: Vec::new(),
+                text: "-".repeat(capacity),
+            };
+            self.upsert(vec![NewPoint { id: *id, dense, words: String::new(), payload }])?;
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// The `limit` chunks whose vectors are nearest to `query` by cosine, best first.
@@ -384,19 +433,24 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OperationError>) -> 
     })
 }
 
-fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfig {
-    let dense = EdgeVectorParams::builder(dimensions, Distance::Dot).memory(Memory::Cold).build();
-    let sparse = EdgeSparseVectorParams::builder().modifier(Modifier::Idf).memory(Memory::Cold).build();
-    let optimizers = EdgeOptimizersConfig {
+fn optimizers(settings: &StoreSettings) -> EdgeOptimizersConfig {
+    EdgeOptimizersConfig {
         default_segment_number: Some(2),
         indexing_threshold: Some(settings.scan_kilobytes_max),
         ..EdgeOptimizersConfig::default()
-    };
+    }
+}
+
+fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfig {
+    let dense = EdgeVectorParams::builder(dimensions, Distance::Dot).memory(Memory::Cold).build();
+    let sparse = EdgeSparseVectorParams::builder().modifier(Modifier::Idf).memory(Memory::Cold).build();
+    let log = WalOptions { segment_capacity: LOG_BYTES, ..WalOptions::default() };
     EdgeConfigBuilder::new()
         .vector(DENSE, dense)
         .sparse_vector(BM25, sparse)
         .payload_memory(Memory::Cold)
-        .optimizers(optimizers)
+        .optimizers(optimizers(settings))
+        .wal_options(log)
         // The engine would take four threads a core, to wait for disks.
         .max_search_threads(std::thread::available_parallelism().map_or(1, usize::from))
         .build()

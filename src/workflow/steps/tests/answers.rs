@@ -60,6 +60,7 @@ pub(super) fn indexed() -> Option<(tempfile::TempDir, Services)> {
             identity: &identity,
             now: "2024-01-01T00:00:00.000Z".into(),
             inherited: &[],
+            records: &[],
         };
         let settings = IndexSettings::default();
         let report = sync(&[path], Mode::Sync, &mut parts, &settings, &AtomicBool::new(false), &|_| {}).unwrap();
