@@ -66,6 +66,16 @@ fn reading(read: &ReadSettings) -> Result<()> {
     at_least("read.office.ratio_max", read.office.ratio_max, 1)?;
     within("read.office.xml_depth_max", read.office.xml_depth_max, 1..=512)?;
     at_least("read.office.cells_max", read.office.cells_max, 1)?;
+    within("read.data.depth_max", read.data.depth_max, 1..=512)?;
+    at_least("read.data.values_max", read.data.values_max, 1)?;
+    at_least("read.data.text_bytes_max", read.data.text_bytes_max, 1)?;
+    at_least("read.mail.parts_max", read.mail.parts_max, 1)?;
+    at_least("read.mail.messages_max", read.mail.messages_max, 1)?;
+    at_least("read.rtf.depth_max", read.rtf.depth_max, 1)?;
+    within("read.members.depth_max", read.members.depth_max, 1..=16)?;
+    at_least("read.members.members_max", read.members.members_max, 1)?;
+    at_least("read.members.bytes_max", read.members.bytes_max, 1)?;
+    at_least("read.members.entries_max", read.members.entries_max, 1)?;
     at_least("read.process.memory_bytes_max", read.process.memory_bytes_max, 64 << 20)?;
     at_least("read.process.cpu_seconds_max", read.process.cpu_seconds_max, 1)?;
     at_least("read.process.output_bytes_max", read.process.output_bytes_max, 1)?;
@@ -198,6 +208,11 @@ mod tests {
             "read.file_bytes_max = 0",
             "read.text_bytes_max = 0",
             "read.html_depth_max = 0",
+            "read.data.depth_max = 513",
+            "read.mail.parts_max = 0",
+            "read.rtf.depth_max = 0",
+            "read.members.depth_max = 17",
+            "read.members.members_max = 0",
             "read.pdf.pages_max = 0",
             "read.pdf.operations_max = 0",
             "read.pdf.stream_bytes_max = 0",

@@ -136,7 +136,7 @@ fn is_mailbox(bytes: &[u8]) -> bool {
     let (first, rest) = head.split_at(end);
     let second = rest[1..].split(|byte| *byte == b'\n').next().unwrap_or_default();
     let name = second.iter().position(|byte| *byte == b':').map(|colon| &second[..colon]);
-    let is_header = name.is_some_and(|name| !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic()));
+    let is_header = name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
     first.starts_with(b"From ") && first.contains(&b':') && is_header
 }
 

@@ -11,7 +11,9 @@ use std::borrow::Cow;
 
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Address, DateTime, Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{
+    Address, DateTime, Encoding, Message, MessageParser, MessagePart, MessagePartId, MimeHeaders, PartType,
+};
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{BlockWriter, title};
@@ -50,15 +52,15 @@ pub fn read_eml(bytes: &[u8], settings: &MailSettings, html_depth_max: usize) ->
     let readable = readable(bytes);
     let bounds = bounds::find(&readable, settings.parts_max);
     let parsed = MessageParser::default().parse(&readable[..bounds.end]);
-    let Some(message) = parsed.filter(|message| !message.parts.is_empty()) else {
+    let Some(mut message) = parsed.filter(|message| !message.parts.is_empty()) else {
         let reason = "the file has no header lines, so it is no e-mail message; rename it to .txt to read it as text";
         return Err(Error::document(FileStatus::Malformed, reason));
     };
     let mut warnings = bounds.warnings;
     let mut attached = Attached { settings, members: Vec::new(), bytes: 0, over: 0 };
-    for id in &message.attachments {
-        if let Some(part) = message.part(*id).filter(|part| !is_shown(part)) {
-            attached.add(&message, part);
+    for id in std::mem::take(&mut message.attachments) {
+        if message.part(id).is_some_and(|part| !is_shown(part)) {
+            attached.add(&mut message, id);
         }
     }
     attached.warn(&mut warnings);
@@ -213,7 +215,8 @@ struct Attached<'a> {
 }
 
 impl Attached<'_> {
-    fn add(&mut self, message: &Message<'_>, part: &MessagePart<'_>) {
+    fn add(&mut self, message: &mut Message<'_>, id: MessagePartId) {
+        let Some(part) = message.part(id) else { return };
         let bytes = original(message, part).unwrap_or_else(|| Cow::Borrowed(part.contents()));
         if bytes.is_empty() {
             return;
@@ -230,7 +233,14 @@ impl Attached<'_> {
         let kind = part.content_type().map(|kind| (kind.ctype(), kind.subtype().unwrap_or_default()));
         let name = names::of_member(&name, kind, self.members.len() + 1);
         let name = names::unique(name, &self.members);
-        self.members.push(Member { name, bytes: bytes.into_owned() });
+        let is_binary = matches!(part.body, PartType::Binary(_) | PartType::InlineBinary(_));
+        let bytes = if is_binary { Vec::new() } else { bytes.into_owned() };
+        // Taken and not copied: attachments are most of a large message.
+        let bytes = match message.parts.get_mut(id as usize).map(|part| &mut part.body) {
+            Some(PartType::Binary(taken) | PartType::InlineBinary(taken)) => std::mem::take(taken).into_owned(),
+            _ => bytes,
+        };
+        self.members.push(Member { name, bytes });
     }
 
     fn warn(&self, warnings: &mut Vec<Warning>) {

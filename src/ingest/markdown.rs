@@ -5,18 +5,28 @@ use pulldown_cmark::{CodeBlockKind, Event, MetadataBlockKind, Options, Parser, T
 use super::blocks::{BlockWriter, title};
 use super::html;
 use super::table::Rows;
-use crate::document::{BlockKind, Dates, Document, Format};
+use super::text::{TextKind, read_text};
+use crate::document::{BlockKind, Dates, Document, Format, Warning};
 
 /// Spaces that a list inside a list is set in by.
 const INDENT: usize = 2;
 /// Levels of lists that are still set in; deeper ones stay at this depth.
 const INDENT_LEVELS_MAX: usize = 16;
 
+/// Lines and marks above which the text is read as plain text: the parser keeps all of them, at many times their bytes.
+const MARKS_MAX: usize = 5_000_000;
+
 /// Reads Markdown: CommonMark with tables, footnotes, task lists and front matter.
 ///
 /// `html_depth_max` bounds the nesting of HTML inside the Markdown.
 #[must_use]
 pub fn read_markdown(text: &str, html_depth_max: usize) -> Document {
+    if text.bytes().filter(|byte| b"\n|*_`[<~".contains(byte)).count() > MARKS_MAX {
+        let plain = read_text(text.to_owned(), TextKind::Prose);
+        let message = format!("the file has more than {MARKS_MAX} lines and marks and was read as plain text");
+        let warnings = vec![Warning { page: None, lossy: false, message }];
+        return Document { format: Format::Markdown, warnings, ..plain };
+    }
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH

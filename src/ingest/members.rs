@@ -190,7 +190,7 @@ impl Walk<'_> {
         if matches!(entry.content, Content::Folder) {
             return Ok(());
         }
-        let name = self.unique(below(archive.name, &name));
+        let name = self.unique(&below(archive.name, &name));
         if !self.wants_below(&name) {
             return Ok(());
         }
@@ -271,7 +271,7 @@ impl Walk<'_> {
         self.emit(place.name, bytes, Outcome::Document(Box::new(document)))?;
         let settings = self.settings;
         let mut hand_on = |name: &str, bytes: &[u8]| {
-            let name = self.unique(below(place.name, name));
+            let name = self.unique(&below(place.name, name));
             if self.wants_below(&name) { self.member(&name, bytes, place) } else { Ok(()) }
         };
         if is_mailbox {
@@ -282,8 +282,8 @@ impl Walk<'_> {
     }
 
     /// `name`, with a number before its last part where another part has it already.
-    fn unique(&mut self, name: String) -> String {
-        let mut found = name.clone();
+    fn unique(&mut self, name: &str) -> String {
+        let mut found = name.to_owned();
         let mut number = 2_usize;
         while !self.names.insert(found.clone()) {
             found = match name.rsplit_once('/') {

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use super::blocks::{BlockWriter, title};
 use super::table::Rows;
+use super::text::{TextKind, read_text};
 use crate::document::{BlockKind, Dates, Document, Format, Warning};
 use lines::{adornment, bullet, dedented, directive, enumerator, field, fits, indent, indented};
 
@@ -22,9 +23,21 @@ const INDENT_LEVELS_MAX: usize = 16;
 /// Columns from one tab stop to the next (docutils).
 const TAB_COLUMNS: usize = 8;
 
+/// Lines above which the text is read as plain text: every line takes many times its bytes.
+const LINES_MAX: usize = 1_000_000;
+
 /// Reads reStructuredText with the directives of docutils and the common ones of Sphinx. Included files are not read.
 #[must_use]
 pub fn read_rst(text: &str) -> Document {
+    if text.lines().take(LINES_MAX + 1).count() > LINES_MAX {
+        let plain = read_text(text.to_owned(), TextKind::Prose);
+        let message = format!("the file has more than {LINES_MAX} lines and was read as plain text");
+        return Document {
+            format: Format::Rst,
+            warnings: vec![Warning { page: None, lossy: false, message }],
+            ..plain
+        };
+    }
     let expanded: Vec<Cow<'_, str>> = text.lines().map(|line| untabbed(line.trim_end())).collect();
     let lines: Vec<&str> = expanded.iter().map(AsRef::as_ref).collect();
     let mut reader = Reader { substitutions: substitutions(&lines), ..Reader::default() };

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod formats;
+
 fn status(error: &Error) -> FileStatus {
     match error {
         Error::Document { status, .. } => *status,

@@ -33,12 +33,12 @@ pub(super) fn visit(path: &Path, bytes: &[u8], each: &mut dyn FnMut(Entry<'_>) -
 /// `notes.txt` of `notes.txt.gz`.
 fn unpacked_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let lower = name.to_ascii_lowercase();
-    match () {
-        () if lower.ends_with(".gz") => name[..name.len() - 3].to_owned(),
-        () if lower.ends_with(".tgz") => format!("{}.tar", &name[..name.len() - 4]),
-        () if lower.ends_with(".svgz") => name[..name.len() - 1].to_owned(),
-        () => name.into_owned(),
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+    match extension.to_ascii_lowercase().as_str() {
+        "gz" => stem.to_owned(),
+        "tgz" => format!("{stem}.tar"),
+        "svgz" => format!("{stem}.svg"),
+        _ => name.into_owned(),
     }
 }
 

@@ -72,8 +72,7 @@ fn refused(error: &ZipError, method: &str) -> (FileStatus, String) {
 /// The name of an entry. Many programs write UTF-8 without saying so; what is no UTF-8 is read as the archive says.
 fn name(raw: &[u8], told: Option<&str>) -> String {
     match (std::str::from_utf8(raw), told) {
-        (Ok(name), _) => name.to_owned(),
-        (Err(_), Some(name)) => name.to_owned(),
+        (Ok(name), _) | (Err(_), Some(name)) => name.to_owned(),
         (Err(_), None) => String::from_utf8_lossy(raw).into_owned(),
     }
 }

@@ -40,16 +40,16 @@ impl<'a> Budget<'a> {
         self.files = self.files.saturating_add(files);
         self.bytes = self.bytes.saturating_add(bytes);
         if self.files > members_max {
-            return Err(over(format!("holds more files than the limit read.members.members_max = {members_max}")));
+            return Err(over(&format!("holds more files than the limit read.members.members_max = {members_max}")));
         }
         if self.bytes > bytes_max {
-            return Err(over(format!("unpacks to more bytes than the limit read.members.bytes_max = {bytes_max}")));
+            return Err(over(&format!("unpacks to more bytes than the limit read.members.bytes_max = {bytes_max}")));
         }
         Ok(())
     }
 }
 
-fn over(what: String) -> Error {
+fn over(what: &str) -> Error {
     let reason = format!("the archive {what}, the archives inside it included; nothing in it was read");
     Error::document(FileStatus::LimitExceeded, reason)
 }
@@ -61,7 +61,7 @@ fn over(what: String) -> Error {
 pub(super) fn survey(archive: Archive, path: &Path, bytes: &[u8], depth: usize, budget: &mut Budget<'_>) -> Result<()> {
     let MembersSettings { depth_max, .. } = budget.settings.members;
     if depth >= depth_max {
-        return Err(over(format!("nests deeper than the limit read.members.depth_max = {depth_max}")));
+        return Err(over(&format!("nests deeper than the limit read.members.depth_max = {depth_max}")));
     }
     let bounds = budget.settings.members.bounds();
     archive::visit(archive, path, bytes, bounds, &mut |entry| entry_of(entry, path, depth, budget))

@@ -63,7 +63,11 @@ pub(super) fn read(text: &str, settings: &DataSettings) -> Tree {
                 builder.add(&start);
             }
             Ok(Event::End(_)) => match builder.flattened {
-                0 if builder.open.len() > 1 => drop(builder.open.pop()),
+                0 if builder.open.len() > 1 => {
+                    // Lists grow by doubling, and a large file is made of short ones.
+                    builder.top().children.shrink_to_fit();
+                    builder.open.pop();
+                }
                 more => builder.flattened = more.saturating_sub(1),
             },
             Ok(Event::Text(piece)) => builder.text(&piece.xml10_content()),
@@ -141,6 +145,7 @@ impl Builder {
                 attributes.push((attribute.key.local_name().as_ref().to_owned(), value));
             }
         }
+        attributes.shrink_to_fit();
         self.nodes.push(Node { name, attributes, children: Vec::new() });
         self.top().children.push(Child::Element(id));
         id
