@@ -62,11 +62,13 @@ pub struct Reading {
     pub document: Document,
     /// What it holds, in order.
     pub members: Vec<Member>,
+    /// Pages to recognise the text of, in order; empty unless the settings ask for them.
+    pub pictures: Vec<pdf::PagePicture>,
 }
 
 impl From<Document> for Reading {
     fn from(document: Document) -> Self {
-        Self { document, members: Vec::new() }
+        Self { document, members: Vec::new(), pictures: Vec::new() }
     }
 }
 
@@ -147,7 +149,7 @@ fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -
     // An empty file is empty, whatever its name says it is.
     if !bytes.is_empty() {
         match format {
-            Format::Pdf => return pdf::read_pdf(bytes, &settings.pdf),
+            Format::Pdf => return pdf::read_pdf(bytes, &settings.pdf).map(|reading| reading.document),
             Format::Docx | Format::Pptx | Format::Xlsx | Format::Odt | Format::Ods | Format::Odp | Format::Epub => {
                 let (text, depth) = (settings.text_bytes_max, settings.html_depth_max);
                 return office::read_office(format, bytes, &settings.office, text, depth);

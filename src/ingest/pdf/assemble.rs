@@ -1,7 +1,7 @@
 //! Blocks of all pages → one [`Document`]; knows how text is joined, nothing of geometry beyond sizes.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::blocks::{Draft, Role, blocks};
 use super::furniture::PageLines;
@@ -10,21 +10,25 @@ use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format, Page,
 /// Levels that [`BlockKind::Heading`] has.
 const LEVELS_MAX: usize = 6;
 
-/// Joins the pages; `title` is the file's own, if it has a sensible one.
-pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec<Warning>) -> Document {
+/// What a file says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Description {
+    /// Its own title, if it has a sensible one.
+    pub(super) title: Option<String>,
+    pub(super) dates: Dates,
+    /// By page; pages beyond the end of the list have none.
+    pub(super) labels: Vec<Option<String>>,
+}
+
+/// Joins the pages.
+pub(super) fn assemble(pages: &[PageLines], description: Description, warnings: Vec<Warning>) -> Document {
+    let Description { title, dates, mut labels } = description;
     let body_size = body_size(pages);
     let drafts: Vec<Vec<Draft<'_>>> = pages.iter().map(|page| page_drafts(page, body_size)).collect();
-    let levels = heading_levels(&drafts);
+    let levels = Levels::new(&drafts);
     let vocabulary = Vocabulary::new(pages);
-    let mut document = Document {
-        format: Format::Pdf,
-        title,
-        dates: Dates::default(),
-        text: String::new(),
-        pages: vec![],
-        blocks: vec![],
-        warnings,
-    };
+    let mut document =
+        Document { format: Format::Pdf, title, dates, text: String::new(), pages: vec![], blocks: vec![], warnings };
     let mut best_heading: Option<(f32, String)> = None;
     for (index, drafts) in drafts.iter().enumerate() {
         if index > 0 {
@@ -51,12 +55,23 @@ pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec
                 Role::Paragraph => BlockKind::Paragraph,
                 Role::ListItem => BlockKind::ListItem,
                 Role::Table => BlockKind::Table,
-                Role::Heading { size, bold } => BlockKind::Heading { level: level(&levels, size, bold) },
+                Role::Heading { size, bold, outline } => {
+                    BlockKind::Heading { level: outline.unwrap_or_else(|| levels.of(size, bold)) }
+                }
             };
             document.blocks.push(Block::new(kind, span));
         }
+        for note in &pages[index].notes {
+            if document.text.len() > page_start {
+                document.text.push_str("\n\n");
+            }
+            let start = document.text.len();
+            document.text.push_str(note);
+            document.blocks.push(Block::new(BlockKind::Paragraph, ByteSpan::new(start, document.text.len())));
+        }
         let span = ByteSpan::new(page_start, document.text.len());
-        document.pages.push(Page::new(index as u32 + 1, span));
+        let label = labels.get_mut(index).and_then(Option::take);
+        document.pages.push(Page { label, ..Page::new(index as u32 + 1, span) });
     }
     document.title = document.title.or(best_heading.map(|(_, text)| text));
     if document.blocks.is_empty() {
@@ -84,28 +99,38 @@ fn body_size(pages: &[PageLines]) -> f32 {
     counts.into_iter().max_by_key(|&(size, count)| (count, size)).map_or(10.0, |(size, _)| size as f32 / 2.0)
 }
 
-/// The distinct styles of headings, outermost first: larger before smaller, bold before plain.
-fn heading_levels(drafts: &[Vec<Draft<'_>>]) -> Vec<(i32, bool)> {
-    let mut styles: Vec<(i32, bool)> = drafts
-        .iter()
-        .flatten()
-        .filter_map(|draft| match draft.role {
-            Role::Heading { size, bold } => Some(style(size, bold)),
-            _ => None,
-        })
-        .collect();
-    styles.sort_unstable_by(|a, b| b.cmp(a));
-    styles.dedup();
-    styles
+/// The levels of headings that no bookmark leads to, by their style.
+struct Levels(Vec<((i32, bool), u8)>);
+
+impl Levels {
+    /// The styles from the outermost in, larger before smaller, bold before plain. A style that bookmarks know has their level, and
+    /// what is smaller lies inside it.
+    fn new(drafts: &[Vec<Draft<'_>>]) -> Self {
+        let mut counts: BTreeMap<Reverse<(i32, bool)>, [usize; LEVELS_MAX]> = BTreeMap::new();
+        for draft in drafts.iter().flatten() {
+            if let Role::Heading { size, bold, outline } = draft.role {
+                let counts = counts.entry(Reverse(style(size, bold))).or_default();
+                if let Some(level) = outline {
+                    counts[usize::from(level).clamp(1, LEVELS_MAX) - 1] += 1;
+                }
+            }
+        }
+        let mut last = 0;
+        let levels = counts.into_iter().map(|(Reverse(style), counts)| {
+            let known = (0..LEVELS_MAX).rev().max_by_key(|&index| counts[index]).filter(|&index| counts[index] > 0);
+            last = known.map_or(last + 1, |index| index + 1).min(LEVELS_MAX);
+            (style, last as u8)
+        });
+        Self(levels.collect())
+    }
+
+    fn of(&self, size: f32, bold: bool) -> u8 {
+        self.0.iter().find(|(known, _)| *known == style(size, bold)).map_or(1, |(_, level)| *level)
+    }
 }
 
 fn style(size: f32, bold: bool) -> (i32, bool) {
     (size.round() as i32, bold)
-}
-
-fn level(levels: &[(i32, bool)], size: f32, bold: bool) -> u8 {
-    let place = levels.iter().position(|&known| known == style(size, bold)).unwrap_or(0);
-    (place.min(LEVELS_MAX - 1) + 1) as u8
 }
 
 fn push_lines(draft: &Draft<'_>, vocabulary: &Vocabulary, out: &mut String) {
@@ -200,12 +225,13 @@ mod tests {
             first_word: 30.0,
             second_cell: f32::INFINITY,
             turns: 0,
+            outline: None,
         }
     }
 
     fn document(lines: Vec<Line>) -> Document {
         let page = PageLines { regions: vec![lines], ..PageLines::default() };
-        let document = assemble(&[page, PageLines::default()], None, vec![]);
+        let document = assemble(&[page, PageLines::default()], Description::default(), vec![]);
         document.check().unwrap();
         document
     }

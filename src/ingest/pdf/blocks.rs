@@ -21,10 +21,11 @@ pub(super) enum Role {
     Paragraph,
     ListItem,
     Table,
-    /// A heading of this size, bold or not.
+    /// A heading of this size, bold or not, and its level where a bookmark leads to it.
     Heading {
         size: f32,
         bold: bool,
+        outline: Option<u8>,
     },
 }
 
@@ -122,7 +123,8 @@ fn joins(block: &[Line], next: &Line, right: f32, body_size: f32) -> bool {
         [.., before, last] => (last.y - before.y) * 1.25 + 0.5,
         _ => LEADING_MAX * size,
     };
-    if last.turns != next.turns
+    if last.outline != next.outline
+        || last.turns != next.turns
         || step <= 0.0
         || step > leading.min(LEADING_MAX * size)
         || (last.size - next.size).abs() > 0.12 * size
@@ -159,19 +161,24 @@ fn ends_sentence(text: &str) -> bool {
 }
 
 fn role(lines: &[Line], body_size: f32) -> Role {
+    let outline = lines[0].outline;
     let words: usize = lines.iter().map(|line| line.text.split_whitespace().count()).sum();
     let size = lines.iter().map(|line| line.size).fold(0.0, f32::max);
     let bold = lines.iter().all(|line| line.bold);
     let text = &lines[lines.len() - 1].text;
     let letters = lines.iter().flat_map(|line| line.text.chars()).filter(|found| found.is_alphabetic()).count();
     let large = size > HEADING_RATIO * body_size;
-    if lines.len() <= 3
-        && words <= HEADING_WORDS_MAX
-        && letters >= 3
-        && (large
-            || bold && size > 0.85 * body_size && !text.ends_with([',', ';']) && (words <= 14 || !ends_sentence(text)))
+    if outline.is_some()
+        || lines.len() <= 3
+            && words <= HEADING_WORDS_MAX
+            && letters >= 3
+            && (large
+                || bold
+                    && size > 0.85 * body_size
+                    && !text.ends_with([',', ';'])
+                    && (words <= 14 || !ends_sentence(text)))
     {
-        return Role::Heading { size, bold };
+        return Role::Heading { size, bold, outline };
     }
     if starts_item(&lines[0]) { Role::ListItem } else { Role::Paragraph }
 }
@@ -185,7 +192,19 @@ mod tests {
         let x1 = x0 + 5.0 * text.len() as f32;
         let second_cell = text.find('\t').map_or(f32::INFINITY, |at| x0 + 5.0 * at as f32 + 60.0);
         let first_word = 5.0 * text.split([' ', '\t']).next().unwrap_or_default().len() as f32;
-        Line { text: text.into(), cells, x0, x1, y, size: 10.0, bold: false, first_word, second_cell, turns: 0 }
+        Line {
+            text: text.into(),
+            cells,
+            x0,
+            x1,
+            y,
+            size: 10.0,
+            bold: false,
+            first_word,
+            second_cell,
+            turns: 0,
+            outline: None,
+        }
     }
 
     fn shape(lines: &[Line]) -> Vec<(Role, usize)> {
@@ -237,8 +256,8 @@ mod tests {
         bold.bold = true;
         let lines = [large, bold, line("Net sales grew because of strong demand in all of", 0.0, 32.0)];
         let shape = shape(&lines);
-        assert_eq!(shape[0].0, Role::Heading { size: 14.0, bold: false });
-        assert_eq!(shape[1].0, Role::Heading { size: 10.0, bold: true });
+        assert_eq!(shape[0].0, Role::Heading { size: 14.0, bold: false, outline: None });
+        assert_eq!(shape[1].0, Role::Heading { size: 10.0, bold: true, outline: None });
         assert_eq!(shape[2].0, Role::Paragraph);
     }
 }

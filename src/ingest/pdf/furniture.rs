@@ -17,6 +17,8 @@ pub(super) struct PageLines {
     pub(super) regions: Vec<Vec<Line>>,
     pub(super) headers: Vec<Line>,
     pub(super) footers: Vec<Line>,
+    /// Comments and values of form fields, which stand beside the page's own text.
+    pub(super) notes: Vec<String>,
 }
 
 impl PageLines {
@@ -129,6 +131,7 @@ mod tests {
             first_word: 10.0,
             second_cell: f32::INFINITY,
             turns: 0,
+            outline: None,
         }
     }
 

@@ -26,12 +26,22 @@ const ANNOTATION_NO_VIEW: i64 = 1 << 5;
 pub(super) type FontCache = HashMap<usize, Rc<Font>>;
 
 /// What running a page gave besides its glyphs.
-#[derive(Debug, Default)]
-pub(super) struct PageRun {
+#[derive(Default)]
+pub(super) struct PageRun<'a> {
     /// Images drawn, inline ones included.
     pub(super) images: u32,
+    /// The largest image with the part of the page that it covers.
+    pub(super) picture: Option<(&'a Stream, f64)>,
+    /// The annotations that can be seen.
+    pub(super) annotations: Vec<Drawn<'a>>,
     /// What could not be read, in words.
     pub(super) problems: Vec<String>,
+}
+
+/// An annotation with the text that its appearance drew.
+pub(super) struct Drawn<'a> {
+    pub(super) dict: &'a Dictionary,
+    pub(super) text: String,
 }
 
 #[derive(Clone)]
@@ -60,8 +70,8 @@ pub(super) struct Interpreter<'a> {
     file: &'a PdfFile,
     settings: &'a PdfSettings,
     fonts: &'a mut FontCache,
-    words: &'a mut PageWords,
-    run: PageRun,
+    words: PageWords,
+    run: PageRun<'a>,
     operations_left: u32,
     bounds: (f64, f64),
     state: State,
@@ -80,9 +90,8 @@ impl<'a> Interpreter<'a> {
         file: &'a PdfFile,
         settings: &'a PdfSettings,
         fonts: &'a mut FontCache,
-        words: &'a mut PageWords,
         page: &PageNode<'a>,
-    ) -> PageRun {
+    ) -> (PageWords, PageRun<'a>) {
         let (ctm, width, height) = Matrix::page(page.media_box, page.turns);
         let state = State {
             ctm,
@@ -99,7 +108,7 @@ impl<'a> Interpreter<'a> {
             file,
             settings,
             fonts,
-            words,
+            words: PageWords::default(),
             run: PageRun::default(),
             operations_left: settings.operations_max,
             bounds: (width, height),
@@ -115,7 +124,7 @@ impl<'a> Interpreter<'a> {
         interpreter.run_content(&content, page.resources);
         interpreter.draw_annotations(page, ctm);
         interpreter.words.end_word();
-        interpreter.run
+        (interpreter.words, interpreter.run)
     }
 
     fn page_content(&mut self, page: &PageNode<'a>) -> Vec<u8> {
@@ -152,7 +161,7 @@ impl<'a> Interpreter<'a> {
                 content.push(b'\n');
                 content.extend(unpacked.bytes);
             } else {
-                self.problem("its content is larger than pdf.stream_bytes_max");
+                self.problem("its content is larger than read.pdf.stream_bytes_max");
             }
         }
         content
@@ -177,7 +186,7 @@ impl<'a> Interpreter<'a> {
                 }
                 Token::Operator(range) => {
                     let Some(left) = self.operations_left.checked_sub(1) else {
-                        self.problem("it has more operations than pdf.operations_max; the rest was not read");
+                        self.problem("it has more operations than read.pdf.operations_max; the rest was not read");
                         return;
                     };
                     self.operations_left = left;
@@ -417,16 +426,26 @@ impl<'a> Interpreter<'a> {
         let objects = resources.and_then(|resources| self.file.get_dict(resources, b"XObject"));
         let Some(Object::Stream(stream)) = objects.and_then(|objects| self.file.get(objects, name)) else { return };
         match self.file.get_name(&stream.dict, b"Subtype") {
-            Some(b"Image") => self.run.images += 1,
+            Some(b"Image") => self.note_image(stream),
             Some(b"Form") => self.draw_form(stream, resources),
             _ => {}
+        }
+    }
+
+    fn note_image(&mut self, image: &'a Stream) {
+        self.run.images += 1;
+        // An image fills the unit square.
+        let [a, b, c, d, ..] = self.state.ctm.0;
+        let part = (a * d - b * c).abs() / (self.bounds.0 * self.bounds.1);
+        if self.run.picture.is_none_or(|(_, known)| part > known) {
+            self.run.picture = Some((image, part));
         }
     }
 
     fn draw_form(&mut self, form: &'a Stream, resources: Option<&'a Dictionary>) {
         let key = std::ptr::from_ref(form).addr();
         if self.forms.len() >= self.settings.form_depth_max as usize || self.forms.contains(&key) {
-            self.problem("its forms are nested deeper than pdf.form_depth_max or draw themselves");
+            self.problem("its forms are nested deeper than read.pdf.form_depth_max or draw themselves");
             return;
         }
         let content = match self.file.unpack(form) {
@@ -459,13 +478,17 @@ impl<'a> Interpreter<'a> {
             if hidden || self.file.get_name(annotation, b"Subtype") == Some(b"Popup") {
                 continue;
             }
+            self.words.end_word();
+            let start = self.words.text.len();
             if let Some(form) = self.appearance(annotation)
                 && let Some(place) = self.annotation_place(annotation, form)
             {
                 self.state.ctm = place.then(base);
-                self.words.end_word();
                 self.draw_form(form, page.resources);
+                self.words.end_word();
             }
+            let text = self.words.text[start..].to_string();
+            self.run.annotations.push(Drawn { dict: annotation, text });
         }
     }
 
@@ -531,9 +554,15 @@ fn has_unknown_operators(content: &[u8]) -> bool {
 
 /// A text string of a PDF: UTF-16 or UTF-8 with its mark, else Latin.
 pub(super) fn text_string(bytes: &[u8]) -> String {
+    let utf16 = |units: &[u8], read: fn([u8; 2]) -> u16| -> String {
+        let units = units.as_chunks::<2>().0.iter().map(|pair| read(*pair));
+        char::decode_utf16(units).filter_map(Result::ok).collect()
+    };
     if let Some(units) = bytes.strip_prefix(b"\xfe\xff") {
-        let units = units.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
-        return char::decode_utf16(units).filter_map(Result::ok).collect();
+        return utf16(units, u16::from_be_bytes);
+    }
+    if let Some(units) = bytes.strip_prefix(b"\xff\xfe") {
+        return utf16(units, u16::from_le_bytes);
     }
     match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(text) => String::from_utf8_lossy(text).into_owned(),

@@ -35,6 +35,8 @@ pub(super) struct Line {
     pub(super) second_cell: f32,
     /// Quarter turns of its text.
     pub(super) turns: u8,
+    /// The level of the bookmark that leads to it.
+    pub(super) outline: Option<u8>,
 }
 
 impl Line {
@@ -53,6 +55,7 @@ impl Line {
             first_word: 0.0,
             second_cell: f32::INFINITY,
             turns: words.first().map_or(0, |word| word.turns),
+            outline: None,
         };
         let (mut letters, mut bold_letters) = (0usize, 0usize);
         let mut sizes: Vec<(f32, usize)> = Vec::new();
