@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::blocks::{Draft, Role, blocks};
 use super::furniture::PageLines;
-use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format, Page, Warning};
+use super::table;
+use crate::document::{Block, BlockKind, ByteSpan, Cell, Dates, Document, Format, Page, Warning};
 
 /// Levels that [`BlockKind::Heading`] has.
 const LEVELS_MAX: usize = 6;
+
+/// A style of fewer headings has no level of its own.
+const STYLE_HEADINGS_MIN: usize = 3;
 
 /// What a file says of itself.
 #[derive(Debug, Default)]
@@ -40,7 +44,12 @@ pub(super) fn assemble(pages: &[PageLines], description: Description, warnings: 
                 document.text.push_str("\n\n");
             }
             let start = document.text.len();
-            push_lines(draft, &vocabulary, &mut document.text);
+            let cells = if draft.role == Role::Table {
+                push_table(draft, &mut document.text)
+            } else {
+                push_lines(draft, &vocabulary, &mut document.text);
+                vec![]
+            };
             let span = ByteSpan::new(start, document.text.len());
             if span.is_empty() {
                 continue;
@@ -59,7 +68,7 @@ pub(super) fn assemble(pages: &[PageLines], description: Description, warnings: 
                     BlockKind::Heading { level: outline.unwrap_or_else(|| levels.of(size, bold)) }
                 }
             };
-            document.blocks.push(Block::new(kind, span));
+            document.blocks.push(Block { kind, span, cells });
         }
         for note in &pages[index].notes {
             if document.text.len() > page_start {
@@ -106,19 +115,19 @@ impl Levels {
     /// The styles from the outermost in, larger before smaller, bold before plain. A style that bookmarks know has their level, and
     /// what is smaller lies inside it.
     fn new(drafts: &[Vec<Draft<'_>>]) -> Self {
-        let mut counts: BTreeMap<Reverse<(i32, bool)>, [usize; LEVELS_MAX]> = BTreeMap::new();
+        let mut counts: BTreeMap<Reverse<(i32, bool)>, [usize; LEVELS_MAX + 1]> = BTreeMap::new();
         for draft in drafts.iter().flatten() {
             if let Role::Heading { size, bold, outline } = draft.role {
                 let counts = counts.entry(Reverse(style(size, bold))).or_default();
-                if let Some(level) = outline {
-                    counts[usize::from(level).clamp(1, LEVELS_MAX) - 1] += 1;
-                }
+                counts[usize::from(outline.unwrap_or(0)).min(LEVELS_MAX)] += 1;
             }
         }
         let mut last = 0;
         let levels = counts.into_iter().map(|(Reverse(style), counts)| {
-            let known = (0..LEVELS_MAX).rev().max_by_key(|&index| counts[index]).filter(|&index| counts[index] > 0);
-            last = known.map_or(last + 1, |index| index + 1).min(LEVELS_MAX);
+            let known = (1..=LEVELS_MAX).rev().max_by_key(|&level| counts[level]).filter(|&level| counts[level] > 0);
+            // What a cover sets in sizes of its own is no level of the document.
+            let is_rare = counts.iter().sum::<usize>() < STYLE_HEADINGS_MIN;
+            last = known.unwrap_or(if is_rare { last.max(1) } else { last + 1 }).min(LEVELS_MAX);
             (style, last as u8)
         });
         Self(levels.collect())
@@ -133,16 +142,31 @@ fn style(size: f32, bold: bool) -> (i32, bool) {
     (size.round() as i32, bold)
 }
 
+/// Writes a table as lines of cells between bars, and tells where its cells are.
+fn push_table(draft: &Draft<'_>, out: &mut String) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (row, texts) in (0..).zip(table::grid(draft.lines)) {
+        if row > 0 {
+            out.push('\n');
+        }
+        let used = texts.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
+        for (column, text) in (0..).zip(&texts[..used]) {
+            if column > 0 {
+                out.push_str(" | ");
+            }
+            let start = out.len();
+            out.push_str(text);
+            if !text.is_empty() {
+                cells.push(Cell { row, column, span: ByteSpan::new(start, out.len()) });
+            }
+        }
+    }
+    cells
+}
+
 fn push_lines(draft: &Draft<'_>, vocabulary: &Vocabulary, out: &mut String) {
     let start = out.len();
     for (index, line) in draft.lines.iter().enumerate() {
-        if draft.role == Role::Table {
-            if index > 0 {
-                out.push('\n');
-            }
-            out.push_str(&line.text);
-            continue;
-        }
         if index > 0 {
             join_wrapped(&line.text, vocabulary, start, out);
         }
@@ -213,10 +237,13 @@ mod tests {
     use crate::ingest::pdf::lines::Line;
 
     fn line(text: &str, y: f32) -> Line {
-        let (x1, cells) = (5.0 * text.len() as f32, text.split('\t').count());
+        let x1 = 5.0 * text.len() as f32;
+        let edges: Vec<(f32, f32)> =
+            (0..text.split('\t').count()).map(|at| (50.0 * at as f32, 50.0 * at as f32 + 30.0)).collect();
         Line {
             text: text.into(),
-            cells,
+            cells: edges.len(),
+            edges,
             x0: 0.0,
             x1,
             y,
@@ -224,8 +251,7 @@ mod tests {
             bold: false,
             first_word: 30.0,
             second_cell: f32::INFINITY,
-            turns: 0,
-            outline: None,
+            ..Line::default()
         }
     }
 
@@ -256,7 +282,10 @@ mod tests {
     fn tables_keep_rows_and_pages_without_text_keep_their_place() {
         let document = document(vec![line("Cash\t1\t2", 0.0), line("Debt\t3\t4", 12.0)]);
         assert_eq!(document.blocks[0].kind, BlockKind::Table);
-        assert_eq!(document.blocks[0].span.of(&document.text), "Cash\t1\t2\nDebt\t3\t4");
+        assert_eq!(document.blocks[0].span.of(&document.text), "Cash | 1 | 2\nDebt | 3 | 4");
+        let cells: Vec<(u32, u32, &str)> =
+            document.blocks[0].cells.iter().map(|cell| (cell.row, cell.column, cell.span.of(&document.text))).collect();
+        assert_eq!(cells[1..4], [(0, 1, "1"), (0, 2, "2"), (1, 0, "Debt")]);
         assert_eq!((document.pages.len(), document.pages[1].span.len()), (2, 0));
     }
 }

@@ -12,6 +12,8 @@ const HEADING_WORDS_MAX: usize = 24;
 const LABEL_LINES_MAX: usize = 3;
 /// Rows further apart than this many times their size are of two tables.
 const TABLE_LEADING_MAX: f32 = 4.2;
+/// A line further below the one above than this many times its size stands apart from it.
+const LABEL_LEADING: f32 = 1.6;
 /// Column headings begin at most this many em before their column, as they are centred over its numbers.
 const HEADING_SLACK: f32 = 3.0;
 
@@ -77,6 +79,20 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
         while next < lines.len() && near(next - 1, next) && next - last <= LABEL_LINES_MAX {
             let line = &lines[next];
             if line.cells >= 2 {
+                // A line that is no label of these columns introduced another table.
+                let introduces = |at: &usize| {
+                    let (label, above) = (&lines[*at], &lines[*at - 1]);
+                    label.cells < 2
+                        && label.x1 > line.second_cell + line.size
+                        && label.x0 < line.second_cell - HEADING_SLACK * line.size
+                        && (label.bold || label.y - above.y > LABEL_LEADING * label.size)
+                };
+                if line.second_cell < column
+                    && let Some(other) = (index + 1..next).rev().find(introduces)
+                {
+                    last = (index..other).rev().find(|&at| lines[at].cells >= 2).unwrap_or(index);
+                    break;
+                }
                 column = column.min(line.second_cell);
                 (last, rows, cells) = (next, rows + 1, cells.max(line.cells));
             } else {
@@ -192,19 +208,7 @@ mod tests {
         let x1 = x0 + 5.0 * text.len() as f32;
         let second_cell = text.find('\t').map_or(f32::INFINITY, |at| x0 + 5.0 * at as f32 + 60.0);
         let first_word = 5.0 * text.split([' ', '\t']).next().unwrap_or_default().len() as f32;
-        Line {
-            text: text.into(),
-            cells,
-            x0,
-            x1,
-            y,
-            size: 10.0,
-            bold: false,
-            first_word,
-            second_cell,
-            turns: 0,
-            outline: None,
-        }
+        Line { text: text.into(), cells, x0, x1, y, size: 10.0, first_word, second_cell, ..Line::default() }
     }
 
     fn shape(lines: &[Line]) -> Vec<(Role, usize)> {

@@ -11,16 +11,22 @@ const CELL_GAP: f32 = 1.8;
 const NUMBER_GAP: f32 = 0.9;
 /// A gap of this many em parts a number from the next currency sign.
 const MONEY_GAP: f32 = 0.35;
+/// A gap of this many em can part cells where other rows show that a column begins.
+const COLUMN_GAP: f32 = 0.5;
 /// A closing bracket or percent sign nearer than this many em belongs to its number.
 const CLOSING_GAP: f32 = 0.2;
 
 /// One line of a page.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Line {
     /// Its words with single spaces, cells parted by tabs.
     pub(super) text: String,
     /// Cells, a list marker not counted as one; at least 1.
     pub(super) cells: usize,
+    /// Left and right edge of each part of `text` between tabs.
+    pub(super) edges: Vec<(f32, f32)>,
+    /// Gaps inside parts that are wide enough to lie between columns.
+    pub(super) gaps: Vec<Gap>,
     pub(super) x0: f32,
     pub(super) x1: f32,
     /// The baseline, downwards.
@@ -39,6 +45,16 @@ pub(super) struct Line {
     pub(super) outline: Option<u8>,
 }
 
+/// A space of a line that is wide for a space.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Gap {
+    /// Where the space stands in the line's text.
+    pub(super) at: usize,
+    /// Its left and right edge.
+    pub(super) x0: f32,
+    pub(super) x1: f32,
+}
+
 impl Line {
     /// Reads a row. Empty rows give a line without text.
     pub(super) fn read(page: &PageWords, row: &Row) -> Self {
@@ -47,6 +63,8 @@ impl Line {
         let mut line = Self {
             text: String::new(),
             cells: 1,
+            edges: Vec::new(),
+            gaps: Vec::new(),
             x0: row.x0,
             x1: row.x1,
             y: row.y,
@@ -70,12 +88,22 @@ impl Line {
                         line.cells += 1;
                         line.second_cell = line.second_cell.min(word.x0);
                         line.text.push('\t');
+                        line.edges.push((word.x0, word.x1));
                         cell_start = line.text.len();
                     }
-                    other => line.text.push_str(other),
+                    other => {
+                        if other == " " && word.x0 - last.x1 > COLUMN_GAP * word.size {
+                            line.gaps.push(Gap { at: line.text.len(), x0: last.x1, x1: word.x0 });
+                        }
+                        line.text.push_str(other);
+                    }
                 }
             } else {
                 line.first_word = word.x1 - word.x0;
+                line.edges.push((word.x0, word.x1));
+            }
+            if let Some(edges) = line.edges.last_mut() {
+                *edges = (edges.0.min(word.x0), edges.1.max(word.x1));
             }
             line.text.push_str(text);
             previous = Some(word);

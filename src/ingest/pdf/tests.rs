@@ -63,7 +63,7 @@ fn a_page_gives_headings_paragraphs_and_tables() {
     assert_eq!(
         document.text,
         "Annual Report\n\nThis paragraph has two lines of text, and its first line wraps as it reaches the right edge of the \
-         block.\n\nNet sales\t$ 1,234\t$ 5,678\nCost of sales\t234\t678"
+         block.\n\nNet sales | $ 1,234 | $ 5,678\nCost of sales | 234 | 678"
     );
     let kinds: Vec<BlockKind> = document.blocks.iter().map(|block| block.kind).collect();
     assert_eq!(kinds, [BlockKind::Heading { level: 1 }, BlockKind::Paragraph, BlockKind::Table]);
