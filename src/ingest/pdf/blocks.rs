@@ -47,6 +47,8 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
     for index in 1..=lines.len() {
         let ends = index == lines.len()
             || in_table[index] != in_table[start]
+            || lines[index].ruled.is_some()
+            || lines[start].ruled.is_some()
             || if in_table[start] {
                 lines[index].y - lines[index - 1].y > TABLE_LEADING_MAX * lines[index].size
             } else {
@@ -54,7 +56,7 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
             };
         if ends {
             let lines = &lines[start..index];
-            let role = if in_table[start] { Role::Table } else { role(lines, body_size) };
+            let role = if in_table[start] || lines[0].ruled.is_some() { Role::Table } else { role(lines, body_size) };
             out.push(Draft { role, lines });
             start = index;
         }
@@ -76,7 +78,11 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
         // Where the second column begins in the row furthest to the left: labels end before it.
         let mut column = lines[index].second_cell;
         let mut next = index + 1;
-        while next < lines.len() && near(next - 1, next) && next - last <= LABEL_LINES_MAX {
+        while next < lines.len()
+            && lines[next].ruled.is_none()
+            && near(next - 1, next)
+            && next - last <= LABEL_LINES_MAX
+        {
             let line = &lines[next];
             if line.cells >= 2 {
                 // A line that is no label of these columns introduced another table.
@@ -110,6 +116,7 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
             while first > 0
                 && !out[first - 1]
                 && index - first < LABEL_LINES_MAX
+                && lines[first - 1].ruled.is_none()
                 && near(first - 1, first)
                 && lines[first - 1].x0 > column - HEADING_SLACK * lines[first - 1].size
             {

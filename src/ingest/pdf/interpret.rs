@@ -11,6 +11,8 @@ use super::font::Font;
 use super::inflate::Extent;
 use super::lexer::{Lexer, Operand, Token};
 use super::matrix::Matrix;
+use super::path::Path;
+use super::ruling::Ruling;
 use super::words::{Glyph, PageWords};
 
 /// Saved graphics states deeper than this are not kept; real pages stay below a few dozen.
@@ -34,6 +36,8 @@ pub(super) struct PageRun<'a> {
     pub(super) picture: Option<(&'a Stream, f64)>,
     /// The annotations that can be seen.
     pub(super) annotations: Vec<Drawn<'a>>,
+    /// The lines drawn.
+    pub(super) rulings: Vec<Ruling>,
     /// What could not be read, in words.
     pub(super) problems: Vec<String>,
 }
@@ -79,6 +83,7 @@ pub(super) struct Interpreter<'a> {
     line_matrix: Matrix,
     marked_depth: usize,
     replacement: Option<Replacement>,
+    path: Path,
     buffer: String,
     /// Addresses of the forms being drawn, to stop one that draws itself.
     forms: Vec<usize>,
@@ -117,6 +122,7 @@ impl<'a> Interpreter<'a> {
             line_matrix: Matrix::IDENTITY,
             marked_depth: 0,
             replacement: None,
+            path: Path::default(),
             buffer: String::new(),
             forms: vec![],
         };
@@ -255,6 +261,18 @@ impl<'a> Interpreter<'a> {
                 self.next_line(0.0, -self.state.leading);
                 self.show_all(operands.get(2..).unwrap_or_default(), lexer);
             }
+            b"re" => self.path.rectangle(self.state.ctm, std::array::from_fn(number)),
+            b"m" => self.path.move_to(self.state.ctm.apply(number(0), number(1))),
+            b"l" => self.path.line_to(self.state.ctm.apply(number(0), number(1))),
+            b"h" => self.path.close(),
+            b"S" => self.path.paint(&mut self.run.rulings, true),
+            b"s" | b"b" | b"b*" => {
+                self.path.close();
+                self.path.paint(&mut self.run.rulings, true);
+            }
+            b"B" | b"B*" => self.path.paint(&mut self.run.rulings, true),
+            b"f" | b"F" | b"f*" => self.path.paint(&mut self.run.rulings, false),
+            b"n" => self.path.clear(),
             b"gs" => self.graphics_state(operands, lexer, resources),
             b"BMC" => self.marked_depth += 1,
             b"BDC" => {

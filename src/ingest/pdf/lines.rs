@@ -1,6 +1,7 @@
 //! A row of words → a line of text with cells, weight and size; knows one line at a time.
 
 use super::rows::Row;
+use super::ruling::RuledTable;
 use super::words::{PageWords, Word, is_rtl_char};
 
 /// Words nearer than this part of the font size are one word, when no space was drawn between them.
@@ -43,6 +44,8 @@ pub(super) struct Line {
     pub(super) turns: u8,
     /// The level of the bookmark that leads to it.
     pub(super) outline: Option<u8>,
+    /// The rows of the ruled table that it stands for.
+    pub(super) ruled: Option<Vec<Vec<String>>>,
 }
 
 /// A space of a line that is wide for a space.
@@ -56,8 +59,11 @@ pub(super) struct Gap {
 }
 
 impl Line {
-    /// Reads a row. Empty rows give a line without text.
-    pub(super) fn read(page: &PageWords, row: &Row) -> Self {
+    /// Reads a row; a row that stands for a table is one of `tables`. Empty rows give a line without text.
+    pub(super) fn read(page: &PageWords, row: &Row, tables: &[RuledTable]) -> Self {
+        if let Some(table) = row.table.and_then(|index| tables.get(index as usize)) {
+            return Self::of_table(table);
+        }
         let words: Vec<&Word> = row.words.iter().map(|&index| &page.words[index as usize]).collect();
         let words = in_logical_order(page, words);
         let mut line = Self {
@@ -74,6 +80,7 @@ impl Line {
             second_cell: f32::INFINITY,
             turns: words.first().map_or(0, |word| word.turns),
             outline: None,
+            ruled: None,
         };
         let (mut letters, mut bold_letters) = (0usize, 0usize);
         let mut sizes: Vec<(f32, usize)> = Vec::new();
@@ -117,6 +124,26 @@ impl Line {
         line.size = sizes.iter().max_by_key(|(_, count)| *count).map_or(row.size, |(size, _)| *size);
         line.bold = letters > 0 && bold_letters * 10 >= letters * 9;
         line
+    }
+
+    /// The line that stands for a ruled table.
+    fn of_table(table: &RuledTable) -> Self {
+        let texts: Vec<&str> =
+            table.rows.iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let [x0, y0, x1, _] = table.edges;
+        Self {
+            text: texts.join(" "),
+            cells: 1,
+            edges: vec![(x0, x1)],
+            x0,
+            x1,
+            y: y0 + table.size,
+            size: table.size,
+            first_word: x1 - x0,
+            second_cell: f32::INFINITY,
+            ruled: Some(table.rows.clone()),
+            ..Self::default()
+        }
     }
 }
 
@@ -222,7 +249,7 @@ mod tests {
             page.push(Glyph { text, from: (x, 100.0), to, direction: (1.0, 0.0), size: 10.0, bold: false });
             page.end_word();
         }
-        Line::read(&page, &regions(&page)[0][0])
+        Line::read(&page, &regions(&page)[0][0], &[])
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`,
 //! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
-//! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `table` puts cells into columns, `notes` reads comments and form fields,
+//! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `table` puts cells into columns and `ruling` finds those between lines that
+//! `path` drew, `notes` reads comments and form fields,
 //! `labels` and `describe` tell what the file says of its pages and of itself, `assemble` joins everything. Beside the text,
 //! `attachments` takes out the files inside and `pictures` the pages to recognise the text of.
 
@@ -24,8 +25,10 @@ mod matrix;
 mod metrics;
 mod notes;
 mod outline;
+mod path;
 mod pictures;
 mod rows;
+mod ruling;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -186,7 +189,7 @@ struct PageReader<'a> {
 
 impl PageReader<'_> {
     fn read(&mut self, number: u32, node: &PageNode<'_>) -> (PageLines, Vec<String>) {
-        let (words, run) = Interpreter::run_page(self.file, self.settings, &mut self.fonts, node);
+        let (mut words, run) = Interpreter::run_page(self.file, self.settings, &mut self.fonts, node);
         let mut problems: Vec<String> =
             run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
         if words.words.is_empty() && run.images > 0 {
@@ -207,8 +210,10 @@ impl PageReader<'_> {
             problems.push(message);
         }
         let notes = notes::notes(self.file, &run.annotations);
+        let tables = ruling::take_tables(&mut words, &run.rulings);
         let regions = rows::regions(&words);
-        let regions = regions.iter().map(|rows| rows.iter().map(|row| Line::read(&words, row)).collect()).collect();
+        let read = |row| Line::read(&words, row, &tables);
+        let regions = regions.iter().map(|rows| rows.iter().map(read).collect()).collect();
         (PageLines { regions, notes, ..PageLines::default() }, problems)
     }
 }

@@ -23,6 +23,9 @@ struct Row {
 
 /// The rows of a table, all of the same length, with cells that wrap put together.
 pub(super) fn grid(lines: &[Line]) -> Vec<Vec<String>> {
+    if let [Line { ruled: Some(rows), .. }] = lines {
+        return rows.clone();
+    }
     let columns = without_splinters(columns(lines), lines);
     let rows: Vec<Row> = lines.iter().map(|line| row(line, &columns)).collect();
     let rows = join_headings(rows);
@@ -130,7 +133,7 @@ fn pieces<'a>(line: &'a Line, columns: &[(f32, f32)]) -> Vec<(&'a str, (f32, f32
 }
 
 /// Appends a piece of a cell.
-fn push(cell: &mut String, text: &str) {
+pub(super) fn push(cell: &mut String, text: &str) {
     let is_cut = cell.ends_with('-') && cell[..cell.len() - 1].ends_with(char::is_alphanumeric);
     if !cell.is_empty() && !text.is_empty() && !is_cut {
         cell.push(' ');
