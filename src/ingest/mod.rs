@@ -84,11 +84,13 @@ pub struct Reading {
     pub document: Document,
     /// What it holds, in order.
     pub members: Vec<Member>,
+    /// Pages to recognise the text of, in order; empty unless the settings ask for them.
+    pub pictures: Vec<pdf::PagePicture>,
 }
 
 impl From<Document> for Reading {
     fn from(document: Document) -> Self {
-        Self { document, members: Vec::new() }
+        Self { document, members: Vec::new(), pictures: Vec::new() }
     }
 }
 
@@ -191,7 +193,7 @@ fn read_as(format: Format, path: &Path, bytes: &[u8], settings: &ReadSettings) -
         return Ok(Document { format, ..document }.into());
     }
     match format {
-        Format::Pdf => pdf::read_pdf(bytes, &settings.pdf).map(Reading::from),
+        Format::Pdf => pdf::read_pdf(bytes, &settings.pdf),
         Format::Docx | Format::Pptx | Format::Xlsx | Format::Odt | Format::Ods | Format::Odp | Format::Epub => {
             office::read_office(format, bytes, &settings.office, text, depth).map(Reading::from)
         }

@@ -1,30 +1,38 @@
 //! Blocks of all pages → one [`Document`]; knows how text is joined, nothing of geometry beyond sizes.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::blocks::{Draft, Role, blocks};
 use super::furniture::PageLines;
-use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format, Page, Warning};
+use super::table;
+use crate::document::{Block, BlockKind, ByteSpan, Cell, Dates, Document, Format, Page, Warning};
 
 /// Levels that [`BlockKind::Heading`] has.
 const LEVELS_MAX: usize = 6;
 
-/// Joins the pages; `title` is the file's own, if it has a sensible one.
-pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec<Warning>) -> Document {
+/// A style of fewer headings has no level of its own.
+const STYLE_HEADINGS_MIN: usize = 3;
+
+/// What a file says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Description {
+    /// Its own title, if it has a sensible one.
+    pub(super) title: Option<String>,
+    pub(super) dates: Dates,
+    /// By page; pages beyond the end of the list have none.
+    pub(super) labels: Vec<Option<String>>,
+}
+
+/// Joins the pages.
+pub(super) fn assemble(pages: &[PageLines], description: Description, warnings: Vec<Warning>) -> Document {
+    let Description { title, dates, mut labels } = description;
     let body_size = body_size(pages);
     let drafts: Vec<Vec<Draft<'_>>> = pages.iter().map(|page| page_drafts(page, body_size)).collect();
-    let levels = heading_levels(&drafts);
+    let levels = Levels::new(&drafts);
     let vocabulary = Vocabulary::new(pages);
-    let mut document = Document {
-        format: Format::Pdf,
-        title,
-        dates: Dates::default(),
-        text: String::new(),
-        pages: vec![],
-        blocks: vec![],
-        warnings,
-    };
+    let mut document =
+        Document { format: Format::Pdf, title, dates, text: String::new(), pages: vec![], blocks: vec![], warnings };
     let mut best_heading: Option<(f32, String)> = None;
     for (index, drafts) in drafts.iter().enumerate() {
         if index > 0 {
@@ -36,7 +44,12 @@ pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec
                 document.text.push_str("\n\n");
             }
             let start = document.text.len();
-            push_lines(draft, &vocabulary, &mut document.text);
+            let cells = if draft.role == Role::Table {
+                push_table(draft, &mut document.text)
+            } else {
+                push_lines(draft, &vocabulary, &mut document.text);
+                vec![]
+            };
             let span = ByteSpan::new(start, document.text.len());
             if span.is_empty() {
                 continue;
@@ -51,12 +64,23 @@ pub(super) fn assemble(pages: &[PageLines], title: Option<String>, warnings: Vec
                 Role::Paragraph => BlockKind::Paragraph,
                 Role::ListItem => BlockKind::ListItem,
                 Role::Table => BlockKind::Table,
-                Role::Heading { size, bold } => BlockKind::Heading { level: level(&levels, size, bold) },
+                Role::Heading { size, bold, outline } => {
+                    BlockKind::Heading { level: outline.unwrap_or_else(|| levels.of(size, bold)) }
+                }
             };
-            document.blocks.push(Block::new(kind, span));
+            document.blocks.push(Block { kind, span, cells });
+        }
+        for note in &pages[index].notes {
+            if document.text.len() > page_start {
+                document.text.push_str("\n\n");
+            }
+            let start = document.text.len();
+            document.text.push_str(note);
+            document.blocks.push(Block::new(BlockKind::Paragraph, ByteSpan::new(start, document.text.len())));
         }
         let span = ByteSpan::new(page_start, document.text.len());
-        document.pages.push(Page::new(index as u32 + 1, span));
+        let label = labels.get_mut(index).and_then(Option::take);
+        document.pages.push(Page { label, ..Page::new(index as u32 + 1, span) });
     }
     document.title = document.title.or(best_heading.map(|(_, text)| text));
     if document.blocks.is_empty() {
@@ -84,40 +108,65 @@ fn body_size(pages: &[PageLines]) -> f32 {
     counts.into_iter().max_by_key(|&(size, count)| (count, size)).map_or(10.0, |(size, _)| size as f32 / 2.0)
 }
 
-/// The distinct styles of headings, outermost first: larger before smaller, bold before plain.
-fn heading_levels(drafts: &[Vec<Draft<'_>>]) -> Vec<(i32, bool)> {
-    let mut styles: Vec<(i32, bool)> = drafts
-        .iter()
-        .flatten()
-        .filter_map(|draft| match draft.role {
-            Role::Heading { size, bold } => Some(style(size, bold)),
-            _ => None,
-        })
-        .collect();
-    styles.sort_unstable_by(|a, b| b.cmp(a));
-    styles.dedup();
-    styles
+/// The levels of headings that no bookmark leads to, by their style.
+struct Levels(Vec<((i32, bool), u8)>);
+
+impl Levels {
+    /// The styles from the outermost in, larger before smaller, bold before plain. A style that bookmarks know has their level, and
+    /// what is smaller lies inside it.
+    fn new(drafts: &[Vec<Draft<'_>>]) -> Self {
+        let mut counts: BTreeMap<Reverse<(i32, bool)>, [usize; LEVELS_MAX + 1]> = BTreeMap::new();
+        for draft in drafts.iter().flatten() {
+            if let Role::Heading { size, bold, outline } = draft.role {
+                let counts = counts.entry(Reverse(style(size, bold))).or_default();
+                counts[usize::from(outline.unwrap_or(0)).min(LEVELS_MAX)] += 1;
+            }
+        }
+        let mut last = 0;
+        let levels = counts.into_iter().map(|(Reverse(style), counts)| {
+            let known = (1..=LEVELS_MAX).rev().max_by_key(|&level| counts[level]).filter(|&level| counts[level] > 0);
+            // What a cover sets in sizes of its own is no level of the document.
+            let is_rare = counts.iter().sum::<usize>() < STYLE_HEADINGS_MIN;
+            last = known.unwrap_or(if is_rare { last.max(1) } else { last + 1 }).min(LEVELS_MAX);
+            (style, last as u8)
+        });
+        Self(levels.collect())
+    }
+
+    fn of(&self, size: f32, bold: bool) -> u8 {
+        self.0.iter().find(|(known, _)| *known == style(size, bold)).map_or(1, |(_, level)| *level)
+    }
 }
 
 fn style(size: f32, bold: bool) -> (i32, bool) {
     (size.round() as i32, bold)
 }
 
-fn level(levels: &[(i32, bool)], size: f32, bold: bool) -> u8 {
-    let place = levels.iter().position(|&known| known == style(size, bold)).unwrap_or(0);
-    (place.min(LEVELS_MAX - 1) + 1) as u8
+/// Writes a table as lines of cells between bars, and tells where its cells are.
+fn push_table(draft: &Draft<'_>, out: &mut String) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (row, texts) in (0..).zip(table::grid(draft.lines)) {
+        if row > 0 {
+            out.push('\n');
+        }
+        let used = texts.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
+        for (column, text) in (0..).zip(&texts[..used]) {
+            if column > 0 {
+                out.push_str(" | ");
+            }
+            let start = out.len();
+            out.push_str(text);
+            if !text.is_empty() {
+                cells.push(Cell { row, column, span: ByteSpan::new(start, out.len()) });
+            }
+        }
+    }
+    cells
 }
 
 fn push_lines(draft: &Draft<'_>, vocabulary: &Vocabulary, out: &mut String) {
     let start = out.len();
     for (index, line) in draft.lines.iter().enumerate() {
-        if draft.role == Role::Table {
-            if index > 0 {
-                out.push('\n');
-            }
-            out.push_str(&line.text);
-            continue;
-        }
         if index > 0 {
             join_wrapped(&line.text, vocabulary, start, out);
         }
@@ -188,10 +237,13 @@ mod tests {
     use crate::ingest::pdf::lines::Line;
 
     fn line(text: &str, y: f32) -> Line {
-        let (x1, cells) = (5.0 * text.len() as f32, text.split('\t').count());
+        let x1 = 5.0 * text.len() as f32;
+        let edges: Vec<(f32, f32)> =
+            (0..text.split('\t').count()).map(|at| (50.0 * at as f32, 50.0 * at as f32 + 30.0)).collect();
         Line {
             text: text.into(),
-            cells,
+            cells: edges.len(),
+            edges,
             x0: 0.0,
             x1,
             y,
@@ -199,13 +251,13 @@ mod tests {
             bold: false,
             first_word: 30.0,
             second_cell: f32::INFINITY,
-            turns: 0,
+            ..Line::default()
         }
     }
 
     fn document(lines: Vec<Line>) -> Document {
         let page = PageLines { regions: vec![lines], ..PageLines::default() };
-        let document = assemble(&[page, PageLines::default()], None, vec![]);
+        let document = assemble(&[page, PageLines::default()], Description::default(), vec![]);
         document.check().unwrap();
         document
     }
@@ -230,7 +282,10 @@ mod tests {
     fn tables_keep_rows_and_pages_without_text_keep_their_place() {
         let document = document(vec![line("Cash\t1\t2", 0.0), line("Debt\t3\t4", 12.0)]);
         assert_eq!(document.blocks[0].kind, BlockKind::Table);
-        assert_eq!(document.blocks[0].span.of(&document.text), "Cash\t1\t2\nDebt\t3\t4");
+        assert_eq!(document.blocks[0].span.of(&document.text), "Cash | 1 | 2\nDebt | 3 | 4");
+        let cells: Vec<(u32, u32, &str)> =
+            document.blocks[0].cells.iter().map(|cell| (cell.row, cell.column, cell.span.of(&document.text))).collect();
+        assert_eq!(cells[1..4], [(0, 1, "1"), (0, 2, "2"), (1, 0, "Debt")]);
         assert_eq!((document.pages.len(), document.pages[1].span.len()), (2, 0));
     }
 }

@@ -12,6 +12,8 @@ const HEADING_WORDS_MAX: usize = 24;
 const LABEL_LINES_MAX: usize = 3;
 /// Rows further apart than this many times their size are of two tables.
 const TABLE_LEADING_MAX: f32 = 4.2;
+/// A line further below the one above than this many times its size stands apart from it.
+const LABEL_LEADING: f32 = 1.6;
 /// Column headings begin at most this many em before their column, as they are centred over its numbers.
 const HEADING_SLACK: f32 = 3.0;
 
@@ -21,10 +23,11 @@ pub(super) enum Role {
     Paragraph,
     ListItem,
     Table,
-    /// A heading of this size, bold or not.
+    /// A heading of this size, bold or not, and its level where a bookmark leads to it.
     Heading {
         size: f32,
         bold: bool,
+        outline: Option<u8>,
     },
 }
 
@@ -44,6 +47,8 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
     for index in 1..=lines.len() {
         let ends = index == lines.len()
             || in_table[index] != in_table[start]
+            || lines[index].ruled.is_some()
+            || lines[start].ruled.is_some()
             || if in_table[start] {
                 lines[index].y - lines[index - 1].y > TABLE_LEADING_MAX * lines[index].size
             } else {
@@ -51,7 +56,7 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
             };
         if ends {
             let lines = &lines[start..index];
-            let role = if in_table[start] { Role::Table } else { role(lines, body_size) };
+            let role = if in_table[start] || lines[0].ruled.is_some() { Role::Table } else { role(lines, body_size) };
             out.push(Draft { role, lines });
             start = index;
         }
@@ -73,9 +78,27 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
         // Where the second column begins in the row furthest to the left: labels end before it.
         let mut column = lines[index].second_cell;
         let mut next = index + 1;
-        while next < lines.len() && near(next - 1, next) && next - last <= LABEL_LINES_MAX {
+        while next < lines.len()
+            && lines[next].ruled.is_none()
+            && near(next - 1, next)
+            && next - last <= LABEL_LINES_MAX
+        {
             let line = &lines[next];
             if line.cells >= 2 {
+                // A line that is no label of these columns introduced another table.
+                let introduces = |at: &usize| {
+                    let (label, above) = (&lines[*at], &lines[*at - 1]);
+                    label.cells < 2
+                        && label.x1 > line.second_cell + line.size
+                        && label.x0 < line.second_cell - HEADING_SLACK * line.size
+                        && (label.bold || label.y - above.y > LABEL_LEADING * label.size)
+                };
+                if line.second_cell < column
+                    && let Some(other) = (index + 1..next).rev().find(introduces)
+                {
+                    last = (index..other).rev().find(|&at| lines[at].cells >= 2).unwrap_or(index);
+                    break;
+                }
                 column = column.min(line.second_cell);
                 (last, rows, cells) = (next, rows + 1, cells.max(line.cells));
             } else {
@@ -93,6 +116,7 @@ fn table_lines(lines: &[Line]) -> Vec<bool> {
             while first > 0
                 && !out[first - 1]
                 && index - first < LABEL_LINES_MAX
+                && lines[first - 1].ruled.is_none()
                 && near(first - 1, first)
                 && lines[first - 1].x0 > column - HEADING_SLACK * lines[first - 1].size
             {
@@ -122,7 +146,8 @@ fn joins(block: &[Line], next: &Line, right: f32, body_size: f32) -> bool {
         [.., before, last] => (last.y - before.y) * 1.25 + 0.5,
         _ => LEADING_MAX * size,
     };
-    if last.turns != next.turns
+    if last.outline != next.outline
+        || last.turns != next.turns
         || step <= 0.0
         || step > leading.min(LEADING_MAX * size)
         || (last.size - next.size).abs() > 0.12 * size
@@ -159,19 +184,24 @@ fn ends_sentence(text: &str) -> bool {
 }
 
 fn role(lines: &[Line], body_size: f32) -> Role {
+    let outline = lines[0].outline;
     let words: usize = lines.iter().map(|line| line.text.split_whitespace().count()).sum();
     let size = lines.iter().map(|line| line.size).fold(0.0, f32::max);
     let bold = lines.iter().all(|line| line.bold);
     let text = &lines[lines.len() - 1].text;
     let letters = lines.iter().flat_map(|line| line.text.chars()).filter(|found| found.is_alphabetic()).count();
     let large = size > HEADING_RATIO * body_size;
-    if lines.len() <= 3
-        && words <= HEADING_WORDS_MAX
-        && letters >= 3
-        && (large
-            || bold && size > 0.85 * body_size && !text.ends_with([',', ';']) && (words <= 14 || !ends_sentence(text)))
+    if outline.is_some()
+        || lines.len() <= 3
+            && words <= HEADING_WORDS_MAX
+            && letters >= 3
+            && (large
+                || bold
+                    && size > 0.85 * body_size
+                    && !text.ends_with([',', ';'])
+                    && (words <= 14 || !ends_sentence(text)))
     {
-        return Role::Heading { size, bold };
+        return Role::Heading { size, bold, outline };
     }
     if starts_item(&lines[0]) { Role::ListItem } else { Role::Paragraph }
 }
@@ -185,7 +215,7 @@ mod tests {
         let x1 = x0 + 5.0 * text.len() as f32;
         let second_cell = text.find('\t').map_or(f32::INFINITY, |at| x0 + 5.0 * at as f32 + 60.0);
         let first_word = 5.0 * text.split([' ', '\t']).next().unwrap_or_default().len() as f32;
-        Line { text: text.into(), cells, x0, x1, y, size: 10.0, bold: false, first_word, second_cell, turns: 0 }
+        Line { text: text.into(), cells, x0, x1, y, size: 10.0, first_word, second_cell, ..Line::default() }
     }
 
     fn shape(lines: &[Line]) -> Vec<(Role, usize)> {
@@ -237,8 +267,8 @@ mod tests {
         bold.bold = true;
         let lines = [large, bold, line("Net sales grew because of strong demand in all of", 0.0, 32.0)];
         let shape = shape(&lines);
-        assert_eq!(shape[0].0, Role::Heading { size: 14.0, bold: false });
-        assert_eq!(shape[1].0, Role::Heading { size: 10.0, bold: true });
+        assert_eq!(shape[0].0, Role::Heading { size: 14.0, bold: false, outline: None });
+        assert_eq!(shape[1].0, Role::Heading { size: 10.0, bold: true, outline: None });
         assert_eq!(shape[2].0, Role::Paragraph);
     }
 }

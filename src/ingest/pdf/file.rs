@@ -44,7 +44,25 @@ pub(super) struct PageNode<'a> {
     pub(super) media_box: [f64; 4],
     /// Clockwise quarter turns, 0 to 3.
     pub(super) turns: u8,
+    /// What refers to it; `None` where it stands in the tree itself.
+    pub(super) id: Option<ObjectId>,
 }
+
+/// The data of an image as far as the filters of plain bytes go.
+pub(super) struct ImageData<'a> {
+    pub(super) bytes: Vec<u8>,
+    /// The filter that packs pictures, with its parameters, when `bytes` are still packed by it.
+    pub(super) codec: Option<(&'a [u8], Option<&'a Dictionary>)>,
+}
+
+/// A filter's full name and its parameters.
+type Filter<'a> = (&'a [u8], Option<&'a Dictionary>);
+
+/// Filters that pack pictures and not bytes.
+const IMAGE_FILTERS: [&[u8]; 4] = [b"DCTDecode", b"JPXDecode", b"CCITTFaxDecode", b"JBIG2Decode"];
+
+/// Nodes of one name or number tree that are looked at.
+const TREE_NODES_MAX: usize = 100_000;
 
 #[derive(Clone, Copy, Default)]
 struct Inherited<'a> {
@@ -186,7 +204,28 @@ impl PdfFile {
 
     /// The decoded bytes of a stream with how much of it they are, or why there are none.
     pub(super) fn unpack(&self, stream: &Stream) -> Result<Unpacked, String> {
-        catch_unwind(AssertUnwindSafe(|| self.run_filters(stream)))
+        self.unpack_within(stream, self.filters(stream), self.stream_bytes_max)
+    }
+
+    /// The decoded bytes of a stream that may not have more than `bytes_max`, or why there are none.
+    pub(super) fn decode_within(&self, stream: &Stream, bytes_max: usize) -> Result<Vec<u8>, String> {
+        let limit = bytes_max.min(self.stream_bytes_max);
+        self.unpack_within(stream, self.filters(stream), limit).map(|unpacked| unpacked.bytes)
+    }
+
+    /// The data of an image, at most `bytes_max` of it, or why there is none.
+    pub(super) fn image_data<'a>(&'a self, image: &'a Stream, bytes_max: usize) -> Result<ImageData<'a>, String> {
+        let mut filters = self.filters(image);
+        let codec = filters.iter().position(|(name, _)| IMAGE_FILTERS.contains(name));
+        let codec = codec.map(|first| filters.split_off(first).swap_remove(0));
+        // Samples need several times the room of the picture made from them.
+        let limit = bytes_max.saturating_mul(4).min(self.stream_bytes_max);
+        let unpacked = self.unpack_within(image, filters, limit)?;
+        Ok(ImageData { bytes: unpacked.bytes, codec })
+    }
+
+    fn unpack_within(&self, stream: &Stream, filters: Vec<Filter<'_>>, limit: usize) -> Result<Unpacked, String> {
+        catch_unwind(AssertUnwindSafe(|| self.run_filters(stream, filters, limit)))
             .map_err(|_| "the stream is damaged".to_string())?
             .map_err(|error| match error {
                 lopdf::Error::Decompress(error) => error.to_string(),
@@ -194,8 +233,7 @@ impl PdfFile {
             })
     }
 
-    fn run_filters(&self, stream: &Stream) -> Result<Unpacked, lopdf::Error> {
-        let (filters, limit) = (self.filters(stream), self.stream_bytes_max);
+    fn run_filters(&self, stream: &Stream, filters: Vec<Filter<'_>>, limit: usize) -> Result<Unpacked, lopdf::Error> {
         if filters.len() > Stream::MAX_FILTERS {
             return Err(DecompressError::TooManyFilters { count: filters.len(), limit: Stream::MAX_FILTERS }.into());
         }
@@ -229,7 +267,7 @@ impl PdfFile {
 
     /// The filters of a stream by their full names with their parameters, in the order of decoding, without the filter that only
     /// marks decryption.
-    fn filters<'a>(&'a self, stream: &'a Stream) -> Vec<(&'a [u8], Option<&'a Dictionary>)> {
+    fn filters<'a>(&'a self, stream: &'a Stream) -> Vec<Filter<'a>> {
         let filters: Vec<&'a Object> = match self.get(&stream.dict, b"Filter") {
             Some(Object::Array(list)) => list.iter().map(|entry| self.resolve(entry)).collect(),
             Some(filter) => vec![filter],
@@ -250,6 +288,32 @@ impl PdfFile {
     /// The catalog's and Info dictionary's entries that describe the whole document.
     pub(super) fn info(&self) -> Option<&Dictionary> {
         self.get_dict(&self.document.trailer, b"Info")
+    }
+
+    /// The root of everything that is no page.
+    pub(super) fn catalog(&self) -> Option<&Dictionary> {
+        self.document.catalog().ok()
+    }
+
+    /// The pairs of a name tree (`Names`) or number tree (`Nums`), keys resolved, in order.
+    pub(super) fn tree<'a>(&'a self, root: &'a Dictionary, leaves: &[u8]) -> Vec<(&'a Object, &'a Object)> {
+        let mut out = Vec::new();
+        let mut open = vec![root];
+        let mut seen: HashSet<usize> = HashSet::new();
+        while let Some(node) = open.pop() {
+            if !seen.insert(std::ptr::from_ref(node).addr()) || seen.len() + out.len() > TREE_NODES_MAX {
+                continue;
+            }
+            let array = |key: &[u8]| self.get(node, key).and_then(|list| list.as_array().ok());
+            out.extend(
+                array(leaves)
+                    .into_iter()
+                    .flat_map(|list| list.as_chunks::<2>().0.iter().map(|[key, value]| (self.resolve(key), value))),
+            );
+            let kids = array(b"Kids").into_iter().flatten().rev();
+            open.extend(kids.filter_map(|kid| self.resolve(kid).as_dict().ok()));
+        }
+        out
     }
 
     /// The pages in reading order, at most `pages_max` of them.
@@ -277,14 +341,14 @@ impl PdfFile {
     /// The page tree is gone: every page object in the order of the file.
     fn loose_pages(&self, pages_max: usize) -> PageList<'_> {
         let mut list = PageList::default();
-        for object in self.document.objects.values() {
+        for (id, object) in &self.document.objects {
             let Object::Dictionary(dict) = object else { continue };
             if self.get_name(dict, b"Type") == Some(b"Page") {
                 if list.pages.len() == pages_max {
                     list.more = true;
                     break;
                 }
-                list.pages.push(Some(self.page(dict, Inherited::default())));
+                list.pages.push(Some(self.page(dict, Some(*id), Inherited::default())));
             }
         }
         if !list.pages.is_empty() {
@@ -298,9 +362,8 @@ impl PdfFile {
         let mut seen: HashSet<ObjectId> = HashSet::new();
         let mut open = vec![(root, Inherited::default())];
         while let Some((object, inherited)) = open.pop() {
-            if let Object::Reference(id) = object
-                && !seen.insert(*id)
-            {
+            let id = object.as_reference().ok();
+            if id.is_some_and(|id| !seen.insert(id)) {
                 continue;
             }
             let page = match self.resolve(object) {
@@ -313,7 +376,7 @@ impl PdfFile {
                         continue;
                     }
                     let is_cut_off = !is_page && dict.get(b"Kids").is_ok_and(|kids| self.is_lost(kids));
-                    (!is_cut_off).then(|| self.page(dict, inherited))
+                    (!is_cut_off).then(|| self.page(dict, id, inherited))
                 }
                 Object::Null if !self.is_lost(object) => continue,
                 _ => None,
@@ -336,10 +399,10 @@ impl PdfFile {
         }
     }
 
-    fn page<'a>(&'a self, dict: &'a Dictionary, from: Inherited<'a>) -> PageNode<'a> {
+    fn page<'a>(&'a self, dict: &'a Dictionary, id: Option<ObjectId>, from: Inherited<'a>) -> PageNode<'a> {
         let own = self.inherit(dict, from);
         let media_box = own.media_box.unwrap_or([0.0, 0.0, 612.0, 792.0]);
-        PageNode { dict, resources: own.resources, media_box, turns: own.turns }
+        PageNode { dict, resources: own.resources, media_box, turns: own.turns, id }
     }
 
     fn rectangle(&self, object: &Object) -> Option<[f64; 4]> {
@@ -356,6 +419,8 @@ fn full_filter_name(name: &[u8]) -> &[u8] {
         b"A85" => b"ASCII85Decode",
         b"AHx" => b"ASCIIHexDecode",
         b"RL" => b"RunLengthDecode",
+        b"DCT" => b"DCTDecode",
+        b"CCF" => b"CCITTFaxDecode",
         other => other,
     }
 }
@@ -389,7 +454,7 @@ fn open_error(error: Option<lopdf::Error>, bytes: &[u8]) -> Error {
             return encrypted(Some(error));
         }
         lopdf::Error::Decompress(lopdf::DecompressError::MemoryLimitExceeded { limit }) => {
-            let reason = format!("a stream of the PDF unpacks to more than pdf.stream_bytes_max = {limit} bytes");
+            let reason = format!("a stream of the PDF unpacks to more than read.pdf.stream_bytes_max = {limit} bytes");
             return Error::Document { status: FileStatus::LimitExceeded, reason, source: Some(error.into()) };
         }
         lopdf::Error::Parse(lopdf::ParseError::InvalidFileHeader) => "the file does not begin like a PDF",

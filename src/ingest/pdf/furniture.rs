@@ -17,6 +17,8 @@ pub(super) struct PageLines {
     pub(super) regions: Vec<Vec<Line>>,
     pub(super) headers: Vec<Line>,
     pub(super) footers: Vec<Line>,
+    /// Comments and values of form fields, which stand beside the page's own text.
+    pub(super) notes: Vec<String>,
 }
 
 impl PageLines {
@@ -42,15 +44,19 @@ pub(super) fn set_apart(pages: &mut [PageLines]) {
             }
         }
     }
+    let numbered = numbered_edges(pages, &orders);
     let needed = PAGES_MIN.max(pages.len().div_ceil(4));
-    let repeats = |top: bool, line: &Line| {
+    let repeats = |index: usize, place: usize, top: bool, line: &Line| {
         let key = key(&line.text);
-        let count: usize = (-1..=1).filter_map(|step| seen.get(&(top, band(line) + step, key.clone()))).sum();
-        count >= needed
+        let around = || (-1..=1).map(|step| band(line) + step);
+        let same: usize = around().filter_map(|band| seen.get(&(top, band, key.clone()))).sum();
+        let counted = |offset: i64| numbered.get(&(top, offset)).copied().unwrap_or(0);
+        same >= needed || place == 0 && offsets(&line.text, index).any(|offset| counted(offset) >= needed)
     };
-    for (page, order) in pages.iter_mut().zip(&orders) {
+    for (index, (page, order)) in pages.iter_mut().zip(&orders).enumerate() {
         let count = |top: bool| {
-            let lines: Vec<bool> = edge(page, order, top).map(|line| repeats(top, line)).collect();
+            let lines: Vec<bool> =
+                edge(page, order, top).enumerate().map(|(place, line)| repeats(index, place, top, line)).collect();
             lines.iter().rposition(|&repeats| repeats).map_or(0, |last| {
                 // A stray line between two running ones, such as a changing section name, is kept with them.
                 if lines[..=last].iter().filter(|&&repeats| !repeats).count() <= 1 {
@@ -69,6 +75,28 @@ pub(super) fn set_apart(pages: &mut [PageLines]) {
             .collect();
         take(page, &taken);
     }
+}
+
+/// How often the line at the very top or bottom has a number that grows with the pages, by how much it is ahead of them. The names of
+/// sections change beside a page number that runs on, and pages made for screens end where their text does.
+fn numbered_edges(pages: &[PageLines], orders: &[Vec<(usize, usize)>]) -> HashMap<(bool, i64), usize> {
+    let mut out = HashMap::new();
+    for (index, (page, order)) in pages.iter().zip(orders).enumerate() {
+        for top in [true, false] {
+            for offset in edge(page, order, top).take(1).flat_map(|line| offsets(&line.text, index)) {
+                *out.entry((top, offset)).or_default() += 1;
+            }
+        }
+    }
+    out
+}
+
+/// How far the numbers at both ends of a line are ahead of the page's index.
+fn offsets(text: &str, index: usize) -> impl Iterator<Item = i64> {
+    let mut parts = text.split_whitespace();
+    let (first, last) = (parts.next(), parts.next_back());
+    let number = move |part: &str| Some(part.parse::<u32>().ok()?.into()).map(|number: i64| number - index as i64);
+    [first, last].into_iter().flatten().filter_map(number)
 }
 
 fn edge<'a>(page: &'a PageLines, order: &'a [(usize, usize)], top: bool) -> Box<dyn Iterator<Item = &'a Line> + 'a> {
@@ -128,7 +156,7 @@ mod tests {
             bold: false,
             first_word: 10.0,
             second_cell: f32::INFINITY,
-            turns: 0,
+            ..Line::default()
         }
     }
 
@@ -151,6 +179,21 @@ mod tests {
             assert!(page.footers[0].text.starts_with("Form 10-Q"));
             assert_eq!(page.regions[0].len(), 2);
         }
+    }
+
+    #[test]
+    fn a_page_number_that_runs_on_makes_its_line_a_running_one() {
+        let sections = ["Income", "Balance", "Notes", "Risks", "Other"];
+        let mut pages: Vec<PageLines> = (sections.iter().enumerate())
+            .map(|(index, section)| {
+                let body =
+                    (0..6).map(|at| line(&format!("{section} body {}", "x".repeat(at + 1)), 100.0 + 20.0 * at as f32));
+                let foot = line(&format!("Statements\t{section}\t{}", index + 4), 300.0 + 50.0 * index as f32);
+                PageLines { regions: vec![body.chain([foot]).collect()], ..PageLines::default() }
+            })
+            .collect();
+        set_apart(&mut pages);
+        assert!(pages.iter().all(|page| page.footers.len() == 1 && page.regions[0].len() == 6));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::font::Font;
 use super::inflate::Extent;
 use super::lexer::{Lexer, Operand, Token};
 use super::matrix::Matrix;
+use super::path::Path;
+use super::ruling::Ruling;
 use super::words::{Glyph, PageWords};
 
 /// Saved graphics states deeper than this are not kept; real pages stay below a few dozen.
@@ -26,12 +28,24 @@ const ANNOTATION_NO_VIEW: i64 = 1 << 5;
 pub(super) type FontCache = HashMap<usize, Rc<Font>>;
 
 /// What running a page gave besides its glyphs.
-#[derive(Debug, Default)]
-pub(super) struct PageRun {
+#[derive(Default)]
+pub(super) struct PageRun<'a> {
     /// Images drawn, inline ones included.
     pub(super) images: u32,
+    /// The largest image with the part of the page that it covers.
+    pub(super) picture: Option<(&'a Stream, f64)>,
+    /// The annotations that can be seen.
+    pub(super) annotations: Vec<Drawn<'a>>,
+    /// The lines drawn.
+    pub(super) rulings: Vec<Ruling>,
     /// What could not be read, in words.
     pub(super) problems: Vec<String>,
+}
+
+/// An annotation with the text that its appearance drew.
+pub(super) struct Drawn<'a> {
+    pub(super) dict: &'a Dictionary,
+    pub(super) text: String,
 }
 
 #[derive(Clone)]
@@ -60,8 +74,8 @@ pub(super) struct Interpreter<'a> {
     file: &'a PdfFile,
     settings: &'a PdfSettings,
     fonts: &'a mut FontCache,
-    words: &'a mut PageWords,
-    run: PageRun,
+    words: PageWords,
+    run: PageRun<'a>,
     operations_left: u32,
     bounds: (f64, f64),
     state: State,
@@ -69,6 +83,7 @@ pub(super) struct Interpreter<'a> {
     line_matrix: Matrix,
     marked_depth: usize,
     replacement: Option<Replacement>,
+    path: Path,
     buffer: String,
     /// Addresses of the forms being drawn, to stop one that draws itself.
     forms: Vec<usize>,
@@ -80,9 +95,8 @@ impl<'a> Interpreter<'a> {
         file: &'a PdfFile,
         settings: &'a PdfSettings,
         fonts: &'a mut FontCache,
-        words: &'a mut PageWords,
         page: &PageNode<'a>,
-    ) -> PageRun {
+    ) -> (PageWords, PageRun<'a>) {
         let (ctm, width, height) = Matrix::page(page.media_box, page.turns);
         let state = State {
             ctm,
@@ -99,7 +113,7 @@ impl<'a> Interpreter<'a> {
             file,
             settings,
             fonts,
-            words,
+            words: PageWords::default(),
             run: PageRun::default(),
             operations_left: settings.operations_max,
             bounds: (width, height),
@@ -108,6 +122,7 @@ impl<'a> Interpreter<'a> {
             line_matrix: Matrix::IDENTITY,
             marked_depth: 0,
             replacement: None,
+            path: Path::default(),
             buffer: String::new(),
             forms: vec![],
         };
@@ -115,7 +130,7 @@ impl<'a> Interpreter<'a> {
         interpreter.run_content(&content, page.resources);
         interpreter.draw_annotations(page, ctm);
         interpreter.words.end_word();
-        interpreter.run
+        (interpreter.words, interpreter.run)
     }
 
     fn page_content(&mut self, page: &PageNode<'a>) -> Vec<u8> {
@@ -152,7 +167,7 @@ impl<'a> Interpreter<'a> {
                 content.push(b'\n');
                 content.extend(unpacked.bytes);
             } else {
-                self.problem("its content is larger than pdf.stream_bytes_max");
+                self.problem("its content is larger than read.pdf.stream_bytes_max");
             }
         }
         content
@@ -177,7 +192,7 @@ impl<'a> Interpreter<'a> {
                 }
                 Token::Operator(range) => {
                     let Some(left) = self.operations_left.checked_sub(1) else {
-                        self.problem("it has more operations than pdf.operations_max; the rest was not read");
+                        self.problem("it has more operations than read.pdf.operations_max; the rest was not read");
                         return;
                     };
                     self.operations_left = left;
@@ -246,6 +261,18 @@ impl<'a> Interpreter<'a> {
                 self.next_line(0.0, -self.state.leading);
                 self.show_all(operands.get(2..).unwrap_or_default(), lexer);
             }
+            b"re" => self.path.rectangle(self.state.ctm, std::array::from_fn(number)),
+            b"m" => self.path.move_to(self.state.ctm.apply(number(0), number(1))),
+            b"l" => self.path.line_to(self.state.ctm.apply(number(0), number(1))),
+            b"h" => self.path.close(),
+            b"S" => self.path.paint(&mut self.run.rulings, true),
+            b"s" | b"b" | b"b*" => {
+                self.path.close();
+                self.path.paint(&mut self.run.rulings, true);
+            }
+            b"B" | b"B*" => self.path.paint(&mut self.run.rulings, true),
+            b"f" | b"F" | b"f*" => self.path.paint(&mut self.run.rulings, false),
+            b"n" => self.path.clear(),
             b"gs" => self.graphics_state(operands, lexer, resources),
             b"BMC" => self.marked_depth += 1,
             b"BDC" => {
@@ -417,16 +444,26 @@ impl<'a> Interpreter<'a> {
         let objects = resources.and_then(|resources| self.file.get_dict(resources, b"XObject"));
         let Some(Object::Stream(stream)) = objects.and_then(|objects| self.file.get(objects, name)) else { return };
         match self.file.get_name(&stream.dict, b"Subtype") {
-            Some(b"Image") => self.run.images += 1,
+            Some(b"Image") => self.note_image(stream),
             Some(b"Form") => self.draw_form(stream, resources),
             _ => {}
+        }
+    }
+
+    fn note_image(&mut self, image: &'a Stream) {
+        self.run.images += 1;
+        // An image fills the unit square.
+        let [a, b, c, d, ..] = self.state.ctm.0;
+        let part = (a * d - b * c).abs() / (self.bounds.0 * self.bounds.1);
+        if self.run.picture.is_none_or(|(_, known)| part > known) {
+            self.run.picture = Some((image, part));
         }
     }
 
     fn draw_form(&mut self, form: &'a Stream, resources: Option<&'a Dictionary>) {
         let key = std::ptr::from_ref(form).addr();
         if self.forms.len() >= self.settings.form_depth_max as usize || self.forms.contains(&key) {
-            self.problem("its forms are nested deeper than pdf.form_depth_max or draw themselves");
+            self.problem("its forms are nested deeper than read.pdf.form_depth_max or draw themselves");
             return;
         }
         let content = match self.file.unpack(form) {
@@ -459,13 +496,17 @@ impl<'a> Interpreter<'a> {
             if hidden || self.file.get_name(annotation, b"Subtype") == Some(b"Popup") {
                 continue;
             }
+            self.words.end_word();
+            let start = self.words.text.len();
             if let Some(form) = self.appearance(annotation)
                 && let Some(place) = self.annotation_place(annotation, form)
             {
                 self.state.ctm = place.then(base);
-                self.words.end_word();
                 self.draw_form(form, page.resources);
+                self.words.end_word();
             }
+            let text = self.words.text[start..].to_string();
+            self.run.annotations.push(Drawn { dict: annotation, text });
         }
     }
 
@@ -531,9 +572,15 @@ fn has_unknown_operators(content: &[u8]) -> bool {
 
 /// A text string of a PDF: UTF-16 or UTF-8 with its mark, else Latin.
 pub(super) fn text_string(bytes: &[u8]) -> String {
+    let utf16 = |units: &[u8], read: fn([u8; 2]) -> u16| -> String {
+        let units = units.as_chunks::<2>().0.iter().map(|pair| read(*pair));
+        char::decode_utf16(units).filter_map(Result::ok).collect()
+    };
     if let Some(units) = bytes.strip_prefix(b"\xfe\xff") {
-        let units = units.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
-        return char::decode_utf16(units).filter_map(Result::ok).collect();
+        return utf16(units, u16::from_be_bytes);
+    }
+    if let Some(units) = bytes.strip_prefix(b"\xff\xfe") {
+        return utf16(units, u16::from_le_bytes);
     }
     match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(text) => String::from_utf8_lossy(text).into_owned(),

@@ -1,6 +1,7 @@
 //! A row of words → a line of text with cells, weight and size; knows one line at a time.
 
 use super::rows::Row;
+use super::ruling::RuledTable;
 use super::words::{PageWords, Word, is_rtl_char};
 
 /// Words nearer than this part of the font size are one word, when no space was drawn between them.
@@ -11,16 +12,22 @@ const CELL_GAP: f32 = 1.8;
 const NUMBER_GAP: f32 = 0.9;
 /// A gap of this many em parts a number from the next currency sign.
 const MONEY_GAP: f32 = 0.35;
+/// A gap of this many em can part cells where other rows show that a column begins.
+const COLUMN_GAP: f32 = 0.5;
 /// A closing bracket or percent sign nearer than this many em belongs to its number.
 const CLOSING_GAP: f32 = 0.2;
 
 /// One line of a page.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Line {
     /// Its words with single spaces, cells parted by tabs.
     pub(super) text: String,
     /// Cells, a list marker not counted as one; at least 1.
     pub(super) cells: usize,
+    /// Left and right edge of each part of `text` between tabs.
+    pub(super) edges: Vec<(f32, f32)>,
+    /// Gaps inside parts that are wide enough to lie between columns.
+    pub(super) gaps: Vec<Gap>,
     pub(super) x0: f32,
     pub(super) x1: f32,
     /// The baseline, downwards.
@@ -35,16 +42,35 @@ pub(super) struct Line {
     pub(super) second_cell: f32,
     /// Quarter turns of its text.
     pub(super) turns: u8,
+    /// The level of the bookmark that leads to it.
+    pub(super) outline: Option<u8>,
+    /// The rows of the ruled table that it stands for.
+    pub(super) ruled: Option<Vec<Vec<String>>>,
+}
+
+/// A space of a line that is wide for a space.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Gap {
+    /// Where the space stands in the line's text.
+    pub(super) at: usize,
+    /// Its left and right edge.
+    pub(super) x0: f32,
+    pub(super) x1: f32,
 }
 
 impl Line {
-    /// Reads a row. Empty rows give a line without text.
-    pub(super) fn read(page: &PageWords, row: &Row) -> Self {
+    /// Reads a row; a row that stands for a table is one of `tables`. Empty rows give a line without text.
+    pub(super) fn read(page: &PageWords, row: &Row, tables: &[RuledTable]) -> Self {
+        if let Some(table) = row.table.and_then(|index| tables.get(index as usize)) {
+            return Self::of_table(table);
+        }
         let words: Vec<&Word> = row.words.iter().map(|&index| &page.words[index as usize]).collect();
         let words = in_logical_order(page, words);
         let mut line = Self {
             text: String::new(),
             cells: 1,
+            edges: Vec::new(),
+            gaps: Vec::new(),
             x0: row.x0,
             x1: row.x1,
             y: row.y,
@@ -53,6 +79,8 @@ impl Line {
             first_word: 0.0,
             second_cell: f32::INFINITY,
             turns: words.first().map_or(0, |word| word.turns),
+            outline: None,
+            ruled: None,
         };
         let (mut letters, mut bold_letters) = (0usize, 0usize);
         let mut sizes: Vec<(f32, usize)> = Vec::new();
@@ -67,12 +95,22 @@ impl Line {
                         line.cells += 1;
                         line.second_cell = line.second_cell.min(word.x0);
                         line.text.push('\t');
+                        line.edges.push((word.x0, word.x1));
                         cell_start = line.text.len();
                     }
-                    other => line.text.push_str(other),
+                    other => {
+                        if other == " " && word.x0 - last.x1 > COLUMN_GAP * word.size {
+                            line.gaps.push(Gap { at: line.text.len(), x0: last.x1, x1: word.x0 });
+                        }
+                        line.text.push_str(other);
+                    }
                 }
             } else {
                 line.first_word = word.x1 - word.x0;
+                line.edges.push((word.x0, word.x1));
+            }
+            if let Some(edges) = line.edges.last_mut() {
+                *edges = (edges.0.min(word.x0), edges.1.max(word.x1));
             }
             line.text.push_str(text);
             previous = Some(word);
@@ -86,6 +124,26 @@ impl Line {
         line.size = sizes.iter().max_by_key(|(_, count)| *count).map_or(row.size, |(size, _)| *size);
         line.bold = letters > 0 && bold_letters * 10 >= letters * 9;
         line
+    }
+
+    /// The line that stands for a ruled table.
+    fn of_table(table: &RuledTable) -> Self {
+        let texts: Vec<&str> =
+            table.rows.iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let [x0, y0, x1, _] = table.edges;
+        Self {
+            text: texts.join(" "),
+            cells: 1,
+            edges: vec![(x0, x1)],
+            x0,
+            x1,
+            y: y0 + table.size,
+            size: table.size,
+            first_word: x1 - x0,
+            second_cell: f32::INFINITY,
+            ruled: Some(table.rows.clone()),
+            ..Self::default()
+        }
     }
 }
 
@@ -191,7 +249,7 @@ mod tests {
             page.push(Glyph { text, from: (x, 100.0), to, direction: (1.0, 0.0), size: 10.0, bold: false });
             page.end_word();
         }
-        Line::read(&page, &regions(&page)[0][0])
+        Line::read(&page, &regions(&page)[0][0], &[])
     }
 
     #[test]

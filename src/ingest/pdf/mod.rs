@@ -2,22 +2,34 @@
 //!
 //! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`,
 //! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
-//! lines apart, `blocks` gives lines their roles, `assemble` joins everything.
+//! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `table` puts cells into columns and `ruling` finds those between lines that
+//! `path` drew, `notes` reads comments and form fields,
+//! `labels` and `describe` tell what the file says of its pages and of itself, `assemble` joins everything. Beside the text,
+//! `attachments` takes out the files inside and `pictures` the pages to recognise the text of.
 
 mod assemble;
+mod attachments;
 mod blocks;
 mod cmap;
+mod describe;
 mod encoding;
 mod file;
 mod font;
 mod furniture;
 mod inflate;
 mod interpret;
+mod labels;
 mod lexer;
 mod lines;
 mod matrix;
 mod metrics;
+mod notes;
+mod outline;
+mod path;
+mod pictures;
 mod rows;
+mod ruling;
+mod table;
 #[cfg(test)]
 mod tests;
 mod typeface;
@@ -27,13 +39,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
+use self::assemble::Description;
 use self::file::{PageNode, PdfFile};
 use self::furniture::PageLines;
-use self::interpret::{FontCache, Interpreter, text_string};
+use self::interpret::{FontCache, Interpreter};
 use self::lines::Line;
-use self::words::PageWords;
-use crate::document::{Document, FileStatus, Warning};
+pub use self::pictures::PagePicture;
+use super::Reading;
+use crate::document::{FileStatus, Warning};
 use crate::error::{Error, Result};
+
+/// The part of a page that an image covers when it is the page: scans have margins and stamps beside them.
+const PICTURE_PART_MIN: f64 = 0.4;
+
+/// What recognises the text of pages that are pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ocr {
+    /// Nothing: such pages stay without text, with a warning.
+    #[default]
+    Off,
+    /// The program `tesseract`.
+    Tesseract,
+}
 
 /// Limits of reading one PDF. What goes over a page's limit is left out with a warning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,6 +75,14 @@ pub struct PdfSettings {
     pub form_depth_max: u32,
     /// Bytes that one stream, or all content of one page, may unpack to.
     pub stream_bytes_max: usize,
+    /// Attached files that are taken out of one PDF; 0 takes out none.
+    pub attachments_max: usize,
+    /// Bytes that all attached files of one PDF may unpack to together.
+    pub attachment_bytes_max: usize,
+    /// What recognises the text of pages that are pictures.
+    pub ocr: Ocr,
+    /// Bytes that all pictures of pages without text of one PDF may have together.
+    pub picture_bytes_max: usize,
     /// Bytes of stack for the thread that reads; damaged files can nest their objects deeply.
     pub stack_bytes: usize,
 }
@@ -58,12 +94,16 @@ impl Default for PdfSettings {
             operations_max: 5_000_000,
             form_depth_max: 8,
             stream_bytes_max: 256 << 20,
+            attachments_max: 100,
+            attachment_bytes_max: 64 << 20,
+            ocr: Ocr::Off,
+            picture_bytes_max: 256 << 20,
             stack_bytes: 64 << 20,
         }
     }
 }
 
-/// Reads the text of a PDF. Blocks until done; uses one thread of its own.
+/// Reads the text of a PDF and the files attached to it. Blocks until done; uses one thread of its own.
 ///
 /// A page that cannot be found or read in full, or that holds only images, gives a lossy warning; so does a file without its end. The
 /// rest is read. A file without any text gives a document with empty text. Files encrypted with the empty password are read.
@@ -71,7 +111,7 @@ impl Default for PdfSettings {
 /// # Errors
 /// [`Error::Document`] with the status `Encrypted` when a password is needed, `Malformed` when no structure can be found or the file
 /// has neither text nor its end, `LimitExceeded` when a stream that holds objects unpacks to more than `stream_bytes_max`.
-pub fn read_pdf(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
+pub fn read_pdf(bytes: &[u8], settings: &PdfSettings) -> Result<Reading> {
     std::thread::scope(|scope| {
         let reader = std::thread::Builder::new()
             .name("pdf".into())
@@ -82,87 +122,108 @@ pub fn read_pdf(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(damaged("the PDF is damaged in a way that the reader cannot handle")),
             Err(error) => {
-                let reason = format!("cannot start a thread with pdf.stack_bytes = {}", settings.stack_bytes);
+                let reason = format!("cannot start a thread with read.pdf.stack_bytes = {}", settings.stack_bytes);
                 Err(Error::Document { status: FileStatus::LimitExceeded, reason, source: Some(error.into()) })
             }
         }
     })
 }
 
-fn read(bytes: &[u8], settings: &PdfSettings) -> Result<Document> {
+fn read(bytes: &[u8], settings: &PdfSettings) -> Result<Reading> {
     let file = PdfFile::open(bytes, settings)?;
     let list = file.pages(settings.pages_max as usize);
     if list.pages.is_empty() {
         return Err(file.without_pages(bytes));
     }
     let is_cut = file::is_cut(bytes);
-    let more = || format!("only the first pdf.pages_max = {} pages were read", settings.pages_max);
-    let of_file = [is_cut.then(|| file::END_MISSING.to_string()), list.problem, list.more.then(more)];
-    let mut warnings: Vec<Warning> =
-        of_file.into_iter().flatten().map(|message| Warning { page: None, lossy: true, message }).collect();
-    let mut fonts = FontCache::new();
+    let more = || format!("only the first read.pdf.pages_max = {} pages were read", settings.pages_max);
+    let of_file = [is_cut.then(|| file::END_MISSING.to_string()), list.problem.clone(), list.more.then(more)];
+    let mut warnings: Vec<Warning> = of_file.into_iter().flatten().map(|message| lossy(None, message)).collect();
+    let mut reader = PageReader { file: &file, settings, fonts: FontCache::new(), pictures: vec![], scanned: vec![] };
     let mut pages: Vec<PageLines> = Vec::with_capacity(list.pages.len());
     for (number, node) in (1..).zip(&list.pages) {
         let Some(node) = node else {
             pages.push(PageLines::default());
-            let message = "the page cannot be found in the file and was not read".to_string();
-            warnings.push(Warning { page: Some(number), lossy: true, message });
+            warnings.push(lossy(Some(number), "the page cannot be found in the file and was not read".to_string()));
             continue;
         };
         // The page's own code checks its input; this guards the rest of the file against what was not thought of.
-        let lines = catch_unwind(AssertUnwindSafe(|| read_page(&file, settings, &mut fonts, node)));
+        let lines = catch_unwind(AssertUnwindSafe(|| reader.read(number, node)));
         let (lines, found) = lines.unwrap_or_else(|_| {
-            fonts = FontCache::new();
+            reader.fonts = FontCache::new();
             (PageLines::default(), vec!["the page is damaged and was not read".to_string()])
         });
         pages.push(lines);
-        warnings.extend(found.into_iter().map(|message| Warning { page: Some(number), lossy: true, message }));
+        warnings.extend(found.into_iter().map(|message| lossy(Some(number), message)));
     }
+    warnings.extend(scan_warnings(&reader.scanned, pages.len()));
+    let pictures = reader.pictures;
     furniture::set_apart(&mut pages);
-    let document = assemble::assemble(&pages, title(&file), warnings);
+    outline::mark(&file, &list, &mut pages);
+    let description = Description {
+        title: describe::title(&file),
+        dates: describe::dates(&file),
+        labels: labels::labels(&file, pages.len()),
+    };
+    let members = attachments::attachments(&file, &list, settings, &mut warnings);
+    let document = assemble::assemble(&pages, description, warnings);
     if is_cut && document.blocks.is_empty() {
         return Err(Error::document(FileStatus::Malformed, file::END_MISSING));
     }
-    Ok(document)
+    Ok(Reading { document, members, pictures })
 }
 
-fn read_page(
-    file: &PdfFile,
-    settings: &PdfSettings,
-    fonts: &mut FontCache,
-    node: &PageNode<'_>,
-) -> (PageLines, Vec<String>) {
-    let mut words = PageWords::default();
-    let run = Interpreter::run_page(file, settings, fonts, &mut words, node);
-    let mut problems: Vec<String> =
-        run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
-    if words.words.is_empty() && run.images > 0 {
-        problems.push("the page is an image without text; run OCR on the file to make it searchable".into());
-    } else if words.unknown > 3 && words.unknown * 50 > words.glyphs {
-        let message =
-            format!("{} of {} glyphs have no known character; their text is missing", words.unknown, words.glyphs);
-        problems.push(message);
+fn lossy(page: Option<u32>, message: String) -> Warning {
+    Warning { page, lossy: true, message }
+}
+
+/// Reads one page after another.
+struct PageReader<'a> {
+    file: &'a PdfFile,
+    settings: &'a PdfSettings,
+    fonts: FontCache,
+    pictures: Vec<PagePicture>,
+    /// The numbers of pages that are images without text.
+    scanned: Vec<u32>,
+}
+
+impl PageReader<'_> {
+    fn read(&mut self, number: u32, node: &PageNode<'_>) -> (PageLines, Vec<String>) {
+        let (mut words, run) = Interpreter::run_page(self.file, self.settings, &mut self.fonts, node);
+        let mut problems: Vec<String> =
+            run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
+        if words.words.is_empty() && run.images > 0 {
+            self.scanned.push(number);
+            let picture = run.picture.filter(|_| self.settings.ocr != Ocr::Off);
+            if let Some((image, part)) = picture
+                && part >= PICTURE_PART_MIN
+            {
+                let used: usize = self.pictures.iter().map(|picture| picture.bytes.len()).sum();
+                match pictures::picture(self.file, image, self.settings.picture_bytes_max.saturating_sub(used)) {
+                    Ok((bytes, extension)) => self.pictures.push(PagePicture { page: number, bytes, extension }),
+                    Err(reason) => problems.push(format!("the picture of the page cannot be given to OCR: {reason}")),
+                }
+            }
+        } else if words.unknown > 3 && words.unknown * 50 > words.glyphs {
+            let message =
+                format!("{} of {} glyphs have no known character; their text is missing", words.unknown, words.glyphs);
+            problems.push(message);
+        }
+        let notes = notes::notes(self.file, &run.annotations);
+        let tables = ruling::take_tables(&mut words, &run.rulings);
+        let regions = rows::regions(&words);
+        let read = |row| Line::read(&words, row, &tables);
+        let regions = regions.iter().map(|rows| rows.iter().map(read).collect()).collect();
+        (PageLines { regions, notes, ..PageLines::default() }, problems)
     }
-    let regions = rows::regions(&words);
-    let regions = regions.iter().map(|rows| rows.iter().map(|row| Line::read(&words, row)).collect()).collect();
-    (PageLines { regions, ..PageLines::default() }, problems)
 }
 
-/// The title in the file's own description, unless it is what programs put there by themselves.
-fn title(file: &PdfFile) -> Option<String> {
-    let title = text_string(file.get(file.info()?, b"Title")?.as_str().ok()?);
-    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    let title: String = title.chars().filter(|found| !found.is_control()).take(300).collect();
-    let lower = title.to_lowercase();
-    let letters = title.chars().filter(|found| found.is_alphabetic()).count();
-    let made_up = letters * 2 < title.chars().filter(|found| !found.is_whitespace()).count()
-        || ["untitled", "microsoft word", "microsoft powerpoint", "slide 1", "powerpoint presentation", "print"]
-            .iter()
-            .any(|start| lower.starts_with(start))
-        || [
-            ".doc", ".docx", ".indd", ".qxd", ".tex", ".dvi", ".pdf", ".xls", ".xlsx", ".ppt", ".pptx", ".htm", ".html",
-        ]
-        .iter()
-        .any(|end| lower.ends_with(end));
-    (letters >= 3 && !made_up).then_some(title)
+/// Tells of pages that are images without text: page by page, or once where all pages are.
+fn scan_warnings(scanned: &[u32], pages: usize) -> Vec<Warning> {
+    const ADVICE: &str = "set read.pdf.ocr = \"tesseract\" or run OCR on the file to make it searchable";
+    if pages > 1 && scanned.len() == pages {
+        return vec![lossy(None, format!("pages 1 to {pages} are pictures without text; {ADVICE}"))];
+    }
+    let message = || format!("the page is a picture without text; {ADVICE}");
+    scanned.iter().map(|&number| lossy(Some(number), message())).collect()
 }

@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) y: f32,
     /// The size of the largest word.
     pub(super) size: f32,
+    /// The index of the ruled table that the row stands for.
+    pub(super) table: Option<u32>,
 }
 
 /// The rows of a page, each inner list one column or full-width part, in reading order. Text in other directions comes last.
@@ -31,7 +33,7 @@ pub(super) fn regions(page: &PageWords) -> Vec<Vec<Row>> {
     let mut out = Vec::new();
     for turns in 0..4 {
         let indices: Vec<u32> =
-            (0..page.words.len() as u32).filter(|&index| page.words[index as usize].turns == turns).collect();
+            (0..page.words.len() as u32).filter(|&index| is_free(&page.words[index as usize], turns)).collect();
         if !indices.is_empty() {
             split(page, rows(page, indices), 0, &mut out);
         }
@@ -39,15 +41,19 @@ pub(super) fn regions(page: &PageWords) -> Vec<Vec<Row>> {
     out
 }
 
+fn is_free(word: &Word, turns: u8) -> bool {
+    word.turns == turns && word.table != Some(u32::MAX)
+}
+
 /// Clusters words into rows, top to bottom. A raised or lowered small word stays with the larger one that it belongs to.
-fn rows(page: &PageWords, mut indices: Vec<u32>) -> Vec<Row> {
+pub(super) fn rows(page: &PageWords, mut indices: Vec<u32>) -> Vec<Row> {
     let word = |index: &u32| &page.words[*index as usize];
     indices.sort_by(|a, b| word(a).y.total_cmp(&word(b).y).then(a.cmp(b)));
     let mut rows: Vec<Row> = Vec::new();
     for index in indices {
         let new = word(&index);
         match rows.last_mut() {
-            Some(row) if overlaps(row, new) => {
+            Some(row) if row.table.is_none() && new.table.is_none() && overlaps(row, new) => {
                 row.words.push(index);
                 row.x0 = row.x0.min(new.x0);
                 row.x1 = row.x1.max(new.x1);
@@ -55,7 +61,14 @@ fn rows(page: &PageWords, mut indices: Vec<u32>) -> Vec<Row> {
                     (row.size, row.y) = (new.size, new.y);
                 }
             }
-            _ => rows.push(Row { words: vec![index], x0: new.x0, x1: new.x1, y: new.y, size: new.size }),
+            _ => rows.push(Row {
+                words: vec![index],
+                x0: new.x0,
+                x1: new.x1,
+                y: new.y,
+                size: new.size,
+                table: new.table,
+            }),
         }
     }
     for row in &mut rows {

@@ -3,7 +3,7 @@
 use lopdf::{Dictionary, Document as Pdf, Object, Stream, dictionary};
 use proptest::prelude::*;
 
-use super::{PdfSettings, read_pdf};
+use super::{Ocr, PdfSettings, read_pdf};
 use crate::document::{BlockKind, Document, FileStatus};
 use crate::error::Error;
 
@@ -41,7 +41,7 @@ fn plain(contents: &[&str]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Document {
-    let document = read_pdf(bytes, &PdfSettings::default()).unwrap();
+    let document = read_pdf(bytes, &PdfSettings::default()).unwrap().document;
     document.check().unwrap();
     document
 }
@@ -63,7 +63,7 @@ fn a_page_gives_headings_paragraphs_and_tables() {
     assert_eq!(
         document.text,
         "Annual Report\n\nThis paragraph has two lines of text, and its first line wraps as it reaches the right edge of the \
-         block.\n\nNet sales\t$ 1,234\t$ 5,678\nCost of sales\t234\t678"
+         block.\n\nNet sales | $ 1,234 | $ 5,678\nCost of sales | 234 | 678"
     );
     let kinds: Vec<BlockKind> = document.blocks.iter().map(|block| block.kind).collect();
     assert_eq!(kinds, [BlockKind::Heading { level: 1 }, BlockKind::Paragraph, BlockKind::Table]);
@@ -130,10 +130,139 @@ fn a_page_that_is_an_image_is_reported() {
 }
 
 #[test]
+fn a_document_that_is_only_scans_says_so_once_and_gives_its_pictures_when_asked() {
+    let bytes = pdf(&["q 612 0 0 792 0 0 cm /Im Do Q", "q 612 0 0 792 0 0 cm /Im Do Q"], |pdf, resources| {
+        let dict = dictionary! { "Subtype" => "Image", "Width" => 8, "Height" => 2, "BitsPerComponent" => 1, "ColorSpace" => "DeviceGray" };
+        let image = pdf.add_object(Stream::new(dict, vec![0x0f, 0xf0]));
+        resources.set("XObject", dictionary! { "Im" => image });
+    });
+    let reading = read_pdf(&bytes, &PdfSettings::default()).unwrap();
+    let messages: Vec<&str> = reading.document.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert!(messages.len() == 1 && messages[0].starts_with("pages 1 to 2 are pictures without text"), "{messages:?}");
+    assert!(reading.pictures.is_empty());
+    let settings = PdfSettings { ocr: Ocr::Tesseract, picture_bytes_max: 12, ..PdfSettings::default() };
+    let reading = read_pdf(&bytes, &settings).unwrap();
+    assert_eq!((reading.pictures[0].page, reading.pictures[0].bytes.as_slice()), (1, &b"P4\n8 2\n\xf0\x0f"[..]));
+    assert_eq!((reading.pictures.len(), reading.pictures[0].extension), (1, "pbm"));
+    assert!(reading.document.warnings.iter().any(|warning| warning.message.contains("read.pdf.picture_bytes_max")));
+}
+
+/// The plain file of three pages, changed before it is saved.
+fn changed(contents: &[&str], change: impl FnOnce(&mut Pdf, &[lopdf::ObjectId])) -> Vec<u8> {
+    let mut pdf = Pdf::load_mem(&plain(contents)).unwrap();
+    let pages: Vec<lopdf::ObjectId> = pdf.page_iter().collect();
+    change(&mut pdf, &pages);
+    let mut bytes = Vec::new();
+    pdf.save_to(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn comments_and_fields_end_their_page_unless_they_are_drawn() {
+    let bytes = changed(
+        &["BT /F1 10 Tf 72 700 Td (body) Tj ET", "BT /F1 10 Tf 72 700 Td (next) Tj ET"],
+        |pdf, pages| {
+            let drawn = Stream::new(
+                dictionary! { "Subtype" => "Form", "BBox" => vec![0.into(), 0.into(), 100.into(), 20.into()] },
+                b"BT /F1 10 Tf 2 5 Td (Drawn value) Tj ET".to_vec(),
+            );
+            let drawn = pdf.add_object(drawn);
+            let rectangle = || vec![72.into(), 600.into(), 172.into(), 620.into()];
+            let annotations: Vec<Object> = vec![
+            dictionary! { "Subtype" => "Text", "Contents" => Object::string_literal("Check this"), "T" => Object::string_literal("Ann") }.into(),
+            dictionary! { "Subtype" => "Widget", "FT" => "Tx", "T" => Object::string_literal("city"), "V" => Object::string_literal("Bern") }.into(),
+            dictionary! { "Subtype" => "Widget", "FT" => "Tx", "T" => Object::string_literal("name"), "V" => Object::string_literal("Drawn value"),
+                "Rect" => rectangle(), "AP" => dictionary! { "N" => drawn } }.into(),
+            dictionary! { "Subtype" => "Widget", "FT" => "Btn", "TU" => Object::string_literal("I agree"), "AS" => "Yes" }.into(),
+            dictionary! { "Subtype" => "Link", "Contents" => Object::string_literal("a link") }.into(),
+            dictionary! { "Subtype" => "Highlight", "F" => 2, "Contents" => Object::string_literal("hidden") }.into(),
+        ];
+            pdf.get_dictionary_mut(pages[0]).unwrap().set("Annots", annotations);
+        },
+    );
+    let document = read(&bytes);
+    let notes = "Note by Ann: Check this\n\ncity: Bern\n\nI agree: Yes";
+    assert_eq!(document.text, format!("body\n\nDrawn value\n\n{notes}\n\nnext"));
+    assert!(document.pages[0].span.of(&document.text).ends_with("Yes"));
+}
+
+#[test]
+fn bookmarks_mark_headings_and_pages_have_their_labels() {
+    let page = |title: &str| format!("BT /F1 10 Tf 72 700 Td ({title}) Tj 0 -30 Td (Some more of the text.) Tj ET");
+    let (first, second) = (page("First Part"), page("A Detail"));
+    let bytes = changed(&[&first, &second], |pdf, pages| {
+        let place = |page: lopdf::ObjectId| vec![page.into(), "Fit".into()];
+        let child =
+            pdf.add_object(dictionary! { "Title" => Object::string_literal("A  detail"), "Dest" => place(pages[1]) });
+        let item = pdf.add_object(
+            dictionary! { "Title" => Object::string_literal("First part"), "Dest" => place(pages[0]), "First" => child },
+        );
+        // An outline that runs in a circle ends.
+        pdf.get_dictionary_mut(child).unwrap().set("Next", item);
+        let outlines = pdf.add_object(dictionary! { "First" => item });
+        let labels = dictionary! { "Nums" => vec![0.into(), dictionary! { "S" => "r", "P" => Object::string_literal("p-") }.into(),
+        1.into(), dictionary! { "S" => "D", "St" => 2 }.into()] };
+        let catalog = pdf.catalog_mut().unwrap();
+        catalog.set("Outlines", outlines);
+        catalog.set("PageLabels", labels);
+        let info = dictionary! { "Title" => Object::string_literal("The Whole"), "CreationDate" => Object::string_literal("D:20230405101112Z") };
+        pdf.trailer.set("Info", info);
+    });
+    let document = read(&bytes);
+    let headings: Vec<(BlockKind, &str)> = document
+        .blocks
+        .iter()
+        .map(|block| (block.kind, block.span.of(&document.text)))
+        .filter(|(kind, _)| *kind != BlockKind::Paragraph)
+        .collect();
+    assert_eq!(
+        headings,
+        [(BlockKind::Heading { level: 1 }, "First Part"), (BlockKind::Heading { level: 2 }, "A Detail")]
+    );
+    let labels: Vec<Option<&str>> = document.pages.iter().map(|page| page.label.as_deref()).collect();
+    assert_eq!(labels, [Some("p-i"), None]);
+    assert_eq!(document.title.as_deref(), Some("The Whole"));
+    assert_eq!(document.dates.created.as_deref(), Some("2023-04-05T10:11:12Z"));
+}
+
+#[test]
+fn attached_files_come_out_with_clean_names() {
+    let bytes = changed(&["BT /F1 10 Tf 72 700 Td (body) Tj ET"], |pdf, pages| {
+        let mut attach = |name: &str, content: &str| {
+            let mut stream = Stream::new(Dictionary::new(), content.repeat(50).into_bytes());
+            stream.compress().unwrap();
+            let stream = pdf.add_object(stream);
+            dictionary! { "F" => Object::string_literal(name), "EF" => dictionary! { "F" => stream } }
+        };
+        let (first, second) = (attach("../../data.csv", "a,b"), attach("data.csv", "c,d"));
+        let annotation = dictionary! { "Subtype" => "FileAttachment", "FS" => second };
+        let names = dictionary! { "EmbeddedFiles" => dictionary! { "Names" => vec![Object::string_literal("x"), first.into()] } };
+        pdf.catalog_mut().unwrap().set("Names", names);
+        pdf.get_dictionary_mut(pages[0]).unwrap().set("Annots", vec![annotation.into()]);
+    });
+    let reading = read_pdf(&bytes, &PdfSettings::default()).unwrap();
+    let found: Vec<(&str, usize)> =
+        reading.members.iter().map(|member| (member.name.as_str(), member.bytes.len())).collect();
+    assert_eq!(found, [("data.csv", 150), ("data (2).csv", 150)]);
+    for settings in [
+        PdfSettings { attachments_max: 1, ..PdfSettings::default() },
+        PdfSettings { attachment_bytes_max: 200, ..PdfSettings::default() },
+    ] {
+        let reading = read_pdf(&bytes, &settings).unwrap();
+        assert_eq!(reading.members.len(), 1);
+        assert!(
+            warnings(&reading.document, None)[0].contains("read.pdf.attachment"),
+            "{:?}",
+            reading.document.warnings
+        );
+    }
+}
+
+#[test]
 fn limits_are_named_when_they_are_reached() {
     let bytes = plain(&["BT /F1 10 Tf 72 700 Td (kept) Tj 0 -20 Td (lost) Tj ET", ""]);
     let settings = PdfSettings { operations_max: 4, pages_max: 1, ..PdfSettings::default() };
-    let document = read_pdf(&bytes, &settings).unwrap();
+    let document = read_pdf(&bytes, &settings).unwrap().document;
     assert_eq!((document.text.as_str(), document.pages.len()), ("kept", 1));
     let messages: Vec<&str> = document.warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert!(messages[0].contains("pdf.pages_max") && messages[1].contains("pdf.operations_max"), "{messages:?}");
@@ -301,7 +430,8 @@ fn a_page_that_cannot_be_found_keeps_its_number() {
 
 /// Checks what must hold for any input: no panic, and spans that fit.
 fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
-    if let Ok(document) = read_pdf(bytes, &PdfSettings::default()) {
+    if let Ok(reading) = read_pdf(bytes, &PdfSettings::default()) {
+        let document = reading.document;
         prop_assert_eq!(document.check(), Ok(()));
         let last = document.pages.last().map_or(0, |page| page.span.end);
         prop_assert_eq!(last, document.text.len());

@@ -6,7 +6,7 @@ const WORD_GAP: f32 = 0.15;
 const STEP_BACK: f32 = 0.5;
 
 /// A run of glyphs without a gap, in the frame of its own direction: `x` along the text, `y` downwards.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Word {
     /// Where its text lies in [`PageWords::text`].
     pub(super) start: usize,
@@ -26,6 +26,8 @@ pub(super) struct Word {
     pub(super) space_after: bool,
     /// Its place in the order of drawing.
     pub(super) order: u32,
+    /// Set on words inside a ruled table, which are read with it (`u32::MAX`), and on the one that stands for the table: its index.
+    pub(super) table: Option<u32>,
 }
 
 /// One glyph on the page, y downwards.
@@ -127,7 +129,7 @@ impl PageWords {
             (self.open_glyphs, self.open_overprinted) = (1, false);
             let (start, end, order) = (at, self.text.len(), self.words.len() as u32);
             let bold = glyph.bold;
-            self.open = Some(Word { start, end, x0, x1, y, size, turns, bold, space_after: false, order });
+            self.open = Some(Word { start, end, x0, x1, y, size, turns, bold, space_after: false, order, table: None });
         }
     }
 
