@@ -71,7 +71,7 @@ pub fn read_eml(bytes: &[u8], settings: &MailSettings, html_depth_max: usize) ->
     let title = message.subject().and_then(title);
     let dates = Dates { created: message.date().and_then(created), modified: None };
     let document = Document { format: Format::Eml, title, dates, text, pages: vec![], blocks, warnings };
-    Ok(Reading { document, members: attached.members })
+    Ok(Reading { document, members: attached.members, pictures: Vec::new() })
 }
 
 /// Whether a part is a picture that stands in the text, and was not attached to it.

@@ -253,7 +253,7 @@ impl Walk<'_> {
 
     /// Hands on a document and its members.
     fn document(&mut self, reading: Reading, bytes: &[u8], place: Place<'_>) -> Result<()> {
-        let Reading { mut document, members } = reading;
+        let Reading { mut document, members, .. } = reading;
         let is_mailbox = document.format == Format::Mbox;
         if self.only == Some(place.name) {
             return self.emit(place.name, bytes, Outcome::Document(Box::new(document)));

@@ -26,7 +26,7 @@ Content-Type: multipart/mixed; boundary=out\r\n\r\n--out\r\nContent-Type: multip
 
 #[test]
 fn a_message_gives_header_lines_body_and_members() {
-    let Reading { document, members } = read(MIXED);
+    let Reading { document, members, .. } = read(MIXED);
     let expected = "From: Jürgen <j@x.de>\nTo: a@x.de, B, C <b@x.de>\nCc: c@x.de, d@x.de\nDate: 2024-03-05 14:30 +01:00\n\
                     Subject: Précis value\nAttachments: report.pdf, Inner-one.eml\n\nCafé one.\n\n> quoted reply";
     assert_eq!(document.text, expected);
@@ -105,7 +105,7 @@ fn pictures_in_the_text_are_no_members() {
         "Date: Tue, 5 Mar 2024 14:30:00 -0500\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nText\n{}--b--\n",
         parts.concat()
     );
-    let Reading { document, members } = read(&message);
+    let Reading { document, members, .. } = read(&message);
     let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
     assert_eq!(names, ["kept.png", "a.png"]);
     assert_eq!(document.dates.created.as_deref(), Some("2024-03-05T14:30:00-05:00"));
