@@ -58,6 +58,8 @@ pub struct FileRow {
     pub cut_tokens: u64,
     /// When it was read, RFC 3339.
     pub indexed_at: String,
+    /// What decided how it was read, hashed.
+    pub reading: String,
 }
 
 /// A stored chunk as the manifest knows it.
@@ -70,7 +72,7 @@ pub struct ChunkRow {
 }
 
 const FILE_COLUMNS: &str = "path, bytes, modified_ns, sha256, status, reason, page, format, title, pages, tokens, cut_tokens, indexed_at, \
-     container";
+     container, reading";
 
 fn file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
     let status: String = row.get(4)?;
@@ -90,6 +92,7 @@ fn file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
         cut_tokens: row.get(11)?,
         indexed_at: row.get(12)?,
         container: row.get(13)?,
+        reading: row.get(14)?,
     })
 }
 
@@ -113,6 +116,7 @@ impl Default for FileRow {
             tokens: 0,
             cut_tokens: 0,
             indexed_at: String::new(),
+            reading: String::new(),
         }
     }
 }
@@ -178,7 +182,7 @@ impl Database {
             let columns = format!("SELECT {FILE_COLUMNS}, id, terms, label FROM files WHERE path = ?1");
             let mut statement = self.connection.prepare_cached(&columns)?;
             let known = statement.query_row([path], |row| {
-                Ok((file_row(row)?, row.get::<_, i64>(14)?, row.get::<_, Vec<u8>>(15)?, row.get::<_, Vec<u8>>(16)?))
+                Ok((file_row(row)?, row.get::<_, i64>(15)?, row.get::<_, Vec<u8>>(16)?, row.get::<_, Vec<u8>>(17)?))
             });
             let Some((row, id, terms, label)) = known.optional()? else { return Ok(None) };
             let mut statement =
@@ -400,7 +404,7 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
     let id: i64 = transaction
         .prepare_cached(&format!(
             "INSERT INTO files ({FILE_COLUMNS}, terms, label)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              RETURNING id"
         ))?
         .query_row(
@@ -419,6 +423,7 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
                 file.cut_tokens,
                 file.indexed_at,
                 file.container,
+                file.reading,
                 pack_terms(terms),
                 pack_label(label)
             ],

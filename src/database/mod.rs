@@ -111,6 +111,8 @@ const KEPT_SCHEMA: &str = "
 ALTER TABLE intents ADD COLUMN codes BLOB;
 -- The path of the file that this one is inside; empty for a file on disk.
 ALTER TABLE files ADD COLUMN container TEXT NOT NULL DEFAULT '';
+-- What decides how a file is read, hashed: what could not be read may be read with other settings.
+ALTER TABLE files ADD COLUMN reading TEXT NOT NULL DEFAULT '';
 CREATE INDEX files_by_container ON files (container) WHERE container <> '';
 ";
 

@@ -170,7 +170,7 @@ pub fn sync(
     let walked = with_inherited(walked, services.inherited);
     let mut report = IndexReport { device: services.embedder.device().name.into(), ..IndexReport::default() };
     report.dry_run = mode == Mode::DryRun;
-    let plan = plan(&walked, &gone_roots, &known, &mut report);
+    let plan = plan(&walked, &gone_roots, &known, &settings.read.fingerprint(), &mut report);
     let on_disk = |path: &&String| known[*path].container.is_empty();
     plan.removed.iter().filter(on_disk).for_each(|_| report.count(FileStatus::Removed));
     progress(Progress::Planned {
@@ -372,15 +372,27 @@ struct Plan {
     removed: Vec<String>,
 }
 
+/// Whether nothing new is to be expected of a file. What could not be read before may be with other settings or other readers.
+fn is_unchanged(row: &FileRow, found: &Found, reading: &str) -> bool {
+    let is_same = row.bytes == found.bytes && i128::from(row.modified_ns) == found.modified_ns;
+    is_same && !row.sha256.is_empty() && (row.reading == reading || !row.status.is_problem())
+}
+
 /// Sorts what the walk found into unchanged, to be looked into, and gone.
-fn plan(walked: &Walked, gone_roots: &[String], known: &BTreeMap<String, FileRow>, report: &mut IndexReport) -> Plan {
+fn plan(
+    walked: &Walked,
+    gone_roots: &[String],
+    known: &BTreeMap<String, FileRow>,
+    reading: &str,
+    report: &mut IndexReport,
+) -> Plan {
     let mut seen = std::collections::HashSet::new();
     let mut pending = Vec::new();
     for found in &walked.files {
         let key = path_key(&found.path);
         let modified_ns = i64::try_from(found.modified_ns).unwrap_or_default();
         match known.get(&key) {
-            Some(row) if row.bytes == found.bytes && row.modified_ns == modified_ns && !row.sha256.is_empty() => {
+            Some(row) if is_unchanged(row, found, reading) => {
                 if row.status.is_problem() {
                     report.note(&key, row.status, &row.reason, row.page);
                 } else {

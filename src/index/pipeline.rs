@@ -214,7 +214,7 @@ impl Reading<'_> {
     }
 
     fn part(&self, file: &Arc<Pending>, part: Part) -> Result<()> {
-        let Part { name, sha256, bytes, outcome } = part;
+        let Part { name, sha256, bytes, outcome, .. } = part;
         let is_known = !name.is_empty() && file.known_members.get(&name) == Some(&sha256);
         let piece = Piece { file: Arc::clone(file), name, sha256, bytes };
         if is_known {

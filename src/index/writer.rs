@@ -38,6 +38,8 @@ pub(super) struct Writer<'a> {
     settings: &'a IndexSettings,
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
     now: String,
+    /// What decides how files are read, hashed.
+    reading: String,
     open: HashMap<usize, Open>,
     /// Files of which pieces are missing, by path.
     gathered: HashMap<String, Gathered>,
@@ -68,6 +70,7 @@ impl<'a> Writer<'a> {
             settings,
             progress,
             now,
+            reading: settings.read.fingerprint(),
             open: HashMap::new(),
             gathered: HashMap::new(),
             points: Vec::new(),
@@ -160,6 +163,7 @@ impl<'a> Writer<'a> {
             tokens: 0,
             cut_tokens: 0,
             indexed_at: self.now.clone(),
+            reading: self.reading.clone(),
         }
     }
 

@@ -143,6 +143,7 @@ impl Reader {
         stop: &AtomicBool,
         each: &mut dyn FnMut(Part) -> Result<()>,
     ) -> Result<()> {
+        let each = &mut |part| each(self.recognised(part, stop)?);
         let Some(program) = self.program() else {
             return super::members::read_parts(path, bytes, &self.settings, only, &mut |part| {
                 if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { each(part) }
@@ -173,6 +174,16 @@ impl Reader {
             worker.leave();
         }
         outcome
+    }
+
+    /// The part with the text of its pictures, where that is wanted.
+    fn recognised(&self, mut part: Part, stop: &AtomicBool) -> Result<Part> {
+        let pictures = std::mem::take(&mut part.pictures);
+        if let Outcome::Document(document) = part.outcome {
+            let document = super::ocr::recognise(*document, &pictures, &self.settings.pdf, stop)?;
+            part.outcome = Outcome::Document(Box::new(document));
+        }
+        Ok(part)
     }
 
     /// How far a child is kept from files and connections, in words; starts one.
@@ -301,7 +312,11 @@ impl Worker {
             let reply = serde_json::from_slice(&frame).map_err(|error| Broken::Child(error.into()))?;
             drop(frame);
             match reply {
-                Reply::Part(part) => {
+                Reply::Part(mut part) => {
+                    for picture in &mut part.pictures {
+                        picture.bytes = wire::receive(&mut self.output, left).map_err(Broken::Child)?;
+                        left -= picture.bytes.len() as u64;
+                    }
                     wire::check(&part).map_err(|broken| {
                         let reason = format!("the reader gave what it cannot: {broken}");
                         Broken::Receiver(Error::document(FileStatus::Malformed, reason))

@@ -12,6 +12,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Archive, Content, Entry, Name};
+use super::pdf::PagePicture;
 use super::{ReadSettings, Reading, mail, read_whole, sha256_of};
 use crate::document::{Document, FileStatus, Format, Warning};
 use crate::error::{Error, Result};
@@ -50,6 +51,9 @@ pub struct Part {
     pub bytes: u64,
     /// What became of it.
     pub outcome: Outcome,
+    /// The pictures that pages without text consist of, where their text is to be recognised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<PagePicture>,
 }
 
 /// What became of one document of a file.
@@ -148,10 +152,15 @@ impl Walk<'_> {
     }
 
     fn emit(&mut self, name: &str, bytes: &[u8], outcome: Outcome) -> Result<()> {
+        self.emit_with(name, bytes, outcome, Vec::new())
+    }
+
+    fn emit_with(&mut self, name: &str, bytes: &[u8], outcome: Outcome, pictures: Vec<PagePicture>) -> Result<()> {
         if !self.wants(name) {
             return Ok(());
         }
-        (self.each)(Part { name: name.to_owned(), sha256: sha256_of(bytes), bytes: bytes.len() as u64, outcome })
+        let (sha256, bytes) = (sha256_of(bytes), bytes.len() as u64);
+        (self.each)(Part { name: name.to_owned(), sha256, bytes, outcome, pictures })
     }
 
     /// Hands on a member whose bytes are not to be had.
@@ -159,7 +168,13 @@ impl Walk<'_> {
         if !self.wants(&name) {
             return Ok(());
         }
-        (self.each)(Part { name, sha256: String::new(), bytes, outcome: Outcome::Failed { status, reason } })
+        (self.each)(Part {
+            name,
+            sha256: String::new(),
+            bytes,
+            outcome: Outcome::Failed { status, reason },
+            pictures: vec![],
+        })
     }
 
     /// Hands on an archive and what is in it.
@@ -253,10 +268,10 @@ impl Walk<'_> {
 
     /// Hands on a document and its members.
     fn document(&mut self, reading: Reading, bytes: &[u8], place: Place<'_>) -> Result<()> {
-        let Reading { mut document, members, .. } = reading;
+        let Reading { mut document, members, pictures } = reading;
         let is_mailbox = document.format == Format::Mbox;
         if self.only == Some(place.name) {
-            return self.emit(place.name, bytes, Outcome::Document(Box::new(document)));
+            return self.emit_with(place.name, bytes, Outcome::Document(Box::new(document)), pictures);
         }
         let count = if is_mailbox { mail::count(bytes, &self.settings.mail) } else { members.len() };
         let left = self.settings.members.members_max.saturating_sub(self.files);
@@ -268,7 +283,7 @@ impl Walk<'_> {
             );
             document.warnings.push(Warning { page: None, lossy: true, message });
         }
-        self.emit(place.name, bytes, Outcome::Document(Box::new(document)))?;
+        self.emit_with(place.name, bytes, Outcome::Document(Box::new(document)), pictures)?;
         let settings = self.settings;
         let mut hand_on = |name: &str, bytes: &[u8]| {
             let name = self.unique(&below(place.name, name));

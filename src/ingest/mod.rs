@@ -12,6 +12,7 @@ pub mod isolated;
 pub mod mail;
 pub mod markdown;
 pub mod members;
+pub mod ocr;
 pub mod office;
 pub mod pdf;
 pub mod rst;
@@ -74,6 +75,23 @@ impl Default for ReadSettings {
             members: members::MembersSettings::default(),
             process: isolated::ProcessSettings::default(),
         }
+    }
+}
+
+/// Version of what the readers make of files; raised when they read what they did not.
+const READERS_VERSION: u32 = 2;
+
+impl ReadSettings {
+    /// A text that is another one whenever files may be read otherwise.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut settings = self.clone();
+        // How the processes are bounded decides whether a file is read, too; where the program lies does not, and is not written.
+        settings.process.enabled = true;
+        let settings = serde_json::to_string(&settings).unwrap_or_default();
+        let mut hash = sha256_of(format!("{READERS_VERSION} {settings}").as_bytes());
+        hash.truncate(16);
+        hash
     }
 }
 

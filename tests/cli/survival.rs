@@ -165,8 +165,8 @@ fn other_settings_make_an_index_beside_the_old_one_which_is_served_until_the_new
         assert_same(&export(&home), &old, moment);
     }
     // It lacks only the last step by now.
-    let served = with_smaller_chunks(&home, &["index", &place, "--json"]).env("IBID_FAILPOINT", "generation-served");
-    let killed = served.output().unwrap();
+    let mut last = with_smaller_chunks(&home, &["index", &place]);
+    let killed = last.env("IBID_FAILPOINT", "generation-served").output().unwrap();
     assert_eq!(killed.status.code(), None, "{killed:?}");
     assert_same(&export(&home), &expected, "the new one is served although the old one is still there");
     let last = Outcome::of(with_smaller_chunks(&home, &["index", &place, "--json"]).output().unwrap());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::FileStatus;
 use crate::ingest::members::{Outcome, Part};
+use crate::ingest::pdf::PagePicture;
 
 /// What a child is asked: this, then the bytes of the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +59,14 @@ pub(super) fn check(part: &Part) -> std::result::Result<(), String> {
         Outcome::Document(document) => document.check(),
         Outcome::Failed { .. } | Outcome::Folder => Ok(()),
     }
+}
+
+/// Sends a part: what describes it, then its pictures.
+pub(super) fn send_part(to: &mut impl Write, mut part: Part) -> Result<()> {
+    let pictures = std::mem::take(&mut part.pictures);
+    part.pictures = pictures.iter().map(|picture| PagePicture { bytes: Vec::new(), ..picture.clone() }).collect();
+    send_json(to, &Reply::Part(part))?;
+    pictures.iter().try_for_each(|picture| send(to, &picture.bytes))
 }
 
 pub(super) fn send(to: &mut impl Write, bytes: &[u8]) -> Result<()> {

@@ -81,6 +81,12 @@ pub struct PdfSettings {
     pub attachment_bytes_max: usize,
     /// What recognises the text of pages that are pictures.
     pub ocr: Ocr,
+    /// The languages of such pages as the program names them, joined with `+`.
+    pub ocr_languages: String,
+    /// Seconds that one such page may take.
+    pub ocr_seconds_max: f64,
+    /// Bytes of text of one such page.
+    pub ocr_text_bytes_max: u64,
     /// Bytes that all pictures of pages without text of one PDF may have together.
     pub picture_bytes_max: usize,
     /// Bytes of stack for the thread that reads; damaged files can nest their objects deeply.
@@ -97,6 +103,9 @@ impl Default for PdfSettings {
             attachments_max: 100,
             attachment_bytes_max: 64 << 20,
             ocr: Ocr::Off,
+            ocr_languages: "eng".into(),
+            ocr_seconds_max: 60.0,
+            ocr_text_bytes_max: 1 << 20,
             picture_bytes_max: 256 << 20,
             stack_bytes: 64 << 20,
         }
@@ -200,7 +209,9 @@ impl PageReader<'_> {
             {
                 let used: usize = self.pictures.iter().map(|picture| picture.bytes.len()).sum();
                 match pictures::picture(self.file, image, self.settings.picture_bytes_max.saturating_sub(used)) {
-                    Ok((bytes, extension)) => self.pictures.push(PagePicture { page: number, bytes, extension }),
+                    Ok((bytes, extension)) => {
+                        self.pictures.push(PagePicture { page: number, bytes, extension: extension.to_owned() })
+                    }
                     Err(reason) => problems.push(format!("the picture of the page cannot be given to OCR: {reason}")),
                 }
             }

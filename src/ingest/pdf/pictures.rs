@@ -1,6 +1,7 @@
 //! The image of a scanned page → a file that text recognition programs read; knows image dictionaries, not how text is recognised.
 
 use lopdf::{Dictionary, Object, Stream};
+use serde::{Deserialize, Serialize};
 
 use super::file::{ImageData, PdfFile};
 
@@ -8,14 +9,15 @@ use super::file::{ImageData, PdfFile};
 const TIFF_ENTRIES: u32 = 9;
 
 /// The picture that a page without text consists of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PagePicture {
     /// The page's number, from 1.
     pub page: u32,
-    /// An image file.
+    /// An image file. It travels beside what describes it.
+    #[serde(skip)]
     pub bytes: Vec<u8>,
     /// How its format's files end: `jpg`, `jp2`, `tif`, `pgm` or `pbm`.
-    pub extension: &'static str,
+    pub extension: String,
 }
 
 /// The image as a file of at most `bytes_max` bytes with its extension, or why there is none, in words.

@@ -143,7 +143,7 @@ fn a_document_that_is_only_scans_says_so_once_and_gives_its_pictures_when_asked(
     let settings = PdfSettings { ocr: Ocr::Tesseract, picture_bytes_max: 12, ..PdfSettings::default() };
     let reading = read_pdf(&bytes, &settings).unwrap();
     assert_eq!((reading.pictures[0].page, reading.pictures[0].bytes.as_slice()), (1, &b"P4\n8 2\n\xf0\x0f"[..]));
-    assert_eq!((reading.pictures.len(), reading.pictures[0].extension), (1, "pbm"));
+    assert_eq!((reading.pictures.len(), reading.pictures[0].extension.as_str()), (1, "pbm"));
     assert!(reading.document.warnings.iter().any(|warning| warning.message.contains("read.pdf.picture_bytes_max")));
 }
 
