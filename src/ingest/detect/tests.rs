@@ -83,3 +83,15 @@ fn a_misleading_name_is_told() {
         assert_eq!(mismatch(Path::new(name), format), None, "{name}");
     }
 }
+
+#[test]
+fn an_archive_of_documents_is_no_document() {
+    use crate::ingest::archive::tests::zipped;
+    let book = zipped(&[("word/document.xml", b"<x/>")]);
+    assert_eq!(detect(Path::new("a"), &book).expect("a document"), Format::Docx);
+    let archive = zipped(&[("a.docx", &book), ("classes.txt", b"META-INF/MANIFEST.MF")]);
+    assert!(is_zip_archive(Path::new("a.zip"), &archive));
+    for (name, bytes) in [("a.zip", book), ("a.docx", archive), ("a.jar", zipped(&[("META-INF/MANIFEST.MF", b"x")]))] {
+        assert!(!is_zip_archive(Path::new(name), &bytes), "{name}");
+    }
+}
