@@ -114,6 +114,15 @@ fn mail_and_mailboxes_hold_members() {
     })
     .unwrap();
     assert!(warned[0].lossy && warned[0].message.contains("1 files inside it were left out"), "{warned:?}");
+    let mut alone = Vec::new();
+    read_parts(Path::new("a.mbox"), &mailbox, &settings, Some(""), &mut |part| {
+        alone.push(part);
+        Ok(())
+    })
+    .unwrap();
+    assert!(
+        matches!(&alone[..], [Part { outcome: Outcome::Document(document), .. }] if document.warnings == warned[..1])
+    );
 }
 
 #[test]
