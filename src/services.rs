@@ -343,8 +343,10 @@ impl Index {
         self.store.check()?;
         failpoint("generation-complete");
         let old = generation::served(&self.home).ok();
-        let _lock = old.as_deref().map(|old| IndexLock::take(old, TAKE_OVER_WAIT)).transpose()?;
+        let lock = old.as_deref().map(|old| IndexLock::take(old, TAKE_OVER_WAIT)).transpose()?;
         generation::serve(&self.home, &self.place)?;
+        // Whoever takes it from now on sees that another is served.
+        drop(lock);
         failpoint("generation-served");
         self.replaces = None;
         remove_unserved(&self.home)?;

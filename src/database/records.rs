@@ -74,13 +74,26 @@ impl Database {
         self.in_transaction("forget runs", |transaction| {
             for (kind, id) in records {
                 match kind {
-                    RecordKind::Ask => transaction.execute("DELETE FROM runs WHERE id = CAST(?1 AS TEXT)", [id])?,
+                    RecordKind::Ask => {
+                        let run = "(SELECT id FROM workflow_runs WHERE run = CAST(?1 AS TEXT))";
+                        transaction.execute(
+                            &format!("DELETE FROM workflow_events WHERE id >= {run} * ?2 AND id < ({run} + 1) * ?2"),
+                            params![id, EVENTS_MAX],
+                        )?;
+                        transaction.execute("DELETE FROM workflow_runs WHERE run = CAST(?1 AS TEXT)", [id])?;
+                        transaction.execute("DELETE FROM runs WHERE id = CAST(?1 AS TEXT)", [id])?
+                    }
                     RecordKind::Answer => transaction.execute("DELETE FROM workflow_cache WHERE key = ?1", [id])?,
                     RecordKind::Run => {
                         let run = "CAST(CAST(?1 AS TEXT) AS INTEGER)";
                         transaction.execute(
                             &format!("DELETE FROM workflow_events WHERE id >= {run} * ?2 AND id < ({run} + 1) * ?2"),
                             params![id, EVENTS_MAX],
+                        )?;
+                        // An ask and its run have one id.
+                        transaction.execute(
+                            &format!("DELETE FROM runs WHERE id = (SELECT run FROM workflow_runs WHERE id = {run})"),
+                            [id],
                         )?;
                         transaction.execute(&format!("DELETE FROM workflow_runs WHERE id = {run}"), [id])?
                     }

@@ -79,6 +79,9 @@ pub(super) fn may_be_archive(head: &[u8]) -> bool {
     detect::is_zip(head) || gzip::is_gzip(head) || tar::is_tar(head)
 }
 
+/// Bytes that a tar archive has for each entry beside its content: headers, names, the rest of a block.
+const BESIDE_BYTES: u64 = 4096;
+
 /// Bytes at the start of a file that [`may_be_archive`] wants to see.
 pub(super) const HEAD_BYTES: usize = 512;
 
@@ -97,7 +100,11 @@ pub(super) fn visit(
     match archive {
         Archive::Zip => zip::visit(bytes, bounds, each),
         Archive::Tar => tar::visit(bytes, bounds, each),
-        Archive::TarGzip => tar::visit(Bounded { inner: gzip::reader(bytes), left: bounds.bytes_max }, bounds, each),
+        Archive::TarGzip => {
+            let beside = (bounds.entries_max as u64).saturating_mul(BESIDE_BYTES);
+            let left = bounds.bytes_max.saturating_add(beside);
+            tar::visit(Bounded { inner: gzip::reader(bytes), left }, bounds, each)
+        }
         Archive::Gzip => gzip::visit(path, bytes, each),
     }
 }

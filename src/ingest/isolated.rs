@@ -117,7 +117,7 @@ impl Reader {
             found = found.take().or(Some(part));
             Ok(())
         })?;
-        found.ok_or_else(|| Error::document(FileStatus::Denied, format!("{name} is not in the file any more")))
+        found.ok_or_else(|| Error::document(FileStatus::Denied, format!("`{name}` is not in the file any more")))
     }
 
     /// Reads `bytes` and the files inside them, as [`super::members::read_all`] does. The time that `each` takes does not count.
@@ -168,7 +168,10 @@ impl Reader {
             }
             Err(Broken::Child(error)) => return Err(self.post_mortem(worker, ended_by, error)),
         };
-        if worker.files < self.settings.process.files_max {
+        if ended_by != 0 {
+            // Its last word came before its end.
+            worker.end();
+        } else if worker.files < self.settings.process.files_max {
             self.idle().push(worker);
         } else {
             worker.leave();

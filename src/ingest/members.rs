@@ -270,9 +270,6 @@ impl Walk<'_> {
     fn document(&mut self, reading: Reading, bytes: &[u8], place: Place<'_>) -> Result<()> {
         let Reading { mut document, members, pictures } = reading;
         let is_mailbox = document.format == Format::Mbox;
-        if self.only == Some(place.name) {
-            return self.emit_with(place.name, bytes, Outcome::Document(Box::new(document)), pictures);
-        }
         let count = if is_mailbox { mail::count(bytes, &self.settings.mail) } else { members.len() };
         let left = self.settings.members.members_max.saturating_sub(self.files);
         if count > left {
@@ -284,6 +281,9 @@ impl Walk<'_> {
             document.warnings.push(Warning { page: None, lossy: true, message });
         }
         self.emit_with(place.name, bytes, Outcome::Document(Box::new(document)), pictures)?;
+        if self.only == Some(place.name) {
+            return Ok(());
+        }
         let settings = self.settings;
         let mut hand_on = |name: &str, bytes: &[u8]| {
             let name = self.unique(&below(place.name, name));

@@ -24,7 +24,7 @@ const INDENT_LEVELS_MAX: usize = 16;
 const TAB_COLUMNS: usize = 8;
 
 /// Lines above which the text is read as plain text: every line takes many times its bytes.
-const LINES_MAX: usize = 1_000_000;
+const LINES_MAX: usize = 2_000_000;
 
 /// Reads reStructuredText with the directives of docutils and the common ones of Sphinx. Included files are not read.
 #[must_use]

@@ -3,6 +3,7 @@
 mod charset;
 mod lexer;
 mod paragraphs;
+mod state;
 mod words;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use charset::Charset;
 use lexer::{Lexer, Token};
 use paragraphs::{Layout, Paragraphs};
+use state::{State, Target};
 use words::{SKIPPED, STARRED, character, outline};
 
 /// How much of an RTF file is read.
@@ -50,36 +52,6 @@ pub fn read_rtf(bytes: &[u8], settings: &RtfSettings) -> Result<Document> {
         }
     }
     Ok(reader.finish())
-}
-
-/// Where text goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Target {
-    /// The document.
-    Body,
-    /// Nowhere.
-    Nowhere,
-    /// The font table: only the numbers of fonts count.
-    Fonts,
-    /// The name of a style.
-    Styles,
-    /// The title of the document.
-    Title,
-    /// The mark of a list item.
-    Mark,
-}
-
-/// What braces save and restore.
-#[derive(Debug, Clone, Copy)]
-struct State {
-    target: Target,
-    /// How many characters stand for one `\u` to readers that do not know it.
-    replacements: usize,
-    charset: Charset,
-    hidden: bool,
-    /// Whether the group is a note, which follows the paragraph that it is in.
-    note: bool,
-    layout: Layout,
 }
 
 struct Reader<'a> {

@@ -110,6 +110,7 @@ mod tests {
             sha256: sha256.into(),
             bytes: 0,
             outcome: Outcome::Folder,
+            pictures: Vec::new(),
         };
         for name in ["", "a", "a/b c.txt", "..a/b.."] {
             assert_eq!(check(&part(name, &"0a".repeat(32))), Ok(()), "{name}");

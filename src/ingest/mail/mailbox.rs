@@ -9,7 +9,7 @@ use crate::document::{BlockKind, Dates, Document, Format, Member, Warning};
 /// Bytes of a message in which its header is looked for.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
-/// Reads a mailbox: the document lists number, date, sender and subject of each message, the messages are its [`members`].
+/// Reads a mailbox: the document lists number, date, sender and subject of each message, the messages are its members.
 #[must_use]
 pub fn read_mbox(bytes: &[u8], settings: &MailSettings) -> Document {
     let mut writer = BlockWriter::default();

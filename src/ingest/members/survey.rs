@@ -12,9 +12,7 @@ use crate::ingest::archive::{self, Archive, Bounds, Content, Entry, Name};
 impl MembersSettings {
     /// What holds for one archive before its entries are met.
     pub(super) fn bounds(&self) -> Bounds {
-        // What a tar archive holds beside its files: headers, names, the rest of blocks.
-        let beside = (self.entries_max as u64).saturating_mul(4096);
-        Bounds { entries_max: self.entries_max, bytes_max: self.bytes_max.saturating_add(beside) }
+        Bounds { entries_max: self.entries_max, bytes_max: self.bytes_max }
     }
 }
 

@@ -114,6 +114,15 @@ fn mail_and_mailboxes_hold_members() {
     })
     .unwrap();
     assert!(warned[0].lossy && warned[0].message.contains("1 files inside it were left out"), "{warned:?}");
+    let mut alone = Vec::new();
+    read_parts(Path::new("a.mbox"), &mailbox, &settings, Some(""), &mut |part| {
+        alone.push(part);
+        Ok(())
+    })
+    .unwrap();
+    assert!(
+        matches!(&alone[..], [Part { outcome: Outcome::Document(document), .. }] if document.warnings == warned[..1])
+    );
 }
 
 #[test]
@@ -174,6 +183,14 @@ fn damage_costs_one_member() {
     assert_eq!(parts("a.tar", &tar)[1..], ["a.txt \"one\"", "damaged entry 2 malformed"]);
     let short = &tarred(&[("a.txt", b"one"), ("b.txt", &[b'x'; 5000])])[..3000];
     assert_eq!(parts("a.tar", short)[1..], ["a.txt \"one\"", "b.txt malformed", "damaged entry 3 malformed"]);
+    let named = |name: &[u8]| [tar_entry("././@LongLink", b'L', "", name), tarred(&[("short.txt", b"x")])].concat();
+    let long = [b'n'; 150];
+    assert_eq!(parts("a.tar", &named(&long))[1], format!("{} \"x\"", "n".repeat(150)));
+    let first = tar_entry("a.txt", b'0', "", b"a");
+    let endless = gzipped(&[first, named(&vec![b'n'; 100_000])].concat());
+    assert_eq!(parts("a.tgz", &endless)[1..], ["a.txt \"a\"", "damaged entry 2 malformed"]);
+    let pax = tar_entry("x", b'x', "", b"17 path=\xc3\xa9/n.txt\n");
+    assert_eq!(parts("a.tar", &[pax, tarred(&[("short.txt", b"x")])].concat())[1], "é/n.txt \"x\"");
     let packed = gzipped(&b"many words ".repeat(5000));
     assert_eq!(parts("a.gz", &packed[..packed.len() - 12])[1..], ["a malformed"]);
     let inner = zipped(&[("a.txt", b"x")]);
