@@ -302,6 +302,17 @@ fn a_table_between_lines_keeps_what_wraps_in_its_cells() {
 }
 
 #[test]
+fn a_page_of_any_height_is_read() {
+    let content = "BT /F1 10 Tf 72 700 Td (far from the top) Tj ET";
+    let bytes = changed(&[content], |pdf, pages| {
+        let media_box = vec![0.into(), 0.into(), 612.into(), Object::Integer(i64::MAX / 2)];
+        pdf.get_dictionary_mut(pages[0]).unwrap().set("MediaBox", media_box);
+    });
+    // Places so far away are too coarse for lines, but no word is lost.
+    assert_eq!(read(&bytes).text.split_whitespace().collect::<Vec<_>>(), ["far", "from", "the", "top"]);
+}
+
+#[test]
 fn attached_files_come_out_with_clean_names() {
     let bytes = changed(&["BT /F1 10 Tf 72 700 Td (body) Tj ET"], |pdf, pages| {
         let mut attach = |name: &str, content: &str| {
