@@ -1,6 +1,7 @@
 //! Lines of a region → paragraphs, list items, headings and tables; knows lines and sizes, nothing of pages or files.
 
 use super::lines::{Line, is_marker};
+use super::tabular::{TABLE_LEADING_MAX, table_lines};
 
 /// Two lines further apart than this many times their size do not belong to one paragraph.
 const LEADING_MAX: f32 = 1.9;
@@ -8,14 +9,6 @@ const LEADING_MAX: f32 = 1.9;
 const HEADING_RATIO: f32 = 1.14;
 /// A heading has at most this many words.
 const HEADING_WORDS_MAX: usize = 24;
-/// Lines without cells in a row that a table may hold, as wrapped labels.
-const LABEL_LINES_MAX: usize = 3;
-/// Rows further apart than this many times their size are of two tables.
-const TABLE_LEADING_MAX: f32 = 4.2;
-/// A line further below the one above than this many times its size stands apart from it.
-const LABEL_LEADING: f32 = 1.6;
-/// Column headings begin at most this many em before their column, as they are centred over its numbers.
-const HEADING_SLACK: f32 = 3.0;
 
 /// What a block will be once all headings of the document are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,71 +53,6 @@ pub(super) fn blocks(lines: &[Line], body_size: f32) -> Vec<Draft<'_>> {
             out.push(Draft { role, lines });
             start = index;
         }
-    }
-    out
-}
-
-/// Which lines are rows of tables: two or more with cells near each other, their headings and wrapped labels.
-fn table_lines(lines: &[Line]) -> Vec<bool> {
-    let mut out = vec![false; lines.len()];
-    let near = |a: usize, b: usize| lines[b].y - lines[a].y < TABLE_LEADING_MAX * lines[a].size.max(lines[b].size);
-    let mut index = 0;
-    while index < lines.len() {
-        if lines[index].cells < 2 {
-            index += 1;
-            continue;
-        }
-        let (mut last, mut rows, mut cells) = (index, 1, lines[index].cells);
-        // Where the second column begins in the row furthest to the left: labels end before it.
-        let mut column = lines[index].second_cell;
-        let mut next = index + 1;
-        while next < lines.len()
-            && lines[next].ruled.is_none()
-            && near(next - 1, next)
-            && next - last <= LABEL_LINES_MAX
-        {
-            let line = &lines[next];
-            if line.cells >= 2 {
-                // A line that is no label of these columns introduced another table.
-                let introduces = |at: &usize| {
-                    let (label, above) = (&lines[*at], &lines[*at - 1]);
-                    label.cells < 2
-                        && label.x1 > line.second_cell + line.size
-                        && label.x0 < line.second_cell - HEADING_SLACK * line.size
-                        && (label.bold || label.y - above.y > LABEL_LEADING * label.size)
-                };
-                if line.second_cell < column
-                    && let Some(other) = (index + 1..next).rev().find(introduces)
-                {
-                    last = (index..other).rev().find(|&at| lines[at].cells >= 2).unwrap_or(index);
-                    break;
-                }
-                column = column.min(line.second_cell);
-                (last, rows, cells) = (next, rows + 1, cells.max(line.cells));
-            } else {
-                let apart = line.y - lines[next - 1].y > 2.2 * line.size;
-                let is_label = line.x1 < column + line.size || line.x0 > column - HEADING_SLACK * line.size;
-                if !is_label || apart && line.bold {
-                    break;
-                }
-            }
-            next += 1;
-        }
-        if rows >= 2 || cells >= 3 {
-            let mut first = index;
-            // Column headings above the first row stand over its numbers, not over its labels.
-            while first > 0
-                && !out[first - 1]
-                && index - first < LABEL_LINES_MAX
-                && lines[first - 1].ruled.is_none()
-                && near(first - 1, first)
-                && lines[first - 1].x0 > column - HEADING_SLACK * lines[first - 1].size
-            {
-                first -= 1;
-            }
-            out[first..=last].fill(true);
-        }
-        index = last + 1;
     }
     out
 }

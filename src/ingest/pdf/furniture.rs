@@ -48,7 +48,7 @@ pub(super) fn set_apart(pages: &mut [PageLines]) {
     let needed = PAGES_MIN.max(pages.len().div_ceil(4));
     let repeats = |index: usize, place: usize, top: bool, line: &Line| {
         let key = key(&line.text);
-        let around = || (-1..=1).map(|step| band(line) + step);
+        let around = || (-1..=1).map(|step| band(line).saturating_add(step));
         let same: usize = around().filter_map(|band| seen.get(&(top, band, key.clone()))).sum();
         let counted = |offset: i64| numbered.get(&(top, offset)).copied().unwrap_or(0);
         same >= needed || place == 0 && offsets(&line.text, index).any(|offset| counted(offset) >= needed)

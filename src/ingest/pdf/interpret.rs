@@ -265,12 +265,11 @@ impl<'a> Interpreter<'a> {
             b"m" => self.path.move_to(self.state.ctm.apply(number(0), number(1))),
             b"l" => self.path.line_to(self.state.ctm.apply(number(0), number(1))),
             b"h" => self.path.close(),
-            b"S" => self.path.paint(&mut self.run.rulings, true),
+            b"S" | b"B" | b"B*" => self.path.paint(&mut self.run.rulings, true),
             b"s" | b"b" | b"b*" => {
                 self.path.close();
                 self.path.paint(&mut self.run.rulings, true);
             }
-            b"B" | b"B*" => self.path.paint(&mut self.run.rulings, true),
             b"f" | b"F" | b"f*" => self.path.paint(&mut self.run.rulings, false),
             b"n" => self.path.clear(),
             b"gs" => self.graphics_state(operands, lexer, resources),

@@ -2,7 +2,7 @@
 //!
 //! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`,
 //! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
-//! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `table` puts cells into columns and `ruling` finds those between lines that
+//! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `tabular` finds the rows of tables, `table` puts cells into columns, `ruling` finds those between lines that
 //! `path` drew, `notes` reads comments and form fields,
 //! `labels` and `describe` tell what the file says of its pages and of itself, `assemble` joins everything. Beside the text,
 //! `attachments` takes out the files inside and `pictures` the pages to recognise the text of.
@@ -30,6 +30,7 @@ mod pictures;
 mod rows;
 mod ruling;
 mod table;
+mod tabular;
 #[cfg(test)]
 mod tests;
 mod typeface;

@@ -6,6 +6,8 @@ use super::lines::Line;
 const COVER_MIN: f32 = 0.25;
 /// Lines further apart than this many times their size are not one cell that wraps.
 const WRAP_LEADING_MAX: f32 = 1.7;
+/// Headings nearer than this many times their size stand side by side, one a little lower.
+const SAME_LINE_MAX: f32 = 0.9;
 /// Rows at the top of a table that column headings may take.
 const HEADING_ROWS_MAX: usize = 6;
 
@@ -119,8 +121,10 @@ fn pieces<'a>(line: &'a Line, columns: &[(f32, f32)]) -> Vec<(&'a str, (f32, f32
         let (mut from, mut left) = (0, x0);
         for gap in line.gaps.iter().filter(|gap| (start..start + text.len()).contains(&gap.at)) {
             let begins = |column: &(f32, f32)| gap.x0 < column.0 + 1.0 && gap.x1 > column.0 - 1.0;
+            let last = columns.iter().rposition(|&column| covers(column, (left, gap.x0)));
+            let next = columns.iter().position(|&column| covers(column, (gap.x1, x1)));
             // The first column begins where lines do.
-            let parts = columns.iter().skip(1).any(begins);
+            let parts = columns.iter().skip(1).any(begins) || last.is_some() && last < next;
             if parts && let Some(piece) = text.get(from..gap.at - start) {
                 out.push((piece, (left, gap.x0)));
                 (from, left) = (gap.at - start + 1, gap.x1);
@@ -169,16 +173,7 @@ fn join_headings(rows: Vec<Row>) -> Vec<Row> {
     let mut in_headings = true;
     for (index, row) in rows.into_iter().enumerate() {
         in_headings &= index < HEADING_ROWS_MAX && is_heading(&row);
-        let joins = in_headings
-            && out.last().is_some_and(|above| {
-                let is_over = |column: usize| column == 0 || !row.cells[column].is_empty();
-                !above.spans
-                    && !row.spans
-                    && row.follows(above)
-                    && above.used().all(is_over)
-                    && above.used().any(|column| column > 0)
-                    && above.used().filter(|&column| column > 0).all(|column| has_letter(&above.cells[column]))
-            });
+        let joins = in_headings && out.last().is_some_and(|above| is_one_heading(above, &row));
         match out.last_mut() {
             Some(above) if joins => above.append(&row),
             _ => out.push(row),
@@ -187,9 +182,36 @@ fn join_headings(rows: Vec<Row>) -> Vec<Row> {
     out
 }
 
+/// Whether two rows of headings are one: the lower goes on with each cell of the upper, or they stand side by side.
+fn is_one_heading(above: &Row, row: &Row) -> bool {
+    let side_by_side = row.top - above.bottom < SAME_LINE_MAX * row.size;
+    if side_by_side && above.used().all(|column| row.cells[column].is_empty()) {
+        return true;
+    }
+    let upper: Vec<usize> = above.used().filter(|&column| column > 0).collect();
+    // What stands alone over several columns names the time of them all.
+    let names_all = upper.len() == 1 && row.used().count() > 2 && names_time(&above.cells[upper[0]]);
+    let label_goes_on =
+        above.cells[0].is_empty() || row.cells[0].is_empty() || row.cells[0].starts_with(char::is_lowercase);
+    !above.spans
+        && !row.spans
+        && row.follows(above)
+        && label_goes_on
+        && !names_all
+        && !upper.is_empty()
+        && upper.iter().all(|&column| has_letter(&above.cells[column]) && !row.cells[column].is_empty())
+}
+
+fn names_time(text: &str) -> bool {
+    text.ends_with("Ended") || text.split([' ', ',']).any(is_year)
+}
+
 /// Whether a row can be of column headings: no amounts in it.
 fn is_heading(row: &Row) -> bool {
-    row.used().filter(|&column| column > 0).all(|column| has_letter(&row.cells[column]) || is_year(&row.cells[column]))
+    let is_amount =
+        |text: &str| text.starts_with(|found: char| found.is_ascii_digit()) && !text.split(' ').any(is_year);
+    let fits = |text: &str| is_year(text) || has_letter(text) && !is_amount(text);
+    row.used().filter(|&column| column > 0).all(|column| fits(&row.cells[column]))
 }
 
 fn has_letter(text: &str) -> bool {
@@ -202,12 +224,13 @@ fn is_year(text: &str) -> bool {
 
 /// Puts labels together that run over several lines, the numbers on the first or the last of them.
 fn join_labels(rows: Vec<Row>) -> Vec<Row> {
-    let goes_on = |row: &Row| row.cells[0].starts_with(char::is_lowercase);
     let mut out: Vec<Row> = Vec::with_capacity(rows.len());
     for row in rows {
         let joins = out.last().is_some_and(|above| {
-            let is_open = !above.cells[0].is_empty() && !above.cells[0].ends_with([':', '.']);
-            goes_on(&row) && is_open && row.follows(above) && (row.has_label_only() || above.has_label_only())
+            let (label, more) = (&above.cells[0], &row.cells[0]);
+            let is_open = !label.is_empty() && !label.ends_with([':', '.']);
+            let goes_on = more.starts_with(char::is_lowercase) || !more.is_empty() && is_unfinished(label);
+            goes_on && is_open && row.follows(above) && (row.has_label_only() || above.has_label_only())
         });
         match out.last_mut() {
             Some(above) if joins => above.append(&row),
@@ -215,6 +238,14 @@ fn join_labels(rows: Vec<Row>) -> Vec<Row> {
         }
     }
     out
+}
+
+/// Whether a label cannot end where it does.
+fn is_unfinished(label: &str) -> bool {
+    let last = label.rsplit(' ').next().unwrap_or_default();
+    label.matches('(').count() > label.matches(')').count()
+        || label.ends_with(',')
+        || ["and", "or", "of", "the", "to", "for", "in", "on", "from", "with", "by"].contains(&last)
 }
 
 #[cfg(test)]

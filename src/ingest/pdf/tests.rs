@@ -226,6 +226,93 @@ fn bookmarks_mark_headings_and_pages_have_their_labels() {
 }
 
 #[test]
+fn turned_pages_and_turned_runs_are_read_along_their_text() {
+    // A page turned by a quarter, whose text is drawn so that it stands upright.
+    let turned = "BT /F1 10 Tf 0 1 -1 0 100 72 Tm (first line of it) Tj 0 -14 Td (second line) Tj ET";
+    let bytes = changed(&[turned], |pdf, pages| pdf.get_dictionary_mut(pages[0]).unwrap().set("Rotate", 90));
+    assert_eq!(read(&bytes).text, "first line of it second line");
+    let margin = "BT /F1 10 Tf 72 700 Td (upright text) Tj ET BT /F1 10 Tf 0 1 -1 0 40 300 Tm (up the margin) Tj ET";
+    assert_eq!(read(&plain(&[margin])).text, "upright text\n\nup the margin");
+}
+
+/// A file with a font `F3` of two-byte codes that are their own characters.
+fn wide(content: &str, encoding: &str) -> Vec<u8> {
+    pdf(&[content], |pdf, resources| {
+        let descendant = pdf.add_object(dictionary! { "Type" => "Font", "Subtype" => "CIDFontType2", "DW" => 1000 });
+        let font = dictionary! { "Type" => "Font", "Subtype" => "Type0", "Encoding" => encoding, "DescendantFonts" => vec![descendant.into()], "ToUnicode" => "Identity-H" };
+        resources.get_mut(b"Font").unwrap().as_dict_mut().unwrap().set("F3", font);
+    })
+}
+
+#[test]
+fn columns_of_vertical_writing_are_read_from_the_right() {
+    let content = "BT /F3 10 Tf 400 700 Td <65e5672c8a9e> Tj ET BT /F3 10 Tf 385 700 Td <7e2666f8304d> Tj ET";
+    let text = read(&wide(content, "Identity-V")).text.replace([' ', '\n'], "");
+    assert_eq!(text, "日本語縦書き");
+}
+
+#[test]
+fn right_to_left_text_comes_out_as_it_is_read() {
+    // Seen from left to right: the second word, a number, the first word; each from its last letter to its first.
+    let content =
+        "BT /F3 10 Tf 72 700 Td <05dd05dc05d505e2> Tj 45 0 Td <003200300032> Tj 35 0 Td <05dd05d505dc05e9> Tj ET";
+    assert_eq!(read(&wide(content, "Identity-H")).text, "שלום 202 עולם");
+    // The same drawn letter by letter from the right.
+    let content = "BT /F3 10 Tf 200 700 Td <05e9> Tj -10 0 Td <05dc> Tj -10 0 Td <05d5> Tj -10 0 Td <05dd> Tj ET";
+    assert_eq!(read(&wide(content, "Identity-H")).text, "שלום");
+}
+
+#[test]
+fn ligatures_open_and_words_cut_at_line_ends_are_joined() {
+    let content = "BT /F3 5 Tf 72 700 Td <fb01006e0061006e00630065> Tj ET
+        BT /F1 10 Tf 72 660 Td (All of this information about the long sentence and the inform\\255) Tj
+        0 -12 Td (ation that follows it on the next line of the paragraph here.) Tj ET";
+    let text = read(&wide(content, "Identity-H")).text;
+    assert!(text.starts_with("finance"), "{text}");
+    assert!(text.contains("the information that follows"), "{text}");
+}
+
+#[test]
+fn a_table_between_lines_keeps_what_wraps_in_its_cells() {
+    let line = |x0: u32, y0: u32, x1: u32, y1: u32| format!("{x0} {y0} m {x1} {y1} l S ");
+    let lines: String = [720, 700, 660, 640]
+        .map(|y| line(72, y, 372, y))
+        .into_iter()
+        .chain([72, 172, 372].map(|x| line(x, 640, x, 720)))
+        .collect();
+    let text = |x: u32, y: u32, text: &str| format!("BT /F1 10 Tf {x} {y} Td ({text}) Tj ET ");
+    let words = [
+        text(76, 706, "Term"),
+        text(176, 706, "Meaning"),
+        text(76, 686, "alpha"),
+        text(176, 686, "the first letter of"),
+        text(176, 672, "the alphabet"),
+        text(76, 646, "beta"),
+        text(176, 646, "the second"),
+        text(72, 600, "What follows the table."),
+    ];
+    let document = read(&plain(&[&(lines + &words.concat())]));
+    assert_eq!(
+        document.text,
+        "Term | Meaning\nalpha | the first letter of the alphabet\nbeta | the second\n\nWhat follows the table."
+    );
+    let cell = document.blocks[0].cells[3];
+    assert_eq!((document.blocks[0].kind, cell.row, cell.column), (BlockKind::Table, 1, 1));
+    assert_eq!(cell.span.of(&document.text), "the first letter of the alphabet");
+}
+
+#[test]
+fn a_page_of_any_height_is_read() {
+    let content = "BT /F1 10 Tf 72 700 Td (far from the top) Tj ET";
+    let bytes = changed(&[content], |pdf, pages| {
+        let media_box = vec![0.into(), 0.into(), 612.into(), Object::Integer(i64::MAX / 2)];
+        pdf.get_dictionary_mut(pages[0]).unwrap().set("MediaBox", media_box);
+    });
+    // Places so far away are too coarse for lines, but no word is lost.
+    assert_eq!(read(&bytes).text.split_whitespace().collect::<Vec<_>>(), ["far", "from", "the", "top"]);
+}
+
+#[test]
 fn attached_files_come_out_with_clean_names() {
     let bytes = changed(&["BT /F1 10 Tf 72 700 Td (body) Tj ET"], |pdf, pages| {
         let mut attach = |name: &str, content: &str| {

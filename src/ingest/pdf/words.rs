@@ -1,5 +1,7 @@
 //! Glyphs in the order of drawing → words with their boxes; knows geometry, nothing of PDF syntax or reading order.
 
+use unicode_normalization::char::is_combining_mark;
+
 /// A gap wider than this part of the font size ends a word.
 const WORD_GAP: f32 = 0.15;
 /// A step back wider than this part of the font size ends a word.
@@ -141,9 +143,10 @@ impl PageWords {
             word.bold |= self.open_overprinted;
             // Glyphs of a word stand from left to right here; such scripts are read the other way.
             if self.open_glyphs > 1 && self.text[word.start..word.end].chars().any(is_rtl_char) {
-                let reversed: String = self.text[word.start..word.end].chars().rev().collect();
+                let reversed = in_logical_order(&self.text[word.start..word.end]);
                 self.text.truncate(word.start);
                 self.text.push_str(&reversed);
+                word.end = self.text.len();
             }
             self.words.push(word);
         }
@@ -158,6 +161,29 @@ impl PageWords {
 /// Whether a character is of a script written right to left.
 pub(super) fn is_rtl_char(found: char) -> bool {
     matches!(found, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
+}
+
+/// A word of a right-to-left script from left to right as it is seen → as it is read. Numbers in it run from left to right in both, and
+/// marks come after their letter.
+fn in_logical_order(seen: &str) -> String {
+    let is_number = |found: char| found.is_numeric() || matches!(found, '.' | ',' | '/' | ':');
+    let chars: Vec<char> = seen.chars().collect();
+    let mut runs: Vec<&[char]> = chars.chunk_by(|a, b| is_number(*a) && is_number(*b)).collect();
+    runs.reverse();
+    let mut out = String::with_capacity(seen.len());
+    // Marks seen at the right of their letter are met before it.
+    let mut marks = String::new();
+    for run in runs {
+        match run {
+            [mark] if is_combining_mark(*mark) => marks.push(*mark),
+            _ => {
+                out.extend(run);
+                out.extend(marks.drain(..));
+            }
+        }
+    }
+    out.push_str(&marks);
+    out
 }
 
 /// Appends glyph text with ligatures and presentation forms taken apart, symbol-font bullets named, and control characters gone.
@@ -223,6 +249,16 @@ mod tests {
         let twice = [glyph("o", 0.0, 5.0, 0.0), glyph("o", 0.3, 5.3, 0.0), glyph("o", 5.0, 10.0, 0.0)];
         assert_eq!(words(&twice), ["oo"]);
         assert_eq!(words(&[glyph("ﬁ", 0.0, 5.0, 0.0), glyph("n\u{ad}", 5.0, 10.0, 0.0)]), ["fin-"]);
+    }
+
+    #[test]
+    fn words_of_right_to_left_scripts_are_read_from_the_right() {
+        let shown = |text: &'static [&'static str]| -> Vec<Glyph<'static>> {
+            text.iter().enumerate().map(|(at, text)| glyph(text, 5.0 * at as f64, 5.0 * at as f64 + 5.0, 0.0)).collect()
+        };
+        assert_eq!(words(&shown(&["ם", "ו", "ל", "ש"])), ["שלום"]);
+        assert_eq!(words(&shown(&["2", "0", "2", "3", "-", "ב"])), ["ב-2023"]);
+        assert_eq!(words(&shown(&["ב", "\u{5b7}", "א"])), ["אב\u{5b7}"]);
     }
 
     #[test]
