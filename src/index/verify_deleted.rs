@@ -135,7 +135,7 @@ fn in_files(wanted: &Wanted, places: Places<'_>) -> Result<Looked> {
     let pieces = own_pieces(wanted, places.store)?;
     let vectors = wanted.vectors.iter().filter(|vector| vector.len() >= VECTOR_VALUES);
     let vectors = vectors.map(|vector| vector[..VECTOR_VALUES].iter().flat_map(|value| value.to_le_bytes()).collect());
-    let pieces = pieces.into_iter().map(|piece| piece.into_bytes());
+    let pieces = pieces.into_iter().map(String::into_bytes);
     let path = std::iter::once(wanted.path.clone().into_bytes());
     let pattern = pattern(&path.chain(pieces).chain(vectors).collect::<Vec<Vec<u8>>>())?;
     let mut files = Vec::new();

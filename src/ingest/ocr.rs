@@ -47,7 +47,7 @@ pub fn recognise(
             }
         }
     }
-    let mut document = with_texts(document, &recognised);
+    let mut document = with_texts(&document, &recognised);
     document.warnings.extend(warnings);
     Ok(document)
 }
@@ -114,7 +114,7 @@ fn tesseract(picture: &PagePicture, settings: &PdfSettings, stop: &AtomicBool) -
 }
 
 /// The document with texts in place of those of its pages, each paragraph a block. What was said of these pages as pictures is taken back.
-fn with_texts(document: Document, texts: &[(u32, String)]) -> Document {
+fn with_texts(document: &Document, texts: &[(u32, String)]) -> Document {
     let text_of = |number: u32| texts.iter().find(|(page, _)| *page == number).map(|(_, text)| paragraphs(text));
     let mut made =
         Document { text: String::new(), pages: vec![], blocks: vec![], warnings: vec![], ..document.clone() };
@@ -202,7 +202,7 @@ mod tests {
             blocks: vec![block(0, 10), block(12, 22)],
             warnings: vec![warning(2)],
         };
-        let made = with_texts(document, &[(2, "Loan \nagreement\n\nof 1998\u{c}".into())]);
+        let made = with_texts(&document, &[(2, "Loan \nagreement\n\nof 1998\u{c}".into())]);
         made.check().unwrap();
         assert_eq!(made.text, "first page\n\nLoan agreement\n\nof 1998\n\nthird page");
         assert_eq!(made.pages[1].span.of(&made.text), "Loan agreement\n\nof 1998");

@@ -211,7 +211,7 @@ impl PageReader<'_> {
                 let used: usize = self.pictures.iter().map(|picture| picture.bytes.len()).sum();
                 match pictures::picture(self.file, image, self.settings.picture_bytes_max.saturating_sub(used)) {
                     Ok((bytes, extension)) => {
-                        self.pictures.push(PagePicture { page: number, bytes, extension: extension.to_owned() })
+                        self.pictures.push(PagePicture { page: number, bytes, extension: extension.to_owned() });
                     }
                     Err(reason) => problems.push(format!("the picture of the page cannot be given to OCR: {reason}")),
                 }
