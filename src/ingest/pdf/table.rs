@@ -6,6 +6,8 @@ use super::lines::Line;
 const COVER_MIN: f32 = 0.25;
 /// Lines further apart than this many times their size are not one cell that wraps.
 const WRAP_LEADING_MAX: f32 = 1.7;
+/// A cell of as many words whose sentence has not ended goes on in the next line.
+const FULL_WORDS_MIN: usize = 5;
 /// Headings nearer than this many times their size stand side by side, one a little lower.
 const SAME_LINE_MAX: f32 = 0.9;
 /// Rows at the top of a table that column headings may take.
@@ -31,7 +33,8 @@ pub(super) fn grid(lines: &[Line]) -> Vec<Vec<String>> {
     let columns = without_splinters(columns(lines), lines);
     let rows: Vec<Row> = lines.iter().map(|line| row(line, &columns)).collect();
     let rows = join_headings(rows);
-    join_labels(rows).into_iter().map(|row| row.cells).collect()
+    let rows = join_texts(join_labels(rows));
+    rows.into_iter().map(|row| row.cells).collect()
 }
 
 /// Where the columns stand, from left to right. Rows with many cells are trusted before rows with few.
@@ -240,6 +243,37 @@ fn join_labels(rows: Vec<Row>) -> Vec<Row> {
     out
 }
 
+/// Puts rows of running text together that go on with the row above, as in tables of terms and their meanings.
+fn join_texts(rows: Vec<Row>) -> Vec<Row> {
+    let mut out: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match out.last_mut() {
+            Some(above) if text_goes_on(above, &row) => above.append(&row),
+            _ => out.push(row),
+        }
+    }
+    out
+}
+
+fn text_goes_on(above: &Row, row: &Row) -> bool {
+    let is_text = |row: &Row| row.used().filter(|&column| column > 0).all(|column| has_letter(&row.cells[column]));
+    let goes_on = |column: usize| {
+        let (text, more) = (&above.cells[column], &row.cells[column]);
+        let is_full = text.split(' ').count() >= FULL_WORDS_MIN && !text.ends_with('.');
+        more.starts_with(char::is_lowercase) || is_unfinished(text) || is_full
+    };
+    let texts: Vec<usize> = row.used().filter(|&column| column > 0).collect();
+    row.follows(above)
+        && !(row.spans || above.spans || texts.is_empty())
+        && is_text(row)
+        && is_text(above)
+        && texts.iter().all(|&column| !above.cells[column].is_empty())
+        && (row.cells[0].is_empty() && texts.iter().any(|&column| goes_on(column))
+            || row.cells[0].starts_with(char::is_lowercase)
+                && goes_on(0)
+                && texts.iter().all(|&column| goes_on(column)))
+}
+
 /// Whether a label cannot end where it does.
 fn is_unfinished(label: &str) -> bool {
     let last = label.rsplit(' ').next().unwrap_or_default();
@@ -316,6 +350,25 @@ mod tests {
             line(24.0, &[(0.0, "Second"), (140.0, "3%"), (205.0, "1")]),
         ];
         assert_eq!(rows(&lines), ["Issue|Stated rate|2023", "First|1–2%|11", "Second|3%|1"]);
+    }
+
+    #[test]
+    fn texts_that_wrap_beside_each_other_are_one_row() {
+        let lines = [
+            line(0.0, &[(0.0, "Term"), (100.0, "Definition"), (300.0, "Use")]),
+            line(20.0, &[(0.0, "Share-based"), (100.0, "What is paid in shares of the"), (300.0, "Left out of sums")]),
+            line(32.0, &[(0.0, "pay"), (100.0, "company and what follows from"), (300.0, "and of means")]),
+            line(44.0, &[(100.0, "that.")]),
+            line(64.0, &[(0.0, "Other"), (100.0, "All the rest"), (300.0, "Kept")]),
+        ];
+        assert_eq!(
+            rows(&lines),
+            [
+                "Term|Definition|Use",
+                "Share-based pay|What is paid in shares of the company and what follows from that.|Left out of sums and of means",
+                "Other|All the rest|Kept"
+            ]
+        );
     }
 
     #[test]
