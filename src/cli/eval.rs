@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::eval::answers::{Askers, evaluate_answers};
 use crate::eval::claims::{evaluate_claims, fit_claims};
 use crate::eval::filings::evaluate_filings;
+use crate::eval::pdf::{Peer, evaluate_pdf};
 use crate::eval::retrieval::evaluate_retrieval;
 use crate::eval::sts::evaluate_sts;
 use crate::eval::{EvalCache, EvalReport};
@@ -50,6 +51,14 @@ pub(crate) enum EvalCommand {
         /// Fit the coefficients on all of it and write them to this file instead
         #[arg(long, value_name = "FILE")]
         fit: Option<PathBuf>,
+    },
+    /// The text of PDFs, beside what other readers make of them; pdftotext is run where it is installed
+    Pdf {
+        /// The folder with the PDFs
+        dir: PathBuf,
+        /// Compare with the texts of this reader too: files NAME.pdf.PEER.txt below FOLDER, with a form feed between pages
+        #[arg(long, value_name = "PEER=FOLDER")]
+        peer: Vec<String>,
     },
     /// The indexed files on questions that name their source files
     Filings {
@@ -84,10 +93,22 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
         EvalCommand::Filings { table } => {
             evaluate_filings(table, &Searcher::open(&settings.opening()?, &settings.retrieve)?)?
         }
+        EvalCommand::Pdf { dir, peer } => {
+            let peers = peer.iter().map(|peer| parse_peer(peer)).collect::<Result<Vec<_>>>()?;
+            evaluate_pdf(dir, &peers, &settings.read.pdf)?
+        }
         EvalCommand::Answers { questions } => answers(questions, context)?,
     };
     tell(&report, context)?;
     Ok(Exit::Done)
+}
+
+fn parse_peer(peer: &str) -> Result<Peer> {
+    let (name, folder) = peer
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| Error::usage(format!("--peer is written NAME=FOLDER, not `{}`", one_line(peer))))?;
+    Ok(Peer { name: name.into(), folder: folder.into() })
 }
 
 /// Asks as `ibid ask` does, through the workflow; its record is not that of the user's runs.

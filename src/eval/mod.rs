@@ -4,6 +4,7 @@ pub mod answers;
 pub mod claims;
 pub mod filings;
 pub mod metrics;
+pub mod pdf;
 pub mod retrieval;
 pub mod sts;
 
