@@ -82,6 +82,7 @@ fn reading(read: &ReadSettings) -> Result<()> {
     at_least("read.process.files_max", read.process.files_max, 1)?;
     at_least("read.pdf.operations_max", read.pdf.operations_max, 1)?;
     at_least("read.pdf.stream_bytes_max", read.pdf.stream_bytes_max, 1)?;
+    above_zero("read.pdf.ocr_seconds_max", read.pdf.ocr_seconds_max)?;
     at_least("read.pdf.stack_bytes", read.pdf.stack_bytes, STACK_BYTES_LEAST)
 }
 
@@ -105,7 +106,9 @@ fn indexing(index: &IndexSettings) -> Result<()> {
     within("index.queue_documents_max", index.queue_documents_max, 1..=QUEUE_MOST)?;
     within("index.queue_chunks_max", index.queue_chunks_max, 1..=QUEUE_MOST)?;
     at_least("index.window_chunks", index.window_chunks, 1)?;
-    at_least("index.commit_chunks", index.commit_chunks, 1)
+    at_least("index.commit_chunks", index.commit_chunks, 1)?;
+    not_negative("index.watch_quiet_s", index.watch_quiet_s)?;
+    not_negative("index.watch_longest_s", index.watch_longest_s)
 }
 
 fn storing(store: &StoreSettings) -> Result<()> {

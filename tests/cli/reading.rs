@@ -45,6 +45,8 @@ fn a_document_is_the_same_whoever_reads_it() {
     };
     assert_eq!(found(&alone), "in this process");
     assert!(found(&apart).contains("in processes of their own"), "{}", found(&apart));
+    #[cfg(target_os = "linux")]
+    assert!(found(&apart).contains("no files (Landlock), no connections, no programs (seccomp)"), "{}", found(&apart));
 }
 
 /// The children of a process that read documents.

@@ -61,7 +61,7 @@ fn confine(settings: &ProcessSettings) -> String {
     format!("{walls}, {memory}")
 }
 
-/// Closes the file system and the network, where the kernel can.
+/// Closes files, connections and other programs to this process, where the kernel can; says how far that went.
 #[cfg(target_os = "linux")]
 fn walls() -> String {
     use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
@@ -73,18 +73,46 @@ fn walls() -> String {
         .and_then(|rules| rules.scope(Scope::from_all(abi)))
         .and_then(landlock::Ruleset::create)
         .and_then(landlock::RulesetCreated::restrict_self);
-    match closed.map(|status| status.ruleset) {
-        Ok(RulesetStatus::FullyEnforced) => "no files, no connections (Landlock)".into(),
-        Ok(RulesetStatus::PartiallyEnforced) => "no files (Landlock, of which this kernel has a part)".into(),
-        Ok(RulesetStatus::NotEnforced) | Err(_) => {
-            "files and connections are open to it: this kernel has no Landlock".into()
-        }
-    }
+    let files = match closed.map(|status| status.ruleset) {
+        Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => "no files (Landlock)",
+        Ok(RulesetStatus::NotEnforced) | Err(_) => "files are open to it: this kernel has no Landlock",
+    };
+    let calls = match refuse_calls() {
+        Ok(()) => "no connections, no programs (seccomp)",
+        Err(_) => "connections are open to it: this kernel has no seccomp",
+    };
+    format!("{files}, {calls}")
+}
+
+/// Refuses the calls that make sockets, start programs or reach into other processes. A reader needs none of them, and Landlock knows only
+/// one kind of connection.
+#[cfg(target_os = "linux")]
+fn refuse_calls() -> std::result::Result<(), seccompiler::Error> {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter_all_threads};
+    let refused = [
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_io_uring_setup,
+        libc::SYS_open_by_handle_at,
+    ];
+    let rules = refused.into_iter().map(|call| (call, Vec::new())).collect();
+    let denial = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let architecture = std::env::consts::ARCH.try_into()?;
+    let program: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, denial, architecture)?.try_into()?;
+    apply_filter_all_threads(&program)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn walls() -> String {
-    "files and connections are open to it: this system has no Landlock".into()
+    "files and connections are open to it: this system has neither Landlock nor seccomp".into()
 }
 
 /// The processor time of this process, from a file that is opened while files can be.
