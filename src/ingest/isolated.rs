@@ -32,9 +32,9 @@ pub struct ProcessSettings {
     pub enabled: bool,
     /// Bytes of memory of one child.
     pub memory_bytes_max: u64,
-    /// Seconds of processor time that one file may take.
+    /// Seconds of processor time that one file, and each file inside it, may take.
     pub cpu_seconds_max: u64,
-    /// Seconds that one file may take.
+    /// Seconds that one file, and each file inside it, may take.
     pub seconds_max: f64,
     /// Bytes of what a child gives for one file.
     pub output_bytes_max: u64,

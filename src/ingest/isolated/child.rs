@@ -35,7 +35,10 @@ pub fn serve(mut input: impl Read, mut output: impl Write) -> Result<()> {
         processor.allow(settings.process.cpu_seconds_max);
         let mut is_broken = false;
         let read = read_parts(&request.path, &bytes, &settings, request.only.as_deref(), &mut |part| {
-            wire::send_part(&mut output, part).map_err(broken()).inspect_err(|_| is_broken = true)
+            wire::send_part(&mut output, part).map_err(broken()).inspect_err(|_| is_broken = true)?;
+            // The next file inside the file has as much time as this one.
+            processor.allow(settings.process.cpu_seconds_max);
+            Ok(())
         });
         let reply = match read {
             Err(error) if is_broken => return Err(error),

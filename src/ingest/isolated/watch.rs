@@ -23,6 +23,8 @@ pub(super) struct Watch {
 
 /// When the child's time is up; it stands still while the child waits for this process.
 struct Clock {
+    /// For each part of the file.
+    time: Duration,
     /// None where that is too far off to say.
     until: Option<Instant>,
     is_paused: bool,
@@ -32,7 +34,7 @@ impl Watch {
     /// A watch that begins now.
     pub(super) fn new(seconds_max: f64) -> Self {
         let time = Duration::try_from_secs_f64(seconds_max.max(0.0)).unwrap_or(Duration::MAX);
-        let clock = Clock { until: Instant::now().checked_add(time), is_paused: false };
+        let clock = Clock { time, until: Instant::now().checked_add(time), is_paused: false };
         Self { clock: Mutex::new(clock), is_done: AtomicBool::new(false), ended_by: AtomicU8::new(0) }
     }
 
@@ -65,13 +67,12 @@ impl Watch {
         self.ended_by.load(Ordering::Acquire)
     }
 
-    /// Runs `work`, whose time is not the child's.
+    /// Runs `work`, whose time is not the child's. After that the child has its time anew: a part of the file is done.
     pub(super) fn pause<T>(&self, work: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
         self.clock().is_paused = true;
         let done = work();
         let mut clock = self.clock();
-        clock.until = clock.until.and_then(|until| until.checked_add(started.elapsed()));
+        clock.until = Instant::now().checked_add(clock.time);
         clock.is_paused = false;
         done
     }
