@@ -58,5 +58,11 @@ pub(super) fn of_member(name: &str, kind: Option<(&str, &str)>, number: usize) -
 
 /// `name`, with a number before it where a sibling has it already.
 pub(super) fn unique(name: String, siblings: &[Member]) -> String {
-    if siblings.iter().any(|member| member.name == name) { format!("{}-{name}", siblings.len() + 1) } else { name }
+    let is_taken = |name: &String| siblings.iter().any(|member| member.name == *name);
+    if !is_taken(&name) {
+        return name;
+    }
+    // A sibling can be called by a number itself.
+    let numbered = (siblings.len() + 1..).map(|number| format!("{number}-{name}"));
+    numbered.take(siblings.len() + 1).find(|name| !is_taken(name)).unwrap_or(name)
 }

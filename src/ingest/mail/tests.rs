@@ -52,6 +52,15 @@ fn raw_bytes_in_headers_and_wrong_charsets_are_read() {
 }
 
 #[test]
+fn attachments_that_call_themselves_by_a_number_keep_their_names_apart() {
+    let part = |name: &str| format!("--b\nContent-Disposition: attachment; filename={name}\n\nx\n");
+    let parts = [part("3-a.txt"), part("a.txt"), part("a.txt"), part("a.txt")].concat();
+    let read = read(&format!("Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n{parts}--b--\n"));
+    let names: Vec<_> = read.members.iter().map(|member| member.name.as_str()).collect();
+    assert_eq!(names, ["3-a.txt", "a.txt", "4-a.txt", "5-a.txt"]);
+}
+
+#[test]
 fn limits_are_told() {
     let small = MailSettings { attachment_bytes_max: 3, ..MailSettings::default() };
     let read = read_eml(MIXED.as_bytes(), &small, 512).expect("a message");

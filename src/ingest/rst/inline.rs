@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 /// Bytes after an opening mark in which its closing mark is looked for.
 const SPAN_BYTES_MAX: usize = 4000;
+/// Characters of the name of a role. Each colon opens one, so that without a bound a line of colons is passed once for each of them.
+const ROLE_CHARS_MAX: usize = 100;
 
 /// `text` without emphasis, roles, links and escapes; `substitutions` are the texts of names between bars.
 pub(super) fn plain(text: &str, substitutions: &HashMap<String, String>) -> String {
@@ -139,7 +141,8 @@ fn unescaped(text: &str) -> String {
 /// The length of a role such as `:ref:`, 0 without one.
 fn role(rest: &str) -> usize {
     let Some(inner) = rest.strip_prefix(':') else { return 0 };
-    let length = inner.find(|c: char| !(c.is_alphanumeric() || "_+.-:".contains(c))).unwrap_or(inner.len());
+    let is_named = |c: &char| c.is_alphanumeric() || "_+.-:".contains(*c);
+    let length = inner.chars().take(ROLE_CHARS_MAX).take_while(is_named).map(char::len_utf8).sum::<usize>();
     match inner[..length].strip_suffix(':') {
         Some(name) if !name.is_empty() && !name.starts_with(':') => length + 1,
         _ => 0,
