@@ -4,7 +4,7 @@
 //! `collections/NAME` below it, unless the settings name its folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -168,11 +168,19 @@ impl Collections {
     }
 }
 
+/// The databases whose records of runs may quote documents of the index in the data folder `home`: its own, and for a collection below
+/// another data folder that one's.
+#[must_use]
+pub fn record_databases(home: &Path) -> Vec<PathBuf> {
+    let outer = home.parent().filter(|folder| folder.ends_with(FOLDER)).and_then(Path::parent);
+    std::iter::once(home).chain(outer).map(database_path).collect()
+}
+
 /// The folder of collection `name` for a program whose data folder is `root`.
 ///
 /// # Errors
 /// [`Error::Usage`] for a name that could lead out of it.
-pub fn home(root: &std::path::Path, name: &str, named: &BTreeMap<String, CollectionSettings>) -> Result<PathBuf> {
+pub fn home(root: &Path, name: &str, named: &BTreeMap<String, CollectionSettings>) -> Result<PathBuf> {
     if let Some(home) = named.get(name).and_then(|settings| settings.home.clone()) {
         return std::path::absolute(&home).map_err(Error::io("resolve", &home));
     }
@@ -197,7 +205,6 @@ pub fn home(root: &std::path::Path, name: &str, named: &BTreeMap<String, Collect
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn a_name_leads_to_its_folder_and_never_out_of_the_data_folder() {

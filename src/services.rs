@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::ChunkSettings;
-use crate::collections;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -155,14 +154,6 @@ pub enum Opening {
 #[must_use]
 pub fn database_path(home: &Path) -> PathBuf {
     home.join("ibid.db")
-}
-
-/// The databases whose records of runs may quote documents of the index in the data folder `home`: its own, and for a collection below
-/// another data folder that one's.
-#[must_use]
-pub fn record_databases(home: &Path) -> Vec<PathBuf> {
-    let outer = home.parent().filter(|folder| folder.ends_with(collections::FOLDER)).and_then(Path::parent);
-    std::iter::once(home).chain(outer).map(database_path).collect()
 }
 
 fn store_path(home: &Path) -> PathBuf {

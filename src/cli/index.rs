@@ -13,13 +13,14 @@ use super::context::{Context, now};
 use super::terminal::{
     Look, Stream, bytes, counted, note, one_line, out, out_json, seconds, shown_path, styled, thousands,
 };
+use crate::collections::record_databases;
 use crate::config::Settings;
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
 use crate::index::forget::Forgotten;
 use crate::index::watch::{Pauses, watch};
 use crate::index::{Change, IndexReport, Mode, Progress, Services, sync};
-use crate::services::{Index, Opening, Replaced, as_served, open_embedder, open_to_write, record_databases};
+use crate::services::{Index, Opening, Replaced, as_served, open_embedder, open_to_write};
 
 /// Options of `ibid index`.
 #[derive(Debug, Clone, Args)]

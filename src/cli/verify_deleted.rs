@@ -7,6 +7,7 @@ use clap::Args;
 use super::Exit;
 use super::context::Context;
 use super::terminal::{Look, Stream, bytes, counted, note, one_line, out, out_json, shown_path, styled};
+use crate::collections::record_databases;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::index::absolute;
@@ -16,7 +17,7 @@ use crate::inference::embedder::{Embedder, Want};
 use crate::ingest::isolated::Reader;
 use crate::ingest::load;
 use crate::ingest::members::Outcome;
-use crate::services::{Index, Opening, as_served, open_embedder, record_databases};
+use crate::services::{Index, Opening, as_served, open_embedder};
 
 /// Options of `ibid verify-deleted`.
 #[derive(Debug, Clone, Args)]
