@@ -166,7 +166,8 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_loses_nothing_that_was_finished() {
     let texts = tempfile::tempdir().unwrap();
-    for number in 0..120 {
+    let first = write(texts.path(), "first.txt", b"The harbour master keeps the tide tables.\n").display().to_string();
+    for number in 0..24 {
         let line =
             |at: usize| format!("Lock {at} of canal {number} was rebuilt with oak gates and a weir beside it.\n\n");
         let text: String = (0..40).map(line).collect();
@@ -174,23 +175,35 @@ fn a_full_disk_loses_nothing_that_was_finished() {
     }
     let texts = texts.path().display().to_string();
     let home = Home::new();
-    let mut full = 0;
-    for kilobytes in (0..20).map(|step| 2_600 + step * 300) {
+    let (mut full, mut searched) = (0, 0);
+    for kilobytes in (0..20).map(|step| 1_200 + step * 80) {
         let Some(disk) = SmallDisk::mount(kilobytes) else {
             println!("skipped: this user cannot mount a small disk");
             return;
         };
         let place = disk.0.path().join("home").display().to_string();
-        let run = |arguments: &[&str]| home.run(&[&["--home", &place], arguments].concat());
+        let run = |arguments: &[&str]| {
+            let mut command = home.command();
+            command.args(["--home", &place]).args(arguments).env("IBID_INDEX_COMMIT_CHUNKS", "8");
+            crate::support::Outcome::of(command.output().unwrap())
+        };
+        let has_first = run(&["index", &first]).code == 0;
         let stopped = run(&["index", &texts]);
         assert!([0, 5].contains(&stopped.code), "{kilobytes} kB: {} {}", stopped.code, stopped.stderr);
         full += u32::from(stopped.code == 5);
+        if has_first && stopped.code == 5 {
+            let found = run(&["search", "Who keeps the tide tables?"]);
+            assert!(found.code == 0 && found.stdout.contains("harbour master"), "{kilobytes} kB: {}", found.stderr);
+            searched += 1;
+        }
         disk.grow();
         let doctor = run(&["doctor"]);
         assert!(!doctor.stdout.contains("damaged"), "{kilobytes} kB: {}", doctor.stdout);
         let whole = run(&["index", &texts]);
         assert_eq!(whole.code, 0, "{kilobytes} kB: {}", whole.stderr);
-        assert!(whole.stdout.contains("120 documents"), "{}", whole.stdout);
+        assert!(whole.stdout.contains("25 documents"), "{}", whole.stdout);
     }
+    println!("{full} disks were full, {searched} of them with an index that was searched");
+    assert!(searched > 1, "no old index was searched on a full disk");
     assert!(full > 1, "the disks were too big to be filled");
 }
