@@ -1,4 +1,4 @@
-//! PDF bytes → [`Document`]: text in reading order with pages, headings, paragraphs and tables; knows nothing of files on disk.
+//! PDF bytes → [`Document`](crate::document::Document): text in reading order with pages, headings, paragraphs and tables; knows nothing of files on disk.
 //!
 //! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`,
 //! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
