@@ -154,16 +154,9 @@ impl<'a> Writer<'a> {
             bytes: piece.bytes,
             modified_ns: piece.file.modified_ns,
             sha256: piece.sha256.clone(),
-            status: FileStatus::Indexed,
-            reason: String::new(),
-            page: None,
-            format: None,
-            title: None,
-            pages: 0,
-            tokens: 0,
-            cut_tokens: 0,
             indexed_at: self.now.clone(),
             reading: self.reading.clone(),
+            ..FileRow::default()
         }
     }
 

@@ -25,6 +25,10 @@ use crate::vector::dot;
 /// Bytes that the disk must have to spare before the engine is let near its files: opening and removing write little.
 const ROOM_BYTES: u64 = 1 << 20;
 
+/// Bytes that writing leaves free beyond what it takes: whoever opens the store after it was stopped by a full disk needs [`ROOM_BYTES`]
+/// of them, and the database beside it grows too.
+const SPARE_BYTES: u64 = 3 << 20;
+
 /// Times that what a chunk holds is written: to the log, to its segment, and to the words' own index.
 const WRITTEN_TIMES: u64 = 3;
 
@@ -131,7 +135,7 @@ impl EdgeStore {
         }
         let held = |point: &NewPoint| 4 * point.dense.len() + point.words.len() + point.payload.text.len() + 1024;
         let bytes = points.iter().map(held).sum::<usize>() as u64;
-        check_room(&self.path, ROOM_BYTES + WRITTEN_TIMES * bytes)?;
+        check_room(&self.path, SPARE_BYTES + WRITTEN_TIMES * bytes)?;
         let points = points.into_iter().map(|point| self.structured(point)).collect::<Result<Vec<_>>>()?;
         let operation = PointOperations::UpsertPoints(PointInsertOperations::PointsList(points));
         let operation = UpdateOperation::PointOperation(operation);
