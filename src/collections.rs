@@ -10,15 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::data_folder::{COLLECTIONS, database_path};
 use crate::error::{Error, Result};
 use crate::inference::embedder::Embedder;
 use crate::retrieve::{RetrieveSettings, Searcher};
-use crate::services::{OpenSettings, database_path, open_embedder};
+use crate::services::{OpenSettings, open_embedder};
 
 /// The name of the collection in the data folder itself.
 pub const DEFAULT: &str = "default";
-/// The folder of those that the settings do not name, in the data folder.
-pub const FOLDER: &str = "collections";
 /// Characters of a name.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -70,7 +69,7 @@ impl Collections {
         if database_path(&self.opening.home).exists() {
             names.insert(DEFAULT.into());
         }
-        for entry in std::fs::read_dir(self.opening.home.join(FOLDER)).into_iter().flatten().flatten() {
+        for entry in std::fs::read_dir(self.opening.home.join(COLLECTIONS)).into_iter().flatten().flatten() {
             if database_path(&entry.path()).exists() {
                 names.extend(entry.file_name().into_string());
             }
@@ -172,7 +171,7 @@ impl Collections {
 /// another data folder that one's.
 #[must_use]
 pub fn record_databases(home: &Path) -> Vec<PathBuf> {
-    let outer = home.parent().filter(|folder| folder.ends_with(FOLDER)).and_then(Path::parent);
+    let outer = home.parent().filter(|folder| folder.ends_with(COLLECTIONS)).and_then(Path::parent);
     std::iter::once(home).chain(outer).map(database_path).collect()
 }
 
@@ -199,7 +198,7 @@ pub fn home(root: &Path, name: &str, named: &BTreeMap<String, CollectionSettings
             name.escape_debug()
         )));
     }
-    Ok(root.join(FOLDER).join(name))
+    Ok(root.join(COLLECTIONS).join(name))
 }
 
 #[cfg(test)]

@@ -269,7 +269,8 @@ const SHARED_MEMORY_FULL: i32 = 4874;
 
 /// The option that names the collection whose folder this is, with a space after it; nothing for the data folder itself.
 fn collection_option(path: &Path) -> String {
-    let is_collection = path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "collections");
+    let is_collection =
+        path.parent().and_then(Path::file_name).is_some_and(|folder| folder == crate::data_folder::COLLECTIONS);
     let name = path.file_name().filter(|_| is_collection);
     name.map(|name| format!("--collection {} ", name.to_string_lossy())).unwrap_or_default()
 }

@@ -10,13 +10,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::data_folder::{generation_path, generations_path};
 use crate::error::{Error, Result};
 use crate::store::IndexLock;
 
-/// The file that names the served generation.
-const POINTER: &str = "generation";
-/// The folder of all but the first.
-const FOLDER: &str = "generations";
 /// Hexadecimal digits of a name.
 const NAME_DIGITS: usize = 12;
 /// What the name of a generation ends with that is made as the served one was.
@@ -27,13 +24,13 @@ const AGAIN: &str = "-again";
 /// # Errors
 /// [`Error::Io`] when it cannot be told; [`Error::IndexDamaged`] when it is not there.
 pub fn served(home: &Path) -> Result<PathBuf> {
-    let pointer = home.join(POINTER);
+    let pointer = generation_path(home);
     let name = match std::fs::read_to_string(&pointer) {
         Ok(name) => name,
         Err(source) if source.kind() == ErrorKind::NotFound => return Ok(home.to_path_buf()),
         Err(source) => return Err(Error::io("read", &pointer)(source)),
     };
-    let place = home.join(FOLDER).join(name.trim());
+    let place = generations_path(home).join(name.trim());
     let is_name = name.trim().chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.trim().is_empty();
     if is_name && place.is_dir() {
         return Ok(place);
@@ -64,8 +61,8 @@ pub fn beside(home: &Path, identity: &str, served: Option<&Path>) -> PathBuf {
     let digest = Sha256::digest(identity);
     let mut name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     name.truncate(NAME_DIGITS);
-    let place = home.join(FOLDER).join(&name);
-    if served == Some(&place) { home.join(FOLDER).join(name + AGAIN) } else { place }
+    let place = generations_path(home).join(&name);
+    if served == Some(&place) { generations_path(home).join(name + AGAIN) } else { place }
 }
 
 /// Makes the generation in `place` the served one, durably and in one step.
@@ -74,7 +71,7 @@ pub fn beside(home: &Path, identity: &str, served: Option<&Path>) -> PathBuf {
 /// [`Error::Io`]; then the old one is still served.
 pub fn serve(home: &Path, place: &Path) -> Result<()> {
     let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let (pointer, new) = (home.join(POINTER), home.join(format!("{POINTER}.new")));
+    let (pointer, new) = (generation_path(home), generation_path(home).with_extension("new"));
     let write = || {
         let mut file = File::create(&new)?;
         writeln!(file, "{name}")?;
@@ -96,7 +93,7 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// [`Error::Io`] when one cannot be removed.
 pub fn remove_unserved(home: &Path) -> Result<()> {
     let kept = served(home)?;
-    for entry in std::fs::read_dir(home.join(FOLDER)).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(generations_path(home)).into_iter().flatten().flatten() {
         let place = entry.path();
         if place == kept || !place.is_dir() {
             continue;
@@ -133,7 +130,7 @@ mod tests {
         assert!(!again.exists() && place.exists());
         std::fs::remove_dir_all(&place).unwrap();
         assert_eq!(served(home).unwrap_err().exit_code(), 6);
-        std::fs::write(home.join(POINTER), "../elsewhere").unwrap();
+        std::fs::write(generation_path(home), "../elsewhere").unwrap();
         assert!(served(home).is_err(), "no name leads out of the folder");
     }
 }

@@ -8,6 +8,7 @@ pub mod cite;
 pub mod cli;
 pub mod collections;
 pub mod config;
+pub mod data_folder;
 pub mod database;
 pub mod document;
 pub mod error;

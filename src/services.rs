@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::ChunkSettings;
+use crate::data_folder::{database_path, store_path};
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -148,16 +149,6 @@ pub enum Opening {
     OrCreate,
     /// Make one beside what is there, whatever that is.
     Rebuild,
-}
-
-/// The database's file in a data folder.
-#[must_use]
-pub fn database_path(home: &Path) -> PathBuf {
-    home.join("ibid.db")
-}
-
-fn store_path(home: &Path) -> PathBuf {
-    home.join("vectors")
 }
 
 /// Finds, checks and opens the embedder that the settings name.

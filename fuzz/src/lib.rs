@@ -1,11 +1,13 @@
 //! The readers of files as the fuzz targets call them, with what each of them promises; knows nothing of the rest of the program.
 //!
-//! The readers are compiled from where they are. They need nothing of the program but these two files beside them, and of `error.rs` only
+//! The readers are compiled from where they are. They need nothing of the program but these files beside them, and of `error.rs` only
 //! what stands in the copy here.
 
 // Much of what readers offer is for the rest of the program.
 #![allow(dead_code)]
 
+#[path = "../../src/data_folder.rs"]
+pub mod data_folder;
 #[path = "../../src/document.rs"]
 pub mod document;
 pub mod error;

@@ -16,10 +16,10 @@ use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, 
 use crate::ask::Drafting;
 use crate::cite::verdict::Verdict;
 use crate::collections::DEFAULT;
+use crate::data_folder::database_path;
 use crate::database::Database;
 use crate::database::runs::RunSummary;
 use crate::error::{Error, Result};
-use crate::services::database_path;
 use crate::workflow::asked::{Asked, usage};
 use crate::workflow::context::OnText;
 use crate::workflow::event::RunStatus;

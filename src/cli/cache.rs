@@ -5,8 +5,8 @@ use clap::Subcommand;
 use super::Exit;
 use super::context::Context;
 use super::terminal::{bytes, counted, note, one_line, out, out_json, thousands};
+use crate::data_folder::database_path;
 use crate::error::Result;
-use crate::services::database_path;
 use crate::workflow::journal::Journal;
 
 /// What to do with the kept answers.

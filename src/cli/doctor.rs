@@ -8,12 +8,13 @@ use super::Exit;
 use super::context::Context;
 use super::status::folder_bytes;
 use super::terminal::{Look, Stream, bytes, counted, one_line, out, out_json, shown_path, styled};
+use crate::data_folder::database_path;
 use crate::error::Error;
 use crate::inference::embedder::thread_count;
 use crate::inference::manifest::ModelKind;
 use crate::inference::{cache, device, manifest};
 use crate::ingest::isolated::Reader;
-use crate::services::{Index, Opening, as_served, database_path, open_embedder};
+use crate::services::{Index, Opening, as_served, open_embedder};
 
 /// Free bytes under which a full disk is near.
 const DISK_FREE_WANTED: u64 = 1_000_000_000;

@@ -62,7 +62,7 @@ pub(crate) fn run(options: &IndexOptions, context: &Context) -> Result<Exit> {
     if !context.quiet {
         note(&format!("watching {}; Ctrl-C ends it", shown(&options.paths)));
     }
-    watch(&options.paths, &settings.home()?, pauses, &context.stop, &mut || {
+    watch(&options.paths, pauses, &context.stop, &mut || {
         run_once(options, &settings, Opening::OrCreate, context).map(drop)
     })?;
     Ok(Exit::Interrupted)

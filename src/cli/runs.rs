@@ -7,9 +7,9 @@ use clap::Args;
 use super::Exit;
 use super::context::Context;
 use super::terminal::{Look, Stream, note, one_line, out, out_json, styled, thousands};
+use crate::data_folder::database_path;
 use crate::database::workflows::WorkflowRun;
 use crate::error::Result;
-use crate::services::database_path;
 use crate::workflow::event::Event;
 use crate::workflow::journal::{Found, Journal};
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::metrics::{interval, mean, ndcg, recall, reciprocal_rank};
 use super::{EvalCache, EvalReport, read_data, read_json_lines, wrong};
+use crate::data_folder::{database_path, store_path};
 use crate::database::{ChunkRow, Database, FileEntry, FileRow, Terms};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role, Want};
@@ -166,13 +167,15 @@ fn open_or_build(
     settings: &StoreSettings,
     progress: &dyn Fn(usize, usize),
 ) -> Result<(EdgeStore, Database, u64)> {
-    let built = Database::open(&place.join("ibid.db"))?.meta("cut_tokens")?;
+    let built = Database::open(&database_path(place))?.meta("cut_tokens")?;
     if let Some(cut_tokens) = built.and_then(|text| text.parse().ok()) {
-        let store = EdgeStore::open(&place.join("vectors"), embedder.dimensions(), settings.clone())?;
-        return Ok((store, Database::open(&place.join("ibid.db"))?, cut_tokens));
+        let store = EdgeStore::open(&store_path(place), embedder.dimensions(), settings.clone())?;
+        return Ok((store, Database::open(&database_path(place))?, cut_tokens));
     }
     // What an interrupted run left is thrown away, but for the lock that is held.
-    for left in ["vectors", "ibid.db", "ibid.db-wal", "ibid.db-shm"].map(|name| place.join(name)) {
+    let database = database_path(place);
+    let beside = ["db-wal", "db-shm"].map(|extension| database.with_extension(extension));
+    for left in [store_path(place), database].into_iter().chain(beside) {
         let removed = if left.is_dir() { std::fs::remove_dir_all(&left) } else { std::fs::remove_file(&left) };
         if let Err(source) = removed
             && source.kind() != std::io::ErrorKind::NotFound
@@ -180,8 +183,8 @@ fn open_or_build(
             return Err(Error::io("clear", &left)(source));
         }
     }
-    let mut database = Database::open(&place.join("ibid.db"))?;
-    let store = EdgeStore::open(&place.join("vectors"), embedder.dimensions(), settings.clone())?;
+    let mut database = Database::open(&database_path(place))?;
+    let store = EdgeStore::open(&store_path(place), embedder.dimensions(), settings.clone())?;
     let mut cut_tokens = 0;
     for (window, passages) in judged.passages.chunks(WINDOW).enumerate() {
         cut_tokens += store_window(passages, embedder, &store, &mut database)?;

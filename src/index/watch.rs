@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, EventKind, RecursiveMode, Watcher, recommended_watcher};
 
+use crate::data_folder::is_of_an_index;
 use crate::error::{Error, Result};
 
 /// How often it is looked whether to end.
@@ -21,30 +22,23 @@ pub struct Pauses {
     pub longest: Duration,
 }
 
-/// Watches what lies at and below `paths` and calls `act` once changes there have paused; returns when `stop` is set. Changes below
-/// `except` do not count: the index itself may lie in a folder that is watched. What changes while `act` runs makes for another call.
+/// Watches what lies at and below `paths` and calls `act` once changes there have paused; returns when `stop` is set. Changes in what
+/// an index keeps do not count: it may lie in a folder that is watched. What changes while `act` runs makes for another call.
 ///
 /// # Errors
 /// [`Error::Io`] when the system does not watch a folder, such as above its limit of watches; what `act` reports.
-pub fn watch(
-    paths: &[PathBuf],
-    except: &Path,
-    pauses: Pauses,
-    stop: &AtomicBool,
-    act: &mut dyn FnMut() -> Result<()>,
-) -> Result<()> {
+pub fn watch(paths: &[PathBuf], pauses: Pauses, stop: &AtomicBool, act: &mut dyn FnMut() -> Result<()>) -> Result<()> {
     let refused = |path: &Path| {
         let path = path.to_path_buf();
         move |error: notify::Error| Error::io("watch", path)(io_error(error))
     };
     let (sender, changes) = channel();
-    let except = except.canonicalize().unwrap_or_else(|_| except.to_path_buf());
-    let is_outside = move |event: &Event| {
-        !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| !path.starts_with(&except))
+    let is_change = |event: &Event| {
+        !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| !is_of_an_index(path))
     };
     let mut watcher = recommended_watcher(move |event: notify::Result<Event>| {
         // What could not be told may be anything.
-        if event.as_ref().map_or(true, &is_outside) {
+        if event.as_ref().map_or(true, is_change) {
             let _ = sender.send(());
         }
     })
@@ -91,6 +85,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (inside, index) = (folder.path().to_path_buf(), folder.path().join("index"));
         std::fs::create_dir(&index).unwrap();
+        std::fs::write(index.join("ibid.db"), "").unwrap();
         let stop = AtomicBool::new(false);
         let pauses = Pauses { quiet: Duration::from_millis(300), longest: Duration::from_secs(5) };
         let mut calls = 0;
@@ -109,7 +104,7 @@ mod tests {
                 calls += 1;
                 Ok(())
             };
-            watch(&[folder.path().to_path_buf()], &index, pauses, &stop, &mut act).unwrap();
+            watch(&[folder.path().to_path_buf()], pauses, &stop, &mut act).unwrap();
         });
         assert_eq!(calls, 1);
     }

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ignore::WalkBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::data_folder;
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
 
@@ -95,7 +96,7 @@ pub struct Walked {
 
 /// Finds the files that `paths` name, and those below the folders among them.
 ///
-/// A file that is named itself counts even if it is hidden or ignored. Pipes, sockets and devices are never opened.
+/// A file that is named itself counts even if it is hidden or ignored. What an index keeps below a folder does not count. Pipes, sockets and devices are never opened.
 ///
 /// # Errors
 /// [`Error::Usage`] for a path that does not exist; [`Error::Io`] when its folder cannot be resolved;
@@ -145,6 +146,7 @@ fn below(
         .standard_filters(settings.ignore_rules)
         .hidden(!settings.hidden)
         .follow_links(settings.follow_links)
+        .filter_entry(|entry| !data_folder::is_own(entry.path()))
         .build();
     for entry in entries {
         if stop.load(Ordering::Relaxed) {

@@ -5,6 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::data_folder::lock_path;
 use crate::error::{Error, Result};
 
 /// Held while a process uses an index; the system frees it when the process ends, however it ends.
@@ -23,7 +24,7 @@ impl IndexLock {
     /// [`Error::IndexLocked`] with the holder's process id when it is still held then; [`Error::Io`] when the lock file
     /// cannot be made.
     pub fn take(folder: &Path, wait: Duration) -> Result<Self> {
-        let path = folder.join("lock");
+        let path = lock_path(folder);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::event::{Event, RunStatus};
 use super::graph::Durability;
 use super::lease::Lease;
+use crate::data_folder::leases_path;
 use crate::database::workflows::{CacheStats, EventRow, RunStore, WorkflowRun};
 use crate::error::{Error, Result};
 
@@ -51,7 +52,7 @@ impl Journal {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(Error::io("create the data folder", folder))?;
         let store = RunStore::open(path)?;
-        let lease = Lease::take(&folder.join("leases"))?;
+        let lease = Lease::take(&leases_path(folder))?;
         Ok(Self { inner: Mutex::new(Inner { store, next: HashMap::new(), buffer: Vec::new() }), lease })
     }
 

@@ -52,6 +52,24 @@ fn a_second_run_touches_only_what_changed() {
 }
 
 #[test]
+fn an_index_that_lies_among_the_documents_is_none_of_them() {
+    let home = Home::new();
+    let folder = home.folder.path();
+    write(folder, "a.md", b"# A\n\nText.\n");
+    write(folder, "home/kept/b.md", b"# B\n\nA document in the data folder.\n");
+    let path = folder.to_str().unwrap();
+    // The third is the settings file.
+    for (round, rebuild) in [None, Some("--rebuild"), None].into_iter().enumerate() {
+        let (code, report) = home.json(&[&["index", path][..], rebuild.as_slice()].concat());
+        assert_eq!(
+            (code, files(&report, "found"), report["documents"].as_u64()),
+            (0, 3, Some(3)),
+            "round {round}: {report}"
+        );
+    }
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let home = Home::new();
     let folder = tempfile::tempdir().unwrap();

@@ -12,10 +12,10 @@ use super::Exit;
 use super::context::Context;
 use super::runs::run_line;
 use super::terminal::{Stream, note, one_line, out, out_json, styled};
+use crate::data_folder::database_path;
 use crate::database::Database;
 use crate::database::runs::RunSummary;
 use crate::error::{Error, Result};
-use crate::services::database_path;
 use crate::workflow::journal::Journal;
 
 /// What to do with the record.
