@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+pub use ibid_read::error::Error as ReadError;
+
 use crate::document::FileStatus;
 
 /// The result of everything fallible in this crate.
@@ -273,6 +275,29 @@ fn collection_option(path: &Path) -> String {
         path.parent().and_then(Path::file_name).is_some_and(|folder| folder == crate::data_folder::COLLECTIONS);
     let name = path.file_name().filter(|_| is_collection);
     name.map(|name| format!("--collection {} ", name.to_string_lossy())).unwrap_or_default()
+}
+
+impl From<ibid_encoder::error::Error> for Error {
+    fn from(error: ibid_encoder::error::Error) -> Self {
+        use ibid_encoder::error::Error as Encoding;
+        match error {
+            Encoding::Setting { name, value, reason } => Self::Setting { name, value, reason },
+            Encoding::Config { path, reason } => Self::ModelManifest { name: path.display().to_string(), reason },
+            Encoding::Tensor { operation, source } => Self::Tensor { operation, source },
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Usage { message } => Self::Usage { message },
+            ReadError::Io { action, path, source } => Self::Io { action, path, source },
+            ReadError::Document { status, reason, source } => Self::Document { status, reason, source },
+            ReadError::Limit { what, setting, limit } => Self::Limit { what, setting, limit },
+            ReadError::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 impl Error {

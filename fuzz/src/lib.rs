@@ -1,18 +1,6 @@
 //! The readers of files as the fuzz targets call them, with what each of them promises; knows nothing of the rest of the program.
-//!
-//! The readers are compiled from where they are. They need nothing of the program but these files beside them, and of `error.rs` only
-//! what stands in the copy here.
 
-// Much of what readers offer is for the rest of the program.
-#![allow(dead_code)]
-
-#[path = "../../src/data_folder.rs"]
-pub mod data_folder;
-#[path = "../../src/document.rs"]
-pub mod document;
-pub mod error;
-#[path = "../../src/ingest/mod.rs"]
-pub mod ingest;
+pub use ibid_read::{document, error, ingest};
 
 pub mod packing;
 pub mod promises;

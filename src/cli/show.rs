@@ -110,7 +110,7 @@ fn read(path: &Path, context: &Context) -> Result<Shown> {
         None => (missing()?, String::new()),
     };
     let path = if name.is_empty() { container.clone() } else { container.join(&name) };
-    let source = load(&container, &context.settings.read).map_err(|error| named(&container, error))?;
+    let source = load(&container, &context.settings.read).map_err(|error| named(&container, error.into()))?;
     let mut shown = Shown { path: path.clone(), sha256: String::new(), document: None, members: Vec::new() };
     let mut failed = None;
     let mut is_found = false;
@@ -129,7 +129,7 @@ fn read(path: &Path, context: &Context) -> Result<Shown> {
         Ok(())
     };
     let read = reader.read_all(&container, &source.bytes, &context.stop, &mut take);
-    match failed.map_or(read, Err) {
+    match failed.map_or(read.map_err(Error::from), Err) {
         Err(error) => Err(named(&path, error)),
         // A folder of an archive is not told of by itself, only what is in it.
         Ok(()) if is_found || !shown.members.is_empty() => Ok(shown),

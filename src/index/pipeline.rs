@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::IndexSettings;
 use super::prepare::{Content, PrepareSettings, Prepared, PreparedChunk, prepare};
 use crate::document::FileStatus;
-use crate::error::{Error, Result};
+use crate::error::{Error, ReadError, Result};
 use crate::inference::embedder::{Embedder, Want, plan_batches};
 use crate::ingest;
 use crate::ingest::isolated::Reader;
@@ -199,16 +199,25 @@ impl Reading<'_> {
         };
         let source = match ingest::load(&file.path, self.reader.settings()) {
             Ok(source) => source,
-            Err(error) => return self.fail(itself(""), error).and_then(|()| self.end(file)),
+            Err(error) => return self.fail(itself(""), error.into()).and_then(|()| self.end(file)),
         };
         if file.known_sha256.as_deref() == Some(&source.sha256) {
             return self.send(Event::Same { file: Arc::clone(file) });
         }
-        let read = self.reader.read_all(&source.path, &source.bytes, self.stop, &mut |part| self.part(file, part));
-        match read {
-            Ok(()) => {}
-            Err(error @ Error::Document { .. }) => self.fail(itself(&source.sha256), error)?,
-            Err(error) => return Err(error),
+        // Reading is told to stop where a part cannot be handed on; why is kept here.
+        let mut halted = None;
+        let mut take = |part| {
+            self.part(file, part).map_err(|error| {
+                halted = Some(error);
+                ReadError::Interrupted
+            })
+        };
+        let read = self.reader.read_all(&source.path, &source.bytes, self.stop, &mut take);
+        match (halted, read.map_err(Error::from)) {
+            (Some(error), _) => return Err(error),
+            (None, Ok(())) => {}
+            (None, Err(error @ Error::Document { .. })) => self.fail(itself(&source.sha256), error)?,
+            (None, Err(error)) => return Err(error),
         }
         self.end(file)
     }

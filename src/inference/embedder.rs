@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
+use ibid_encoder::bert::{Bert, BertConfig};
+use ibid_encoder::instructions::Instructions;
+use ibid_encoder::native::Encoder;
 use serde::{Deserialize, Serialize};
 
-use super::bert::{Bert, BertConfig};
 use super::cache::ModelFiles;
 use super::device::{self, DeviceChoice, OpenedDevice};
-use super::encoder::Encoder;
-use super::encoder::instructions::Instructions;
 use super::manifest::{Manifest, Pooling};
 use super::precision::{Computed, Precision};
 use super::tokenizer::{Tokenizer, Tokens};

@@ -1,12 +1,13 @@
 //! Models: their manifests and files, tokenizers, encoders, language models; never sees a store.
 
-pub mod bert;
 pub mod cache;
 pub mod device;
 pub mod embedder;
-pub mod encoder;
 pub mod fetch;
 pub mod llm;
 pub mod manifest;
 pub mod precision;
 pub mod tokenizer;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::encoder::instructions::Instructions;
+use ibid_encoder::instructions::Instructions;
+pub use ibid_encoder::precision::Computed;
+
 use crate::error::{Error, Result};
 
 /// The precision asked for.
@@ -16,28 +18,6 @@ pub enum Precision {
     F32,
     /// Operands of 16 bits, sums of 32; needs AMX or AVX-512 BF16.
     Bf16,
-}
-
-/// The precision really used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Computed {
-    /// 32-bit floats. Also what an index was made with that does not say.
-    #[default]
-    F32,
-    /// Operands of 16 bits, sums of 32.
-    Bf16,
-}
-
-impl Computed {
-    /// The name in settings and reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-        }
-    }
 }
 
 impl From<Computed> for Precision {

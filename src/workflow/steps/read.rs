@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::passages::{output, recorded, texts};
+use crate::error::Error;
 use crate::ingest::{self, walk};
 use crate::workflow::context::{Call, Effect, Reserve, StepContext};
 use crate::workflow::event::{CallKind, Spent};
@@ -123,7 +124,7 @@ fn find(cx: &mut StepContext<'_>, path: &str) -> Result<Vec<Wanted>, Failure> {
     let path = PathBuf::from(path);
     let found = cx.call(call_of(&path, json!({ "find": path })), &mut |_| {
         let walked = walk::walk(std::slice::from_ref(&path), &services.settings().walk)
-            .map_err(|error| Failure::new(FailureClass::Document, Failure::from(error).message))?;
+            .map_err(|error| Failure::new(FailureClass::Document, Failure::from(Error::from(error)).message))?;
         let from_folder = walked.roots.iter().any(|root| root.kind == walk::RootKind::Folder);
         // What the walk could not look into is read too, so that the reason is told.
         let all = walked.files.into_iter().map(|file| file.path).chain(walked.problems.into_iter().map(|it| it.path));
@@ -140,7 +141,7 @@ fn document(cx: &mut StepContext<'_>, path: &Path, chars_max: usize) -> Result<R
         let loaded = ingest::load(path, settings)
             .and_then(|source| Ok((source.sha256, services.reader().read(path, &source.bytes, live.stop)?)));
         let (sha256, document) = loaded.map_err(|error| {
-            let failure = Failure::from(error);
+            let failure = Failure::from(Error::from(error));
             Failure { message: format!("cannot read {}: {}", path.display(), failure.message), ..failure }
         })?;
         let mut text = document.text;

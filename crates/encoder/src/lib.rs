@@ -1,0 +1,9 @@
+//! The text encoders of *ibid*: token ids in, hidden states out; knows nothing of text, pooling or indexes.
+
+pub mod bert;
+pub mod error;
+pub mod instructions;
+pub mod native;
+pub mod precision;
+pub mod random;
+pub mod vector;

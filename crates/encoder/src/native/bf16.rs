@@ -1,0 +1,118 @@
+//! Products of bf16 with AVX-512 BF16: packed operands of 16 bits in, tiles of f32 out.
+
+use std::arch::x86_64::{__m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps};
+
+use pulp::bytemuck::cast;
+use pulp::x86::V4;
+
+use super::product::{Arithmetic, TileRows, pack_rows};
+
+/// Columns of a panel.
+const WIDTH: usize = 32;
+
+/// Proof that this machine has AVX-512 with BF16.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bf16(V4);
+
+impl Bf16 {
+    pub(crate) fn try_new() -> Option<Self> {
+        V4::try_new().filter(|_| is_x86_feature_detected!("avx512bf16")).map(Self)
+    }
+}
+
+/// Where an input of a column lies in a panel: two inputs of a column lie side by side.
+#[inline(always)]
+pub(super) fn place(input: usize, column: usize) -> usize {
+    (input / 2 * WIDTH + column) * 2 + input % 2
+}
+
+impl Arithmetic for Bf16 {
+    type Simd = V4;
+    type Element = u16;
+    const ROWS: usize = 14;
+    const ROWS_STEP: usize = 1;
+    const WIDTH: usize = WIDTH;
+
+    #[inline(always)]
+    fn simd(self) -> V4 {
+        self.0
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn narrow(self, from: &[f32], to: &mut [u16]) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { narrow(from, to) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { pack_tile(from, stride, depth, tile, to) }
+    }
+
+    #[inline(always)]
+    fn place(input: usize, column: usize) -> usize {
+        place(input, column)
+    }
+
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn tile(self, rows: usize, left: &[u16], right: &[u16], out: &mut [f32]) {
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match rows {
+                    // SAFETY: `self` exists only where `try_new` found them.
+                    $($rows => unsafe { tile::<$rows>(left, right, out) },)*
+                    _ => unreachable!("a tile has 1 to 14 rows, this has {rows}"),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn pack_tile(from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
+    pack_rows(from, stride, depth, tile, WIDTH, to, |from, to| narrow(from, to));
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn narrow(from: &[f32], to: &mut [u16]) {
+    let (from, from_rest) = from.as_chunks::<16>();
+    let (to, to_rest) = to.as_chunks_mut::<16>();
+    for (from, to) in from.iter().zip(to) {
+        *to = cast(_mm512_cvtneps_pbh(cast::<[f32; 16], __m512>(*from)));
+    }
+    if !from_rest.is_empty() {
+        let mut full = [0.0; 16];
+        full[..from_rest.len()].copy_from_slice(from_rest);
+        let narrow: [u16; 16] = cast(_mm512_cvtneps_pbh(cast::<[f32; 16], __m512>(full)));
+        to_rest.copy_from_slice(&narrow[..from_rest.len()]);
+    }
+}
+
+/// As the tile of f32, but each step takes two inputs of a column at once.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn tile<const ROWS: usize>(left: &[u16], right: &[u16], out: &mut [f32]) {
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    let blocks = left.chunks_exact(ROWS * WIDTH).zip(right.chunks_exact(WIDTH * WIDTH));
+    for (left, right) in blocks {
+        let (left, _) = left.as_chunks::<2>();
+        let (right, _) = right.as_chunks::<32>();
+        for pair in 0..WIDTH / 2 {
+            let (first, second): (__m512bh, __m512bh) = (cast(right[2 * pair]), cast(right[2 * pair + 1]));
+            for row in 0..ROWS {
+                let value: __m512bh = cast(_mm512_set1_epi32(cast(left[row * (WIDTH / 2) + pair])));
+                sums[row][0] = _mm512_dpbf16_ps(sums[row][0], value, first);
+                sums[row][1] = _mm512_dpbf16_ps(sums[row][1], value, second);
+            }
+        }
+    }
+    let (out, _) = out.as_chunks_mut::<16>();
+    for (out, sums) in out.chunks_exact_mut(2).zip(sums) {
+        out[0] = cast(sums[0]);
+        out[1] = cast(sums[1]);
+    }
+}

@@ -1,0 +1,285 @@
+//! Token ids in, last hidden states out, on the CPU: the BERT family as one operation on packed weights; knows nothing of
+//! text or pooling.
+//!
+//! Texts are laid one after the other and never padded. A few texts at a time go through all layers, so that their
+//! activations stay in the caches; the memory they take is kept for the next ones.
+
+#![expect(
+    clippy::inline_always,
+    reason = "code on vector registers must be inlined into the function that names their instructions"
+)]
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
+mod attention;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod bf16;
+mod buffer;
+mod functions;
+mod lanes;
+mod layer;
+mod product;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::DType;
+use candle_core::safetensors::MmapedSafetensors;
+use pulp::Simd;
+
+use crate::bert::{BertConfig, map_weights, prefix_of};
+use crate::error::{Error, Result};
+use crate::instructions::Instructions;
+use crate::precision::Computed;
+use attention::Heads;
+use functions::{Norm, NormRows};
+use layer::{Layer, Scratch, run_layers};
+use product::{Arithmetic, F32, Panels};
+use weights::{LayerWeights, Linear, Weights};
+
+/// Tokens that go through the layers together, unless one text alone has more: enough that reading the weights costs
+/// little, few enough that everything else stays in the caches.
+const GROUP_TOKENS: usize = 512;
+
+/// A BERT encoder whose layers are packed for the vector instructions of this machine.
+pub struct Encoder {
+    config: BertConfig,
+    instructions: Instructions,
+    precision: Computed,
+    /// Stays mapped for the word table, half of a small model: only the rows of tokens that occur are ever read.
+    file: MmapedSafetensors,
+    words: String,
+    /// `[positions, hidden]`.
+    positions: Vec<f32>,
+    layers: Box<dyn Layers>,
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder")
+            .field("config", &self.config)
+            .field("instructions", &self.instructions)
+            .field("precision", &self.precision)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Encoder {
+    /// Packs the layers in the file `weights` for `instructions`, which this machine must have, and products in `precision`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says, or the machine lacks what was
+    /// asked for.
+    pub fn open(config: BertConfig, weights: &Path, instructions: Instructions, precision: Computed) -> Result<Self> {
+        let file = map_weights(weights)?;
+        // A mapping of its own, so that the pages of weights that are packed now do not stay in memory.
+        let layers = map_weights(weights)?;
+        Self::from_weights(config, file, &layers, instructions, precision).map_err(Error::tensor("load the weights"))
+    }
+
+    fn from_weights(
+        config: BertConfig,
+        file: MmapedSafetensors,
+        layers: &MmapedSafetensors,
+        instructions: Instructions,
+        precision: Computed,
+    ) -> candle_core::Result<Self> {
+        let words = format!("{}embeddings.word_embeddings.weight", prefix_of(&file));
+        let table = file.get(&words)?;
+        if table.shape().len() != 2 || table.shape()[1] != config.hidden_size {
+            candle_core::bail!("the word table has shape {:?}, not [words, {}]", table.shape(), config.hidden_size);
+        }
+        if DType::try_from(table.dtype())? != DType::F32 {
+            candle_core::bail!("the word table must be f32");
+        }
+        let weights = Weights::new(layers, &config);
+        let (positions, norm) = weights.positions()?;
+        let layers = pack(instructions, precision, &config, &weights, norm)?;
+        Ok(Self { config, instructions, precision, file, words, positions, layers })
+    }
+
+    /// The encoder's shape.
+    pub fn config(&self) -> &BertConfig {
+        &self.config
+    }
+
+    /// The vector instructions in use: AMX has no products of f32, so that those run on AVX-512 even where it was asked for.
+    pub fn instructions(&self) -> Instructions {
+        match (self.instructions, self.precision) {
+            (Instructions::Amx, Computed::F32) => Instructions::Avx512,
+            (instructions, _) => instructions,
+        }
+    }
+
+    /// What products are computed in.
+    pub fn precision(&self) -> Computed {
+        self.precision
+    }
+
+    /// Bytes of the packed weights.
+    pub fn packed_bytes(&self) -> usize {
+        self.layers.packed_bytes()
+    }
+
+    /// Runs `batch`, each text's ids with special tokens, on the calling thread. `take` gets each text's index and its last
+    /// hidden states, `[tokens, hidden]` row-major, which it may change; in the order of `batch`. May run on many threads at
+    /// once, and allocates nothing once each has seen its longest text.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when an id or a length is outside the model's tables; then no text was taken.
+    pub fn forward(&self, batch: &[&[u32]], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
+        let table = self.check(batch).map_err(Error::tensor("run the encoder"))?;
+        let embed = |id: u32, position: usize, row: &mut [f32]| self.embed(table, id, position, row);
+        let mut start = 0;
+        while start < batch.len() {
+            let mut tokens = 0;
+            let fits = |ids: &&&[u32]| {
+                tokens += ids.len();
+                tokens <= GROUP_TOKENS
+            };
+            let count = batch[start..].iter().take_while(fits).count().max(1);
+            let group = &batch[start..start + count];
+            self.layers.run(group, &embed, &mut |index, rows| take(start + index, rows));
+            start += count;
+        }
+        Ok(())
+    }
+
+    /// The word table, which every id of `batch` is within.
+    fn check(&self, batch: &[&[u32]]) -> candle_core::Result<&[u8]> {
+        let table = self.file.get(&self.words)?;
+        let rows = table.shape()[0];
+        let positions = self.config.max_position_embeddings;
+        for ids in batch {
+            if ids.len() > positions {
+                candle_core::bail!("{} tokens, the model has {positions} positions", ids.len());
+            }
+            if let Some(id) = ids.iter().find(|&&id| id as usize >= rows) {
+                candle_core::bail!("token id {id} is outside the vocabulary of {rows}");
+            }
+        }
+        Ok(table.data())
+    }
+
+    /// Word, position and token-type embeddings summed.
+    fn embed(&self, table: &[u8], id: u32, position: usize, row: &mut [f32]) {
+        let hidden = row.len();
+        let (word, _) = table[id as usize * hidden * 4..][..hidden * 4].as_chunks::<4>();
+        let position = &self.positions[position * hidden..][..hidden];
+        for ((value, word), position) in row.iter_mut().zip(word).zip(position) {
+            *value = f32::from_le_bytes(*word) + position;
+        }
+    }
+}
+
+/// Packed layers, whatever they are packed for.
+trait Layers: Send + Sync {
+    /// Runs one group of texts: `embed` fills a token's row, `take` gets each text's last hidden states.
+    fn run(&self, group: &[&[u32]], embed: &dyn Fn(u32, usize, &mut [f32]), take: &mut dyn FnMut(usize, &mut [f32]));
+
+    fn packed_bytes(&self) -> usize;
+}
+
+struct Packed<A: Arithmetic> {
+    arithmetic: A,
+    heads: Heads,
+    norm: Norm,
+    layers: Vec<Layer<A::Element>>,
+    /// Memory of passes that have ended; as many as ever ran at once.
+    spare: Mutex<Vec<Scratch<A::Element>>>,
+}
+
+impl<A: Arithmetic> Packed<A> {
+    fn pack(arithmetic: A, config: &BertConfig, weights: &Weights<'_>, norm: Norm) -> candle_core::Result<Self> {
+        let linear = |linear: &Linear| Panels::pack(arithmetic, &linear.weight, &linear.bias);
+        let layer = |index: usize| -> candle_core::Result<_> {
+            let LayerWeights { qkv, attention_out, attention_norm, up, down, out_norm } = weights.layer(index)?;
+            Ok(Layer {
+                qkv: linear(&qkv),
+                attention_out: linear(&attention_out),
+                attention_norm,
+                up: linear(&up),
+                down: linear(&down),
+                out_norm,
+            })
+        };
+        let heads = Heads { count: config.num_attention_heads, width: config.hidden_size / config.num_attention_heads };
+        let layers = (0..config.num_hidden_layers).map(layer).collect::<candle_core::Result<_>>()?;
+        Ok(Self { arithmetic, heads, norm, layers, spare: Mutex::new(Vec::new()) })
+    }
+}
+
+impl<A: Arithmetic> Layers for Packed<A> {
+    fn run(&self, group: &[&[u32]], embed: &dyn Fn(u32, usize, &mut [f32]), take: &mut dyn FnMut(usize, &mut [f32])) {
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = spare().pop().unwrap_or_default();
+        let mut lengths = std::mem::take(&mut scratch.lengths);
+        lengths.clear();
+        lengths.extend(group.iter().map(|ids| ids.len()));
+        let hidden = self.heads.count * self.heads.width;
+        let tokens: usize = lengths.iter().sum();
+        let x = scratch.x.hold(tokens * hidden);
+        let mut rows = x.chunks_exact_mut(hidden);
+        for ids in group {
+            for ((position, &id), row) in ids.iter().enumerate().zip(&mut rows) {
+                embed(id, position, row);
+            }
+        }
+        let simd = self.arithmetic.simd();
+        simd.vectorize(NormRows { simd, rows: x, norm: &self.norm });
+        run_layers(self.arithmetic, &self.layers, self.heads, &lengths, &mut scratch);
+        let mut start = 0;
+        for (index, length) in lengths.iter().enumerate() {
+            take(index, &mut scratch.x[start * hidden..][..length * hidden]);
+            start += length;
+        }
+        scratch.lengths = lengths;
+        spare().push(scratch);
+    }
+
+    fn packed_bytes(&self) -> usize {
+        self.layers.iter().map(Layer::bytes).sum()
+    }
+}
+
+/// Packs the layers for `instructions` and products in `precision`.
+fn pack(
+    instructions: Instructions,
+    precision: Computed,
+    config: &BertConfig,
+    weights: &Weights<'_>,
+    norm: Norm,
+) -> candle_core::Result<Box<dyn Layers>> {
+    let missing =
+        || candle_core::Error::msg(format!("this machine has no {} {}", instructions.name(), precision.name()));
+    match (instructions, precision) {
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Amx, Computed::Bf16) => {
+            let amx = amx::Amx::try_new().ok_or_else(missing)?;
+            Ok(Box::new(Packed::pack(amx, config, weights, norm)?))
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Avx512, Computed::Bf16) => {
+            let bf16 = bf16::Bf16::try_new().ok_or_else(missing)?;
+            Ok(Box::new(Packed::pack(bf16, config, weights, norm)?))
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Amx | Instructions::Avx512, Computed::F32) => {
+            let simd = pulp::x86::V4::try_new().ok_or_else(missing)?;
+            Ok(Box::new(Packed::pack(F32(simd), config, weights, norm)?))
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Avx2, Computed::F32) => {
+            let simd = pulp::x86::V3::try_new().ok_or_else(missing)?;
+            Ok(Box::new(Packed::pack(F32(simd), config, weights, norm)?))
+        }
+        (Instructions::Portable, Computed::F32) => {
+            Ok(Box::new(Packed::pack(F32(pulp::Scalar128b), config, weights, norm)?))
+        }
+        _ => Err(missing()),
+    }
+}

@@ -1,0 +1,158 @@
+//! The native encoder against Candle's, on a small model of odd sizes, for every set of instructions
+//! that this machine has.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+
+use super::*;
+use crate::bert::Bert;
+use crate::random::Random;
+use crate::vector::{dot, normalize};
+
+/// Every way to compute that this machine has, with the lowest cosine to the reference that it may give.
+fn ways() -> impl Iterator<Item = (Instructions, Computed, f32)> {
+    let here = Instructions::ALL.into_iter().filter(|set| set.is_here());
+    here.flat_map(|set| {
+        let bf16 = set.has_bf16().then_some((set, Computed::Bf16, 0.9999));
+        [Some((set, Computed::F32, 0.999_999)), bf16].into_iter().flatten()
+    })
+}
+
+/// Sizes that are no multiple of any register's width.
+fn odd_config() -> BertConfig {
+    let text = r#"{"hidden_size": 57, "num_hidden_layers": 2, "num_attention_heads": 3, "max_position_embeddings": 40,
+        "layer_norm_eps": 1e-12, "hidden_act": "gelu", "model_type": "bert"}"#;
+    serde_json::from_str(text).unwrap()
+}
+
+/// Writes random weights for `config` with a feed-forward part of `wide`; every value passes `change` first.
+fn save_random(config: &BertConfig, wide: usize, folder: &Path, change: impl Fn(&str, f32) -> f32) -> PathBuf {
+    let mut random = Random::new(7);
+    let mut tensors = HashMap::new();
+    let hidden = config.hidden_size;
+    let mut add = |name: String, shape: &[usize], scale: f32| {
+        let count: usize = shape.iter().product();
+        let value = |_| change(&name, (random.below(20_001) as f32 / 10_000.0 - 1.0) * scale);
+        let values: Vec<f32> = (0..count).map(value).collect();
+        tensors.insert(name.clone(), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+    };
+    for (name, rows) in [("word", 50), ("position", config.max_position_embeddings), ("token_type", 2)] {
+        add(format!("bert.embeddings.{name}_embeddings.weight"), &[rows, hidden], 1.0);
+    }
+    let mut norms = vec!["bert.embeddings.LayerNorm".to_string()];
+    for layer in 0..config.num_hidden_layers {
+        let at = format!("bert.encoder.layer.{layer}");
+        let linear = [
+            ("attention.self.query", hidden, hidden),
+            ("attention.self.key", hidden, hidden),
+            ("attention.self.value", hidden, hidden),
+            ("attention.output.dense", hidden, hidden),
+            ("intermediate.dense", wide, hidden),
+            ("output.dense", hidden, wide),
+        ];
+        for (name, outputs, inputs) in linear {
+            add(format!("{at}.{name}.weight"), &[outputs, inputs], 0.3);
+            add(format!("{at}.{name}.bias"), &[outputs], 0.3);
+        }
+        norms.extend([format!("{at}.attention.output.LayerNorm"), format!("{at}.output.LayerNorm")]);
+    }
+    for name in norms {
+        add(format!("{name}.weight"), &[hidden], 1.0);
+        add(format!("{name}.bias"), &[hidden], 0.3);
+    }
+    let path = folder.join("model.safetensors");
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    path
+}
+
+fn random_texts(lengths: &[usize], words: usize) -> Vec<Vec<u32>> {
+    let mut random = Random::new(11);
+    lengths.iter().map(|&length| (0..length).map(|_| random.below(words) as u32).collect()).collect()
+}
+
+/// The hidden states of each text.
+fn run(encoder: &Encoder, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
+    let batch: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let mut outputs = vec![Vec::new(); batch.len()];
+    encoder.forward(&batch, |index, rows| outputs[index] = rows.to_vec()).unwrap();
+    outputs
+}
+
+/// The lowest cosine between the mean vectors of two runs, and between any two rows.
+fn lowest_cosines(one: &[Vec<f32>], other: &[Vec<f32>], width: usize) -> (f32, f32) {
+    let unit = |row: &[f32]| {
+        let mut row = row.to_vec();
+        normalize(&mut row);
+        row
+    };
+    let mean = |rows: &[f32]| {
+        let sum = |column: usize| rows.chunks_exact(width).map(|row| row[column]).sum();
+        unit(&(0..width).map(sum).collect::<Vec<f32>>())
+    };
+    let (mut means, mut rows) = (1.0_f32, 1.0_f32);
+    for (one, other) in one.iter().zip(other) {
+        assert_eq!(one.len(), other.len());
+        means = means.min(dot(&mean(one), &mean(other)));
+        for (one, other) in one.chunks_exact(width).zip(other.chunks_exact(width)) {
+            rows = rows.min(dot(&unit(one), &unit(other)));
+        }
+    }
+    (means, rows)
+}
+
+fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
+    let bert = Bert::open(config.clone(), weights, &Device::Cpu).unwrap();
+    texts.iter().map(|ids| bert.forward(&[ids]).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect()
+}
+
+#[test]
+fn odd_sizes_give_what_candle_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let lengths: Vec<usize> = (0..=40).chain([3, 40, 1]).collect();
+    let texts = random_texts(&lengths, 50);
+    for (heads, hidden, wide) in [(3, 57, 100), (3, 48, 100), (1, 40, 7), (2, 140, 33), (8, 8, 64)] {
+        let config = BertConfig { num_attention_heads: heads, hidden_size: hidden, ..odd_config() };
+        let weights = save_random(&config, wide, folder.path(), |_, value| value);
+        let reference = candle(&config, &weights, &texts[1..]);
+        for (set, precision, lowest) in ways() {
+            let outputs = run(&Encoder::open(config.clone(), &weights, set, precision).unwrap(), &texts);
+            assert!(outputs[0].is_empty(), "a text of no tokens has no states");
+            let (means, rows) = lowest_cosines(&outputs[1..], &reference, hidden);
+            // Random weights spread every error, so that rounded operands may be further off than with real ones.
+            let lowest = if precision == Computed::F32 { lowest } else { 0.999 };
+            assert!(
+                means >= lowest && rows >= lowest - 1e-5,
+                "{} {precision:?} {hidden}/{heads}: {means} {rows}",
+                set.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn bad_input_is_an_error_and_nan_weights_no_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = odd_config();
+    let weights = save_random(&config, 20, folder.path(), |_, value| value);
+    for (set, precision, _) in ways() {
+        let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
+        assert!(precision == Computed::Bf16 || encoder.instructions() != Instructions::Amx, "AMX computes bf16 only");
+        encoder.forward(&[], |_, _| panic!("there is no text")).unwrap();
+        encoder.forward(&[&[]], |_, rows| assert!(rows.is_empty())).unwrap();
+        assert!(encoder.forward(&[&[1, 50]], |_, _| panic!("refused before it runs")).is_err());
+        assert!(encoder.forward(&[&[1], &[1; 41]], |_, _| panic!("refused before it runs")).is_err());
+    }
+    let wide = BertConfig { hidden_size: 60, ..config.clone() };
+    let error = Encoder::open(wide, &weights, Instructions::Portable, Computed::F32).unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("word table"));
+    let deep = BertConfig { num_hidden_layers: 3, ..config.clone() };
+    assert!(Encoder::open(deep, &weights, Instructions::Portable, Computed::F32).is_err());
+    let broken = |name: &str, value: f32| if name.contains("layer.1.intermediate") { f32::NAN } else { value };
+    let weights = save_random(&config, 20, folder.path(), broken);
+    for (set, precision, _) in ways() {
+        let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
+        assert!(run(&encoder, &random_texts(&[5, 33], 50)).concat().iter().any(|value| value.is_nan()));
+    }
+}

@@ -1,0 +1,103 @@
+//! A weights file in, its tensors as checked rows of f32 out; knows nothing of packing.
+
+use candle_core::safetensors::MmapedSafetensors;
+use candle_core::{DType, Device};
+
+use super::functions::Norm;
+use crate::bert::{BertConfig, prefix_of};
+
+/// The weights of one layer as they are stored: linear layers `[outputs, inputs]`.
+pub(super) struct LayerWeights {
+    pub(super) qkv: Linear,
+    pub(super) attention_out: Linear,
+    pub(super) attention_norm: Norm,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+    pub(super) out_norm: Norm,
+}
+
+/// A linear layer's weight and bias.
+pub(super) struct Linear {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+/// The tensors of a mapped file, checked against a configuration.
+pub(super) struct Weights<'a> {
+    file: &'a MmapedSafetensors,
+    prefix: &'static str,
+    config: &'a BertConfig,
+}
+
+impl<'a> Weights<'a> {
+    pub(super) fn new(file: &'a MmapedSafetensors, config: &'a BertConfig) -> Self {
+        Self { file, prefix: prefix_of(file), config }
+    }
+
+    /// Width of the feed-forward part.
+    pub(super) fn intermediate(&self) -> candle_core::Result<usize> {
+        let name = format!("{}encoder.layer.0.intermediate.dense.bias", self.prefix);
+        Ok(self.file.get(&name)?.shape().iter().product())
+    }
+
+    /// The tensor `name`, row-major.
+    fn load(&self, name: &str, shape: &[usize]) -> candle_core::Result<Vec<f32>> {
+        let tensor = self.file.load(&format!("{}{name}", self.prefix), &Device::Cpu)?;
+        if tensor.dims() != shape {
+            candle_core::bail!("the tensor {name} has shape {:?}, not {shape:?}", tensor.dims());
+        }
+        tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+    }
+
+    fn linear(&self, name: &str, outputs: usize, inputs: usize) -> candle_core::Result<Linear> {
+        Ok(Linear {
+            weight: self.load(&format!("{name}.weight"), &[outputs, inputs])?,
+            bias: self.load(&format!("{name}.bias"), &[outputs])?,
+        })
+    }
+
+    fn norm(&self, name: &str) -> candle_core::Result<Norm> {
+        let hidden = self.config.hidden_size;
+        Ok(Norm {
+            weight: self.load(&format!("{name}.weight"), &[hidden])?,
+            bias: self.load(&format!("{name}.bias"), &[hidden])?,
+            eps: self.config.layer_norm_eps as f32,
+        })
+    }
+
+    /// `[positions, hidden]`, position plus token-type embedding, since only token type 0 occurs; and the norm after it.
+    pub(super) fn positions(&self) -> candle_core::Result<(Vec<f32>, Norm)> {
+        let hidden = self.config.hidden_size;
+        let types = self.file.load(&format!("{}embeddings.token_type_embeddings.weight", self.prefix), &Device::Cpu)?;
+        let type_0: Vec<f32> = types.to_dtype(DType::F32)?.get(0)?.to_vec1()?;
+        let mut positions =
+            self.load("embeddings.position_embeddings.weight", &[self.config.max_position_embeddings, hidden])?;
+        for row in positions.chunks_exact_mut(hidden) {
+            row.iter_mut().zip(&type_0).for_each(|(value, add)| *value += add);
+        }
+        Ok((positions, self.norm("embeddings.LayerNorm")?))
+    }
+
+    /// Layer `index`, the queries scaled by 1 / √head.
+    pub(super) fn layer(&self, index: usize) -> candle_core::Result<LayerWeights> {
+        let hidden = self.config.hidden_size;
+        let intermediate = self.intermediate()?;
+        let at = format!("encoder.layer.{index}");
+        let mut qkv = self.linear(&format!("{at}.attention.self.query"), hidden, hidden)?;
+        let scale = 1.0 / ((hidden / self.config.num_attention_heads) as f32).sqrt();
+        qkv.weight.iter_mut().chain(&mut qkv.bias).for_each(|value| *value *= scale);
+        for part in ["key", "value"] {
+            let more = self.linear(&format!("{at}.attention.self.{part}"), hidden, hidden)?;
+            qkv.weight.extend(more.weight);
+            qkv.bias.extend(more.bias);
+        }
+        Ok(LayerWeights {
+            qkv,
+            attention_out: self.linear(&format!("{at}.attention.output.dense"), hidden, hidden)?,
+            attention_norm: self.norm(&format!("{at}.attention.output.LayerNorm"))?,
+            up: self.linear(&format!("{at}.intermediate.dense"), intermediate, hidden)?,
+            down: self.linear(&format!("{at}.output.dense"), hidden, intermediate)?,
+            out_norm: self.norm(&format!("{at}.output.LayerNorm"))?,
+        })
+    }
+}
