@@ -115,14 +115,17 @@ fn tesseract(picture: &PagePicture, settings: &PdfSettings, stop: &AtomicBool) -
 
 /// The document with texts in place of those of its pages, each paragraph a block. What was said of these pages as pictures is taken back.
 fn with_texts(document: &Document, texts: &[(u32, String)]) -> Document {
-    let text_of = |number: u32| texts.iter().find(|(page, _)| *page == number).map(|(_, text)| paragraphs(text));
+    let text_of = |number: u32| {
+        let of_page = texts.iter().filter(|(page, _)| *page == number);
+        of_page.flat_map(|(_, text)| paragraphs(text)).collect::<Vec<_>>()
+    };
     let mut made =
         Document { text: String::new(), pages: vec![], blocks: vec![], warnings: vec![], ..document.clone() };
     let mut is_blank = true;
     for page in &document.pages {
-        let new = text_of(page.number).filter(|paragraphs| !paragraphs.is_empty());
+        let new = text_of(page.number);
         let old: Vec<&Block> = document.blocks.iter().filter(|block| page.span.contains(block.span)).collect();
-        let has_text = new.is_some() || !old.is_empty();
+        let has_text = !new.is_empty() || !old.is_empty();
         if has_text && !is_blank {
             made.text.push_str("\n\n");
         }
@@ -141,8 +144,8 @@ fn with_texts(document: &Document, texts: &[(u32, String)]) -> Document {
                 made.blocks.push(block);
             }
         }
-        let is_ocr = new.is_some();
-        for paragraph in new.unwrap_or_default() {
+        let is_ocr = !new.is_empty();
+        for paragraph in new {
             if made.text.len() > start {
                 made.text.push_str("\n\n");
             }

@@ -213,6 +213,11 @@ impl PdfFile {
         self.unpack_within(stream, self.filters(stream), limit).map(|unpacked| unpacked.bytes)
     }
 
+    /// The filter that packs an image as a picture, where one does.
+    pub(super) fn image_codec<'a>(&'a self, image: &'a Stream) -> Option<&'a [u8]> {
+        self.filters(image).into_iter().map(|(name, _)| name).find(|name| IMAGE_FILTERS.contains(name))
+    }
+
     /// The data of an image, at most `bytes_max` of it, or why there is none.
     pub(super) fn image_data<'a>(&'a self, image: &'a Stream, bytes_max: usize) -> Result<ImageData<'a>, String> {
         let mut filters = self.filters(image);

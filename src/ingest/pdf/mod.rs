@@ -5,10 +5,12 @@
 //! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `tabular` finds the rows of tables, `table` puts cells into columns, `ruling` finds those between lines that
 //! `path` drew, `notes` reads comments and form fields,
 //! `labels` and `describe` tell what the file says of its pages and of itself, `assemble` joins everything. Beside the text,
-//! `attachments` takes out the files inside and `pictures` the pages to recognise the text of.
+//! `attachments` takes out the files inside and `pictures` the pages to recognise the text of, which `inline` finds in content, `bilevel`
+//! and `samples` unpack, `raster` joins and `tiff` turns.
 
 mod assemble;
 mod attachments;
+mod bilevel;
 mod blocks;
 mod cmap;
 mod describe;
@@ -17,6 +19,7 @@ mod file;
 mod font;
 mod furniture;
 mod inflate;
+mod inline;
 mod interpret;
 mod labels;
 mod lexer;
@@ -27,12 +30,15 @@ mod notes;
 mod outline;
 mod path;
 mod pictures;
+mod raster;
 mod rows;
 mod ruling;
+mod samples;
 mod table;
 mod tabular;
 #[cfg(test)]
 mod tests;
+mod tiff;
 mod typeface;
 mod words;
 
@@ -45,13 +51,10 @@ use self::file::{PageNode, PdfFile};
 use self::furniture::PageLines;
 use self::interpret::{FontCache, Interpreter};
 use self::lines::Line;
-pub use self::pictures::PagePicture;
+pub use self::pictures::{PagePicture, PictureFormat};
 use super::Reading;
 use crate::document::{FileStatus, Warning};
 use crate::error::{Error, Result};
-
-/// The part of a page that an image covers when it is the page: scans have margins and stamps beside them.
-const PICTURE_PART_MIN: f64 = 0.4;
 
 /// What recognises the text of pages that are pictures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,17 +207,14 @@ impl PageReader<'_> {
             run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
         if words.words.is_empty() && run.images > 0 {
             self.scanned.push(number);
-            let picture = run.picture.filter(|_| self.settings.ocr != Ocr::Off);
-            if let Some((image, part)) = picture
-                && part >= PICTURE_PART_MIN
-            {
+            if self.settings.ocr != Ocr::Off {
                 let used: usize = self.pictures.iter().map(|picture| picture.bytes.len()).sum();
-                match pictures::picture(self.file, image, self.settings.picture_bytes_max.saturating_sub(used)) {
-                    Ok((bytes, extension)) => {
-                        self.pictures.push(PagePicture { page: number, bytes, extension: extension.to_owned() });
-                    }
-                    Err(reason) => problems.push(format!("the picture of the page cannot be given to OCR: {reason}")),
-                }
+                let bytes_max = self.settings.picture_bytes_max.saturating_sub(used);
+                let made = pictures::pictures(self.file, &run.placed, run.size, bytes_max);
+                let what = |problem: String| format!("a picture of the page cannot be given to OCR as it is: {problem}");
+                problems.extend(made.problems.into_iter().map(what));
+                let files = made.files.into_iter();
+                self.pictures.extend(files.map(|(bytes, format)| PagePicture { page: number, bytes, format }));
             }
         } else if words.unknown > 3 && words.unknown * 50 > words.glyphs {
             let message =

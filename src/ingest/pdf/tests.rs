@@ -3,7 +3,7 @@
 use lopdf::{Dictionary, Document as Pdf, Object, Stream, dictionary};
 use proptest::prelude::*;
 
-use super::{Ocr, PdfSettings, read_pdf};
+use super::{Ocr, PdfSettings, PictureFormat, read_pdf};
 use crate::document::{BlockKind, Document, FileStatus};
 use crate::error::Error;
 
@@ -131,7 +131,7 @@ fn a_page_that_is_an_image_is_reported() {
 
 #[test]
 fn a_document_that_is_only_scans_says_so_once_and_gives_its_pictures_when_asked() {
-    let bytes = pdf(&["q 612 0 0 792 0 0 cm /Im Do Q", "q 612 0 0 792 0 0 cm /Im Do Q"], |pdf, resources| {
+    let bytes = pdf(&["q 600 0 0 150 0 0 cm /Im Do Q", "q 600 0 0 150 0 0 cm /Im Do Q"], |pdf, resources| {
         let dict = dictionary! { "Subtype" => "Image", "Width" => 8, "Height" => 2, "BitsPerComponent" => 1, "ColorSpace" => "DeviceGray" };
         let image = pdf.add_object(Stream::new(dict, vec![0x0f, 0xf0]));
         resources.set("XObject", dictionary! { "Im" => image });
@@ -143,7 +143,7 @@ fn a_document_that_is_only_scans_says_so_once_and_gives_its_pictures_when_asked(
     let settings = PdfSettings { ocr: Ocr::Tesseract, picture_bytes_max: 12, ..PdfSettings::default() };
     let reading = read_pdf(&bytes, &settings).unwrap();
     assert_eq!((reading.pictures[0].page, reading.pictures[0].bytes.as_slice()), (1, &b"P4\n8 2\n\xf0\x0f"[..]));
-    assert_eq!((reading.pictures.len(), reading.pictures[0].extension.as_str()), (1, "pbm"));
+    assert_eq!((reading.pictures.len(), reading.pictures[0].format), (1, PictureFormat::Pbm));
     assert!(reading.document.warnings.iter().any(|warning| warning.message.contains("read.pdf.picture_bytes_max")));
 }
 
