@@ -181,35 +181,4 @@ fn paragraphs(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::{Dates, Format};
-
-    #[test]
-    fn recognised_pages_take_their_place_among_the_others() {
-        let text = "first page\n\nthird page".to_owned();
-        let pages = vec![
-            Page::new(1, ByteSpan::new(0, 10)),
-            Page::new(2, ByteSpan::new(10, 10)),
-            Page::new(3, ByteSpan::new(12, 22)),
-        ];
-        let block = |start, end| Block::new(BlockKind::Paragraph, ByteSpan::new(start, end));
-        let warning =
-            |page| Warning { page: Some(page), lossy: true, message: "the page is a picture without text; do".into() };
-        let document = Document {
-            format: Format::Pdf,
-            title: None,
-            dates: Dates::default(),
-            text,
-            pages,
-            blocks: vec![block(0, 10), block(12, 22)],
-            warnings: vec![warning(2)],
-        };
-        let made = with_texts(&document, &[(2, "Loan \nagreement\n\nof 1998\u{c}".into())]);
-        made.check().unwrap();
-        assert_eq!(made.text, "first page\n\nLoan agreement\n\nof 1998\n\nthird page");
-        assert_eq!(made.pages[1].span.of(&made.text), "Loan agreement\n\nof 1998");
-        assert!(made.pages[1].is_ocr && !made.pages[2].is_ocr);
-        assert!(made.warnings.len() == 1 && !made.warnings[0].lossy, "{:?}", made.warnings);
-    }
-}
+mod tests;

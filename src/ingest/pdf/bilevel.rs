@@ -98,8 +98,12 @@ pub(super) fn jbig2(
         Some(Object::Stream(globals)) => file.decode(globals)?,
         _ => vec![],
     };
-    if [&globals, data].iter().any(|part| regions(part).any(|pixels| pixels > pixels_max as u64)) {
-        return Err("a part of it is too large".into());
+    let mut is_cut = false;
+    for (pixels, is_cut_here) in segments(&globals).chain(segments(data)) {
+        if pixels > pixels_max as u64 {
+            return Err("a part of it is too large".into());
+        }
+        is_cut |= is_cut_here;
     }
     let globals = hayro_jbig2::Globals::new(&globals, &settings).map_err(words)?;
     let page = hayro_jbig2::Page::new_embedded(data, Some(&globals), &settings).map_err(words)?;
@@ -108,7 +112,8 @@ pub(super) fn jbig2(
     }
     let mut bits = Bits { bytes: vec![], at: 0 };
     page.decode(&mut bits).map_err(words)?;
-    Ok(Bilevel { bytes: bits.bytes, stride: (page.width() as usize).div_ceil(8), problem: None })
+    let problem = is_cut.then(|| "its data is cut off".to_owned());
+    Ok(Bilevel { bytes: bits.bytes, stride: (page.width() as usize).div_ceil(8), problem })
 }
 
 /// Takes the pixels of a JBIG2 page: white is 1.
@@ -138,18 +143,20 @@ impl hayro_jbig2::Decoder for Bits {
     }
 }
 
-/// The pixels that each region among the segments of JBIG2 data claims to have (ITU-T T.88, 7.2 and 7.4.1); ends where the data breaks
-/// off.
-fn regions(data: &[u8]) -> impl Iterator<Item = u64> + '_ {
+/// The pixels that each segment of JBIG2 data claims to have, if it is a region (ITU-T T.88, 7.2 and 7.4.1), and whether the data breaks
+/// off in it.
+fn segments(data: &[u8]) -> impl Iterator<Item = (u64, bool)> + '_ {
     let mut rest = data;
     std::iter::from_fn(move || {
         let (segment, length) = header(rest)?;
         let (kind, body) = (rest[4] & 0x3f, rest.get(segment..).unwrap_or_default());
+        let is_cut = length != u32::MAX && body.len() < length as usize;
         rest = if length == u32::MAX { &[] } else { body.get(length as usize..).unwrap_or_default() };
         let number = |at: usize| Some(u64::from(u32::from_be_bytes(body.get(at..at + 4)?.try_into().ok()?)));
         // Text, halftone, generic and refinement regions begin with their size.
         let is_region = matches!(kind, 4 | 6 | 7 | 20 | 22 | 23 | 36 | 38 | 39 | 40 | 42 | 43);
-        Some(if is_region { number(0).zip(number(4)).map_or(0, |(width, height)| width.saturating_mul(height)) } else { 0 })
+        let size = number(0).zip(number(4)).filter(|_| is_region);
+        Some((size.map_or(0, |(width, height)| width.saturating_mul(height)), is_cut))
     })
 }
 
@@ -164,7 +171,13 @@ fn header(data: &[u8]) -> Option<(usize, u32)> {
         }
         few => (usize::from(few), 6),
     };
-    let reference_bytes = if segment <= 256 { 1 } else if segment <= 65_536 { 2 } else { 4 };
+    let reference_bytes = if segment <= 256 {
+        1
+    } else if segment <= 65_536 {
+        2
+    } else {
+        4
+    };
     at = at.checked_add(references.checked_mul(reference_bytes)?)?;
     at += if flags & 0x40 == 0 { 1 } else { 4 };
     Some((at + 4, number(at)?))
@@ -179,9 +192,9 @@ mod tests {
         let mut data = vec![0, 0, 0, 0, 48, 0, 1, 0, 0, 0, 3, 9, 9, 9];
         data.extend([0, 0, 0, 1, 38, 0, 1, 0, 0, 0, 9]);
         data.extend([0, 0, 1, 0, 0, 0, 0, 2, 0]);
-        assert_eq!(regions(&data).collect::<Vec<_>>(), [0, 512]);
+        assert_eq!(segments(&data).collect::<Vec<_>>(), [(0, false), (512, false)]);
         for cut in 0..data.len() {
-            assert!(regions(&data[..cut]).count() <= 2);
+            assert!(segments(&data[..cut]).all(|(_, is_cut)| is_cut || cut > 13));
         }
     }
 }

@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn short_entries_become_full_ones() {
         let spaces = Dictionary::from_iter([("Own", Object::Name(b"DeviceRGB".to_vec()))]);
-        let image = image(b"/W 8 /IM true /F [/A85 /CCF] /DP [null << /K -1 >>] /CS /Own /D[1 0]", b"data", Some(&spaces));
+        let image =
+            image(b"/W 8 /IM true /F [/A85 /CCF] /DP [null << /K -1 >>] /CS /Own /D[1 0]", b"data", Some(&spaces));
         let name = |key: &[u8]| image.dict.get(key).and_then(Object::as_name).unwrap();
         assert_eq!(image.dict.get(b"Width").unwrap().as_float().unwrap(), 8.0);
         assert_eq!(name(b"ColorSpace"), b"DeviceRGB");

@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use lopdf::{Dictionary, Object, Stream};
 
-use super::{Ocr, PdfSettings};
 use super::file::{PageNode, PdfFile, Unpacked};
 use super::font::Font;
 use super::inflate::Extent;
@@ -17,6 +16,7 @@ use super::path::Path;
 use super::pictures::{IMAGES_MAX, Placed};
 use super::ruling::Ruling;
 use super::words::{Glyph, PageWords};
+use super::{Ocr, PdfSettings};
 
 /// Saved graphics states deeper than this are not kept; real pages stay below a few dozen.
 const STATES_MAX: usize = 512;

@@ -37,7 +37,7 @@ mod samples;
 mod table;
 mod tabular;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tiff;
 mod typeface;
 mod words;
@@ -169,7 +169,7 @@ fn read(bytes: &[u8], settings: &PdfSettings) -> Result<Reading> {
         pages.push(lines);
         warnings.extend(found.into_iter().map(|message| lossy(Some(number), message)));
     }
-    warnings.extend(scan_warnings(&reader.scanned, pages.len()));
+    warnings.extend(scan_warnings(&reader.scanned, pages.len(), settings.ocr));
     let pictures = reader.pictures;
     furniture::set_apart(&mut pages);
     outline::mark(&file, &list, &mut pages);
@@ -211,7 +211,8 @@ impl PageReader<'_> {
                 let used: usize = self.pictures.iter().map(|picture| picture.bytes.len()).sum();
                 let bytes_max = self.settings.picture_bytes_max.saturating_sub(used);
                 let made = pictures::pictures(self.file, &run.placed, run.size, bytes_max);
-                let what = |problem: String| format!("a picture of the page cannot be given to OCR as it is: {problem}");
+                let what =
+                    |problem: String| format!("a picture of the page cannot be given to OCR as it is: {problem}");
                 problems.extend(made.problems.into_iter().map(what));
                 let files = made.files.into_iter();
                 self.pictures.extend(files.map(|(bytes, format)| PagePicture { page: number, bytes, format }));
@@ -231,11 +232,16 @@ impl PageReader<'_> {
 }
 
 /// Tells of pages that are images without text: page by page, or once where all pages are.
-fn scan_warnings(scanned: &[u32], pages: usize) -> Vec<Warning> {
-    const ADVICE: &str = "set read.pdf.ocr = \"tesseract\" or run OCR on the file to make it searchable";
+fn scan_warnings(scanned: &[u32], pages: usize, ocr: Ocr) -> Vec<Warning> {
+    let advice = match ocr {
+        Ocr::Off => {
+            "to make it searchable, install tesseract and set read.pdf.ocr = \"tesseract\", or run OCR on the file"
+        }
+        Ocr::Tesseract => "nothing was recognised on it",
+    };
     if pages > 1 && scanned.len() == pages {
-        return vec![lossy(None, format!("pages 1 to {pages} are pictures without text; {ADVICE}"))];
+        return vec![lossy(None, format!("pages 1 to {pages} are pictures without text; {advice}"))];
     }
-    let message = || format!("the page is a picture without text; {ADVICE}");
+    let message = || format!("the page is a picture without text; {advice}");
     scanned.iter().map(|&number| lossy(Some(number), message())).collect()
 }

@@ -233,16 +233,7 @@ impl<'a> Piece<'a> {
             is_used
         });
         let is_bits = Samples::new(file, &image.dict, usual_bits(file, image)).is_ok_and(|samples| samples.is_bits());
-        Some(Self {
-            image,
-            mask,
-            place: placed.place,
-            size,
-            seen: (low, high),
-            part,
-            is_packed,
-            is_bits,
-        })
+        Some(Self { image, mask, place: placed.place, size, seen: (low, high), part, is_packed, is_bits })
     }
 
     /// Whether it is of black and white, by itself or where a mask shows it.
@@ -267,12 +258,7 @@ impl<'a> Piece<'a> {
     }
 
     /// The piece alone as a file.
-    fn file(
-        &self,
-        file: &PdfFile,
-        bytes_max: usize,
-        made: &mut Pictures,
-    ) -> Result<(Vec<u8>, PictureFormat), String> {
+    fn file(&self, file: &PdfFile, bytes_max: usize, made: &mut Pictures) -> Result<(Vec<u8>, PictureFormat), String> {
         let turn = tiff::orientation(self.place);
         let ImageData { bytes, codec } = file.image_data(self.image, bytes_max)?;
         let packed = match codec {

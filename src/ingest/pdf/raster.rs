@@ -74,7 +74,8 @@ pub(super) fn paint(width: usize, height: usize, layers: &[Layer], pixels_max: u
     for layer in layers {
         let Some(back) = layer.place.inverse() else { continue };
         let (low, high) = layer.place.unit_box();
-        let range = |low: f64, high: f64, most: usize| low.floor().max(0.0) as usize..(high.ceil().max(0.0) as usize).min(most);
+        let range =
+            |low: f64, high: f64, most: usize| low.floor().max(0.0) as usize..(high.ceil().max(0.0) as usize).min(most);
         let (columns, rows) = (range(low.0, high.0, width), range(low.1, high.1, height));
         let Some(less) = left.checked_sub(columns.len() * rows.len()) else {
             is_whole = false;
@@ -102,7 +103,8 @@ pub(super) fn paint(width: usize, height: usize, layers: &[Layer], pixels_max: u
 }
 
 fn pack(grey: &[u8], width: usize) -> Vec<u8> {
-    let byte = |pixels: &[u8]| pixels.iter().enumerate().fold(0, |byte, (at, &grey)| byte | u8::from(grey < 128) << (7 - at));
+    let byte =
+        |pixels: &[u8]| pixels.iter().enumerate().fold(0, |byte, (at, &grey)| byte | u8::from(grey < 128) << (7 - at));
     grey.chunks(width.max(1)).flat_map(|row| row.chunks(8).map(byte)).collect()
 }
 

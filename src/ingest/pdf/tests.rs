@@ -8,7 +8,7 @@ use crate::document::{BlockKind, Document, FileStatus};
 use crate::error::Error;
 
 /// A file with one page for each content, in Helvetica as `F1` and its bold as `F2`.
-fn pdf(contents: &[&str], more: impl FnOnce(&mut Pdf, &mut Dictionary)) -> Vec<u8> {
+pub(in crate::ingest) fn pdf(contents: &[&str], more: impl FnOnce(&mut Pdf, &mut Dictionary)) -> Vec<u8> {
     let mut pdf = Pdf::with_version("1.5");
     let pages = pdf.new_object_id();
     let font = |name: &str| dictionary! { "Type" => "Font", "Subtype" => "Type1", "BaseFont" => name, "Encoding" => "WinAnsiEncoding" };

@@ -60,7 +60,16 @@ pub(super) fn wrap_jpeg(jpeg: &[u8], orientation: u16) -> Option<Vec<u8>> {
         out.extend(if is_long { 4u16 } else { 3 }.to_le_bytes());
         out.extend(u32::from(count).to_le_bytes());
         // Several short numbers stand elsewhere when they are more than two.
-        out.extend(if count > 2 { bits_at } else if tag == 273 { data_at } else { value }.to_le_bytes());
+        out.extend(
+            if count > 2 {
+                bits_at
+            } else if tag == 273 {
+                data_at
+            } else {
+                value
+            }
+            .to_le_bytes(),
+        );
     }
     out.extend([0; 4]);
     out.extend([8, 0, 8, 0, 8, 0, 8, 0]);
