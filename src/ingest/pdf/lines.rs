@@ -17,6 +17,9 @@ const COLUMN_GAP: f32 = 0.5;
 /// A closing bracket or percent sign nearer than this many em belongs to its number.
 const CLOSING_GAP: f32 = 0.2;
 
+/// Words that lie over one another by more than this many em were drawn by different hands.
+const OVERLAP: f32 = 0.5;
+
 /// One line of a page.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Line {
@@ -157,7 +160,9 @@ fn separator(page: &PageWords, left: &Word, right: &Word) -> &'static str {
         return " ";
     }
     if gap < JOIN_GAP * size && !drawn {
-        return "";
+        // Accents lie over letters too, but are short.
+        let are_words = || [a, b].iter().all(|text| text.chars().nth(2).is_some());
+        return if gap < -OVERLAP * size && are_words() { " " } else { "" };
     }
     let closes = matches!(b, ")" | "%" | ")%") && ends_number(a);
     if closes && gap < CLOSING_GAP * size {
@@ -277,6 +282,7 @@ mod tests {
     #[test]
     fn pieces_without_a_gap_are_one_word() {
         assert_eq!(line(&[("foot", 50.0), ("note", 70.5)]).text, "footnote");
+        assert_eq!(line(&[("over", 50.0), ("laid", 60.0)]).text, "over laid");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! PDF bytes → [`Document`](crate::document::Document): text in reading order with pages, headings, paragraphs and tables; knows nothing of files on disk.
 //!
-//! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `predefined`, `metrics`,
+//! The steps, one file each: `file` opens, `repair` finds more and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `predefined`, `metrics`,
 //! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
 //! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `tabular` finds the rows of tables, `table` puts cells into columns, `ruling` finds those between lines that
 //! `path` drew, `notes` reads comments and form fields,
@@ -32,6 +32,7 @@ mod path;
 mod pictures;
 mod predefined;
 mod raster;
+mod repair;
 mod rows;
 mod ruling;
 mod samples;
