@@ -115,14 +115,17 @@ fn tesseract(picture: &PagePicture, settings: &PdfSettings, stop: &AtomicBool) -
 
 /// The document with texts in place of those of its pages, each paragraph a block. What was said of these pages as pictures is taken back.
 fn with_texts(document: &Document, texts: &[(u32, String)]) -> Document {
-    let text_of = |number: u32| texts.iter().find(|(page, _)| *page == number).map(|(_, text)| paragraphs(text));
+    let text_of = |number: u32| {
+        let of_page = texts.iter().filter(|(page, _)| *page == number);
+        of_page.flat_map(|(_, text)| paragraphs(text)).collect::<Vec<_>>()
+    };
     let mut made =
         Document { text: String::new(), pages: vec![], blocks: vec![], warnings: vec![], ..document.clone() };
     let mut is_blank = true;
     for page in &document.pages {
-        let new = text_of(page.number).filter(|paragraphs| !paragraphs.is_empty());
+        let new = text_of(page.number);
         let old: Vec<&Block> = document.blocks.iter().filter(|block| page.span.contains(block.span)).collect();
-        let has_text = new.is_some() || !old.is_empty();
+        let has_text = !new.is_empty() || !old.is_empty();
         if has_text && !is_blank {
             made.text.push_str("\n\n");
         }
@@ -141,8 +144,8 @@ fn with_texts(document: &Document, texts: &[(u32, String)]) -> Document {
                 made.blocks.push(block);
             }
         }
-        let is_ocr = new.is_some();
-        for paragraph in new.unwrap_or_default() {
+        let is_ocr = !new.is_empty();
+        for paragraph in new {
             if made.text.len() > start {
                 made.text.push_str("\n\n");
             }
@@ -178,35 +181,4 @@ fn paragraphs(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::{Dates, Format};
-
-    #[test]
-    fn recognised_pages_take_their_place_among_the_others() {
-        let text = "first page\n\nthird page".to_owned();
-        let pages = vec![
-            Page::new(1, ByteSpan::new(0, 10)),
-            Page::new(2, ByteSpan::new(10, 10)),
-            Page::new(3, ByteSpan::new(12, 22)),
-        ];
-        let block = |start, end| Block::new(BlockKind::Paragraph, ByteSpan::new(start, end));
-        let warning =
-            |page| Warning { page: Some(page), lossy: true, message: "the page is a picture without text; do".into() };
-        let document = Document {
-            format: Format::Pdf,
-            title: None,
-            dates: Dates::default(),
-            text,
-            pages,
-            blocks: vec![block(0, 10), block(12, 22)],
-            warnings: vec![warning(2)],
-        };
-        let made = with_texts(&document, &[(2, "Loan \nagreement\n\nof 1998\u{c}".into())]);
-        made.check().unwrap();
-        assert_eq!(made.text, "first page\n\nLoan agreement\n\nof 1998\n\nthird page");
-        assert_eq!(made.pages[1].span.of(&made.text), "Loan agreement\n\nof 1998");
-        assert!(made.pages[1].is_ocr && !made.pages[2].is_ocr);
-        assert!(made.warnings.len() == 1 && !made.warnings[0].lossy, "{:?}", made.warnings);
-    }
-}
+mod tests;

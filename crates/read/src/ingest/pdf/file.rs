@@ -9,6 +9,7 @@ use lopdf::{DecompressError, Dictionary, LoadOptions, Object, ObjectId, Stream};
 
 use super::PdfSettings;
 use super::inflate::{Extent, inflate};
+use super::repair::{self, find};
 use crate::document::FileStatus;
 use crate::error::{Error, Result};
 
@@ -103,24 +104,6 @@ fn names_encryption(bytes: &[u8]) -> bool {
     bytes.windows(KEY.len() + 1).any(|window| window.starts_with(KEY) && !window[KEY.len()].is_ascii_alphanumeric())
 }
 
-/// Fills streams whose length the file does not tell, up to their closing word.
-fn restore_streams(document: &mut lopdf::Document, bytes: &[u8]) {
-    let bytes = &bytes[find(bytes, b"%PDF-").unwrap_or(0)..];
-    for object in document.objects.values_mut() {
-        if let Object::Stream(stream) = object
-            && stream.content.is_empty()
-            && let Some(rest) = stream.start_position.and_then(|start| bytes.get(start..))
-            && let Some(length) = find(rest, b"endstream")
-        {
-            stream.content = rest[..length].to_vec();
-        }
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
-}
-
 impl PdfFile {
     /// Opens a file, with the empty password when it is encrypted.
     ///
@@ -136,11 +119,15 @@ impl PdfFile {
             other => other,
         }
         .map_err(|error| open_error(error, bytes))?;
+        if let Some(better) = repair::without_junk(&document, bytes) {
+            // What was blank before it stays where it was, so that nothing else can get lost.
+            document = load(&better, settings).unwrap_or(document);
+        }
         // The library takes the entry away when it has decrypted the file, and leaves it for every scheme it does not know.
         if document.trailer.has(b"Encrypt") && !document.was_encrypted() {
             return Err(encrypted(None));
         }
-        restore_streams(&mut document, bytes);
+        repair::restore_streams(&mut document, bytes);
         Ok(Self { document, stream_bytes_max: settings.stream_bytes_max })
     }
 
@@ -211,6 +198,11 @@ impl PdfFile {
     pub(super) fn decode_within(&self, stream: &Stream, bytes_max: usize) -> Result<Vec<u8>, String> {
         let limit = bytes_max.min(self.stream_bytes_max);
         self.unpack_within(stream, self.filters(stream), limit).map(|unpacked| unpacked.bytes)
+    }
+
+    /// The filter that packs an image as a picture, where one does.
+    pub(super) fn image_codec<'a>(&'a self, image: &'a Stream) -> Option<&'a [u8]> {
+        self.filters(image).into_iter().map(|(name, _)| name).find(|name| IMAGE_FILTERS.contains(name))
     }
 
     /// The data of an image, at most `bytes_max` of it, or why there is none.

@@ -6,6 +6,7 @@ use super::cmap::{CMap, TextMap};
 use super::encoding::{BaseEncoding, push_glyph_name};
 use super::file::{PdfFile, number};
 use super::metrics::standard_width;
+use super::predefined::{self, Predefined};
 use super::typeface;
 
 /// Glyph numbers above this have the default width.
@@ -22,6 +23,8 @@ enum Codes {
     Unicode,
     /// One or two bytes of a national character set.
     National(&'static encoding_rs::Encoding),
+    /// As many bytes as the predefined CMap of the font wants.
+    Predefined,
     /// By an embedded CMap.
     Mapped(Box<CMap>),
 }
@@ -30,6 +33,8 @@ enum Codes {
 #[derive(Debug)]
 pub(super) struct Font {
     codes: Codes,
+    /// Glyph numbers by code where a predefined CMap tells them.
+    cids: Option<Predefined>,
     /// Text by code from `/ToUnicode`.
     to_unicode: TextMap,
     /// Text by code (simple) or by glyph number (composite) from the encoding or the embedded font.
@@ -78,7 +83,7 @@ impl Font {
             let (code, length) = self.next_code(rest);
             let glyph = match &self.codes {
                 Codes::Mapped(cmap) => cmap.cid(code),
-                _ => code,
+                _ => self.cids.as_ref().map_or(code, |cids| cids.cid(code, length)),
             };
             text.clear();
             let known = self.to_unicode.push(code, text)
@@ -88,7 +93,7 @@ impl Font {
                 text.clear();
             }
             let width = match &self.codes {
-                Codes::National(_) if length == 1 => 0.5,
+                Codes::National(_) if length == 1 && self.cids.is_none() => 0.5,
                 _ => self.widths.get(glyph as usize).copied().unwrap_or(self.default_width),
             };
             each(Shown { text, width, is_space_code: length == 1 && code == 32 });
@@ -103,7 +108,11 @@ impl Font {
         };
         match &self.codes {
             Codes::Simple => (u32::from(bytes[0]), 1),
+            Codes::Unicode if matches!(bytes, [0xd8..=0xdb, _, 0xdc..=0xdf, _, ..]) => {
+                (bytes[..4].iter().fold(0, |code, &byte| code << 8 | u32::from(byte)), 4)
+            }
             Codes::Identity | Codes::Unicode => pair(),
+            Codes::Predefined => self.cids.as_ref().and_then(|cids| cids.next_code(bytes)).unwrap_or_else(pair),
             Codes::National(encoding) => {
                 let single =
                     bytes[0] < 0x80 || (*encoding == encoding_rs::SHIFT_JIS && matches!(bytes[0], 0x80 | 0xa0..=0xdf));
@@ -117,7 +126,8 @@ impl Font {
     fn push_own(&self, code: u32, bytes: &[u8], text: &mut String) -> bool {
         match &self.codes {
             Codes::Unicode => {
-                let found = char::from_u32(code);
+                let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
+                let found = char::decode_utf16(units).next().and_then(Result::ok);
                 text.extend(found);
                 found.is_some()
             }
@@ -127,7 +137,7 @@ impl Font {
                 decoded.is_some()
             }
             Codes::Mapped(cmap) => cmap.text.push(code, text),
-            Codes::Simple | Codes::Identity => false,
+            Codes::Simple | Codes::Identity | Codes::Predefined => false,
         }
     }
 
@@ -163,7 +173,17 @@ impl Font {
             }
             _ => 1.0,
         };
-        Self { codes: Codes::Simple, to_unicode, fallback, widths, default_width: 0.0, bold, vertical: false, em }
+        Self {
+            codes: Codes::Simple,
+            cids: None,
+            to_unicode,
+            fallback,
+            widths,
+            default_width: 0.0,
+            bold,
+            vertical: false,
+            em,
+        }
     }
 
     fn composite(file: &PdfFile, dict: &Dictionary, to_unicode: TextMap) -> Self {
@@ -175,16 +195,18 @@ impl Font {
         let descendant = descendant.and_then(|font| font.as_dict().ok()).unwrap_or(&empty);
         let descriptor = file.get_dict(descendant, b"FontDescriptor");
         let (bold, _) = weight(file, &font_name(file, dict), descriptor);
-        let (codes, vertical) = composite_codes(file, dict);
+        let (codes, cids, vertical) = composite_codes(file, dict);
         let default_width = file.get_number(descendant, b"DW").unwrap_or(1000.0) as f32 / 1000.0;
         let widths = file.get(descendant, b"W").map(|w| cid_widths(file, w, default_width)).unwrap_or_default();
-        let fallback = match (&codes, descriptor) {
-            (Codes::Identity | Codes::Mapped(_), Some(descriptor)) if to_unicode.is_empty() => {
+        let collection = if to_unicode.is_empty() { predefined::collection_text(file, descendant) } else { None };
+        let fallback = match (&codes, descriptor, collection) {
+            (_, _, Some(text)) => text,
+            (Codes::Identity | Codes::Mapped(_), Some(descriptor), None) if to_unicode.is_empty() => {
                 embedded_text(file, descriptor)
             }
             _ => TextMap::default(),
         };
-        Self { codes, to_unicode, fallback, widths, default_width, bold, vertical, em: 1.0 }
+        Self { codes, cids, to_unicode, fallback, widths, default_width, bold, vertical, em: 1.0 }
     }
 }
 
@@ -267,14 +289,22 @@ fn standard_widths(text: &TextMap, name: &str, bold: bool, italic: bool) -> Vec<
         .collect()
 }
 
-fn composite_codes(file: &PdfFile, dict: &Dictionary) -> (Codes, bool) {
+fn composite_codes(file: &PdfFile, dict: &Dictionary) -> (Codes, Option<Predefined>, bool) {
     match file.get(dict, b"Encoding") {
         Some(Object::Name(name)) => {
+            let cids = Predefined::named(name);
             let name = String::from_utf8_lossy(name);
-            (named_codes(&name), name.ends_with("-V"))
+            let codes = match named_codes(&name) {
+                Codes::Identity if cids.is_some() => Codes::Predefined,
+                codes => codes,
+            };
+            (codes, cids, name.ends_with("-V") || name == "V")
         }
-        Some(Object::Stream(stream)) => embedded_codes(file, stream),
-        _ => (Codes::Identity, false),
+        Some(Object::Stream(stream)) => {
+            let (codes, vertical) = embedded_codes(file, stream);
+            (codes, None, vertical)
+        }
+        _ => (Codes::Identity, None, false),
     }
 }
 
@@ -285,7 +315,7 @@ fn embedded_codes(file: &PdfFile, stream: &Stream) -> (Codes, bool) {
     (Codes::Mapped(Box::new(cmap)), vertical)
 }
 
-/// The predefined CMaps (PDF 32000-1:2008, table 118), by the character set that they encode.
+/// The predefined CMaps (PDF 32000-1:2008, table 118) whose codes are text, by the character set that they encode.
 fn named_codes(name: &str) -> Codes {
     let starts = |parts: &[&str]| parts.iter().any(|part| name.starts_with(part));
     if name.contains("UCS2") || name.contains("UTF16") {
@@ -294,7 +324,7 @@ fn named_codes(name: &str) -> Codes {
         Codes::National(encoding_rs::SHIFT_JIS)
     } else if starts(&["EUC-"]) {
         Codes::National(encoding_rs::EUC_JP)
-    } else if starts(&["GB-EUC", "GBK", "GBpc", "GBKp"]) {
+    } else if starts(&["GB-EUC", "GBK-", "GBpc", "GBKp"]) {
         Codes::National(encoding_rs::GBK)
     } else if starts(&["ETen", "B5pc", "HKscs", "ETenms"]) {
         Codes::National(encoding_rs::BIG5)

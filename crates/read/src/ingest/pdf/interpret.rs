@@ -1,19 +1,22 @@
 //! Runs the content streams of a page and hands every shown glyph on, with its place; knows operators, nothing of words or layout.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use lopdf::{Dictionary, Object, Stream};
 
-use super::PdfSettings;
 use super::file::{PageNode, PdfFile, Unpacked};
 use super::font::Font;
 use super::inflate::Extent;
+use super::inline;
 use super::lexer::{Lexer, Operand, Token};
 use super::matrix::Matrix;
 use super::path::Path;
+use super::pictures::{IMAGES_MAX, Placed};
 use super::ruling::Ruling;
 use super::words::{Glyph, PageWords};
+use super::{Ocr, PdfSettings};
 
 /// Saved graphics states deeper than this are not kept; real pages stay below a few dozen.
 const STATES_MAX: usize = 512;
@@ -32,8 +35,10 @@ pub(super) type FontCache = HashMap<usize, Rc<Font>>;
 pub(super) struct PageRun<'a> {
     /// Images drawn, inline ones included.
     pub(super) images: u32,
-    /// The largest image with the part of the page that it covers.
-    pub(super) picture: Option<(&'a Stream, f64)>,
+    /// The images where they are to be recognised, as they were drawn.
+    pub(super) placed: Vec<Placed<'a>>,
+    /// Width and height of the upright page, in points.
+    pub(super) size: (f64, f64),
     /// The annotations that can be seen.
     pub(super) annotations: Vec<Drawn<'a>>,
     /// The lines drawn.
@@ -114,7 +119,7 @@ impl<'a> Interpreter<'a> {
             settings,
             fonts,
             words: PageWords::default(),
-            run: PageRun::default(),
+            run: PageRun { size: (width, height), ..PageRun::default() },
             operations_left: settings.operations_max,
             bounds: (width, height),
             state,
@@ -183,6 +188,7 @@ impl<'a> Interpreter<'a> {
         let mut lexer = Lexer::new(content);
         let mut operands: Vec<Operand> = Vec::with_capacity(64);
         let mut states: Vec<State> = Vec::new();
+        let mut inline_from = 0;
         while let Some(token) = lexer.next() {
             match token {
                 Token::Operand(operand) => {
@@ -203,9 +209,12 @@ impl<'a> Interpreter<'a> {
                                 self.state = state;
                             }
                         }
+                        b"BI" => inline_from = range.end,
                         b"ID" => {
-                            self.run.images += 1;
-                            lexer.skip_inline_image();
+                            let data = lexer.skip_inline_image();
+                            let entries = content.get(inline_from..range.start).unwrap_or_default();
+                            let spaces = resources.and_then(|all| self.file.get_dict(all, b"ColorSpace"));
+                            self.note_image(|| Cow::Owned(inline::image(entries, data, spaces)));
                         }
                         b"Do" => {
                             if let [.., Operand::Name(name)] = operands.as_slice() {
@@ -443,19 +452,17 @@ impl<'a> Interpreter<'a> {
         let objects = resources.and_then(|resources| self.file.get_dict(resources, b"XObject"));
         let Some(Object::Stream(stream)) = objects.and_then(|objects| self.file.get(objects, name)) else { return };
         match self.file.get_name(&stream.dict, b"Subtype") {
-            Some(b"Image") => self.note_image(stream),
+            Some(b"Image") => self.note_image(|| Cow::Borrowed(stream)),
             Some(b"Form") => self.draw_form(stream, resources),
             _ => {}
         }
     }
 
-    fn note_image(&mut self, image: &'a Stream) {
+    fn note_image(&mut self, image: impl FnOnce() -> Cow<'a, Stream>) {
         self.run.images += 1;
-        // An image fills the unit square.
-        let [a, b, c, d, ..] = self.state.ctm.0;
-        let part = (a * d - b * c).abs() / (self.bounds.0 * self.bounds.1);
-        if self.run.picture.is_none_or(|(_, known)| part > known) {
-            self.run.picture = Some((image, part));
+        if self.settings.ocr != Ocr::Off && self.run.placed.len() < IMAGES_MAX {
+            // An image fills the unit square.
+            self.run.placed.push(Placed { image: image(), place: self.state.ctm });
         }
     }
 

@@ -101,9 +101,10 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Skips the data of an inline image; call it right after the operator `ID`.
-    pub(super) fn skip_inline_image(&mut self) {
+    /// Skips the data of an inline image; call it right after the operator `ID`. Returns the data.
+    pub(super) fn skip_inline_image(&mut self) -> &'a [u8] {
         let rest = self.source;
+        let start = (self.at + 1).min(rest.len());
         let mut at = self.at + 1;
         while at + 2 <= rest.len() {
             let Some(found) = rest[at..].windows(2).position(|pair| pair == b"EI") else { break };
@@ -114,11 +115,12 @@ impl<'a> Lexer<'a> {
             let tail = &rest[(at + 2).min(rest.len())..(at + 14).min(rest.len())];
             if before && after && tail.iter().all(|&byte| is_space(byte) || (0x20..0x7f).contains(&byte)) {
                 self.at = at + 2;
-                return;
+                return &rest[start..at];
             }
             at += 2;
         }
         self.at = rest.len();
+        &rest[start..]
     }
 
     fn skip_comment(&mut self) {
@@ -305,7 +307,7 @@ mod tests {
     fn an_inline_image_is_skipped() {
         let mut lexer = Lexer::new(b"ID \x00\xffEI\x01 EI Q");
         assert!(matches!(lexer.next(), Some(Token::Operator(_))));
-        lexer.skip_inline_image();
+        assert_eq!(lexer.skip_inline_image(), b"\x00\xffEI\x01 ");
         let Some(Token::Operator(range)) = lexer.next() else { panic!("an operator follows") };
         assert_eq!(lexer.operator(&range), b"Q");
     }

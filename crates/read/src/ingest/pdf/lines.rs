@@ -4,8 +4,9 @@ use super::rows::Row;
 use super::ruling::RuledTable;
 use super::words::{PageWords, Word, is_rtl_char};
 
-/// Words nearer than this part of the font size are one word, when no space was drawn between them.
-const JOIN_GAP: f32 = 0.15;
+/// Words nearer than this part of the font size are one word, when no space was drawn between them. Just below 0.15, which pages made from
+/// web pages leave for a space.
+const JOIN_GAP: f32 = 0.149;
 /// A gap of this many em parts cells for sure.
 const CELL_GAP: f32 = 1.8;
 /// A gap of this many em parts cells when a number stands beside it.
@@ -15,7 +16,10 @@ const MONEY_GAP: f32 = 0.35;
 /// A gap of this many em can part cells where other rows show that a column begins.
 const COLUMN_GAP: f32 = 0.5;
 /// A closing bracket or percent sign nearer than this many em belongs to its number.
-const CLOSING_GAP: f32 = 0.2;
+const CLOSING_GAP: f32 = 0.149;
+
+/// Words that lie over one another by more than this many em were drawn by different hands.
+const OVERLAP: f32 = 0.5;
 
 /// One line of a page.
 #[derive(Debug, Clone, Default)]
@@ -157,7 +161,9 @@ fn separator(page: &PageWords, left: &Word, right: &Word) -> &'static str {
         return " ";
     }
     if gap < JOIN_GAP * size && !drawn {
-        return "";
+        // Accents lie over letters too, but are short.
+        let are_words = || [a, b].iter().all(|text| text.chars().nth(2).is_some());
+        return if gap < -OVERLAP * size && are_words() { " " } else { "" };
     }
     let closes = matches!(b, ")" | "%" | ")%") && ends_number(a);
     if closes && gap < CLOSING_GAP * size {
@@ -277,6 +283,7 @@ mod tests {
     #[test]
     fn pieces_without_a_gap_are_one_word() {
         assert_eq!(line(&[("foot", 50.0), ("note", 70.5)]).text, "footnote");
+        assert_eq!(line(&[("over", 50.0), ("laid", 60.0)]).text, "over laid");
     }
 
     #[test]

@@ -24,6 +24,24 @@ impl Matrix {
         (a * x + c * y + e, b * x + d * y + f)
     }
 
+    /// The map back, where there is one.
+    pub(super) fn inverse(self) -> Option<Self> {
+        let [a, b, c, d, e, f] = self.0;
+        let size = a * d - b * c;
+        let [a, b, c, d] = [d / size, -b / size, -c / size, a / size];
+        let back = Self([a, b, c, d, -(a * e + c * f), -(b * e + d * f)]);
+        back.0.iter().all(|number| number.is_finite()).then_some(back)
+    }
+
+    /// The lowest and the highest corner of where the unit square goes.
+    pub(super) fn unit_box(self) -> ((f64, f64), (f64, f64)) {
+        let corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)].map(|(x, y)| self.apply(x, y));
+        let low = corners.iter().fold((f64::MAX, f64::MAX), |low, corner| (low.0.min(corner.0), low.1.min(corner.1)));
+        let high =
+            corners.iter().fold((f64::MIN, f64::MIN), |high, corner| (high.0.max(corner.0), high.1.max(corner.1)));
+        (low, high)
+    }
+
     /// The map from a page's space, y up, to its picture with y down and the top left corner at the origin, after `turns`
     /// clockwise quarter turns; with the picture's width and height.
     pub(super) fn page(media_box: [f64; 4], turns: u8) -> (Self, f64, f64) {
@@ -47,6 +65,16 @@ mod tests {
         let scaled = Matrix([2.0, 0.0, 0.0, 2.0, 0.0, 0.0]);
         assert_eq!(Matrix::shift(1.0, 2.0).then(scaled).apply(0.0, 0.0), (2.0, 4.0));
         assert_eq!(scaled.then(Matrix::shift(1.0, 2.0)).apply(1.0, 1.0), (3.0, 4.0));
+    }
+
+    #[test]
+    fn maps_lead_back() {
+        let map = Matrix([0.0, 2.0, -3.0, 1.0, 5.0, 7.0]);
+        let there = map.apply(0.25, 0.5);
+        let back = map.inverse().unwrap().apply(there.0, there.1);
+        assert!((back.0 - 0.25).abs() < 1e-9 && (back.1 - 0.5).abs() < 1e-9, "{back:?}");
+        assert_eq!(map.unit_box(), ((2.0, 7.0), (5.0, 10.0)));
+        assert_eq!(Matrix([0.0; 6]).inverse(), None);
     }
 
     #[test]

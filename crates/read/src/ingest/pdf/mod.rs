@@ -1,14 +1,16 @@
 //! PDF bytes → [`Document`](crate::document::Document): text in reading order with pages, headings, paragraphs and tables; knows nothing of files on disk.
 //!
-//! The steps, one file each: `file` opens and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `metrics`,
+//! The steps, one file each: `file` opens, `repair` finds more and `inflate` unpacks, `interpret` draws with `font` (`encoding`, `cmap`, `predefined`, `metrics`,
 //! `typeface`) and `matrix`, `words` collects glyphs, `rows` finds the reading order, `lines` reads rows, `furniture` sets running
 //! lines apart, `outline` knows headings by bookmarks, `blocks` gives lines their roles, `tabular` finds the rows of tables, `table` puts cells into columns, `ruling` finds those between lines that
 //! `path` drew, `notes` reads comments and form fields,
 //! `labels` and `describe` tell what the file says of its pages and of itself, `assemble` joins everything. Beside the text,
-//! `attachments` takes out the files inside and `pictures` the pages to recognise the text of.
+//! `attachments` takes out the files inside and `pictures` the pages to recognise the text of, which `inline` finds in content, `bilevel`
+//! and `samples` unpack, `raster` joins and `tiff` turns.
 
 mod assemble;
 mod attachments;
+mod bilevel;
 mod blocks;
 mod cmap;
 mod describe;
@@ -17,6 +19,7 @@ mod file;
 mod font;
 mod furniture;
 mod inflate;
+mod inline;
 mod interpret;
 mod labels;
 mod lexer;
@@ -27,12 +30,17 @@ mod notes;
 mod outline;
 mod path;
 mod pictures;
+mod predefined;
+mod raster;
+mod repair;
 mod rows;
 mod ruling;
+mod samples;
 mod table;
 mod tabular;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod tiff;
 mod typeface;
 mod words;
 
@@ -45,13 +53,10 @@ use self::file::{PageNode, PdfFile};
 use self::furniture::PageLines;
 use self::interpret::{FontCache, Interpreter};
 use self::lines::Line;
-pub use self::pictures::PagePicture;
+pub use self::pictures::{PagePicture, PictureFormat};
 use super::Reading;
 use crate::document::{FileStatus, Warning};
 use crate::error::{Error, Result};
-
-/// The part of a page that an image covers when it is the page: scans have margins and stamps beside them.
-const PICTURE_PART_MIN: f64 = 0.4;
 
 /// What recognises the text of pages that are pictures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +171,7 @@ fn read(bytes: &[u8], settings: &PdfSettings) -> Result<Reading> {
         pages.push(lines);
         warnings.extend(found.into_iter().map(|message| lossy(Some(number), message)));
     }
-    warnings.extend(scan_warnings(&reader.scanned, pages.len()));
+    warnings.extend(scan_warnings(&reader.scanned, pages.len(), settings.ocr));
     let pictures = reader.pictures;
     furniture::set_apart(&mut pages);
     outline::mark(&file, &list, &mut pages);
@@ -204,17 +209,15 @@ impl PageReader<'_> {
             run.problems.iter().map(|problem| format!("the page was not read in full: {problem}")).collect();
         if words.words.is_empty() && run.images > 0 {
             self.scanned.push(number);
-            let picture = run.picture.filter(|_| self.settings.ocr != Ocr::Off);
-            if let Some((image, part)) = picture
-                && part >= PICTURE_PART_MIN
-            {
+            if self.settings.ocr != Ocr::Off {
                 let used: usize = self.pictures.iter().map(|picture| picture.bytes.len()).sum();
-                match pictures::picture(self.file, image, self.settings.picture_bytes_max.saturating_sub(used)) {
-                    Ok((bytes, extension)) => {
-                        self.pictures.push(PagePicture { page: number, bytes, extension: extension.to_owned() });
-                    }
-                    Err(reason) => problems.push(format!("the picture of the page cannot be given to OCR: {reason}")),
-                }
+                let bytes_max = self.settings.picture_bytes_max.saturating_sub(used);
+                let made = pictures::pictures(self.file, &run.placed, run.size, bytes_max);
+                let what =
+                    |problem: String| format!("a picture of the page cannot be given to OCR as it is: {problem}");
+                problems.extend(made.problems.into_iter().map(what));
+                let files = made.files.into_iter();
+                self.pictures.extend(files.map(|(bytes, format)| PagePicture { page: number, bytes, format }));
             }
         } else if words.unknown > 3 && words.unknown * 50 > words.glyphs {
             let message =
@@ -231,11 +234,16 @@ impl PageReader<'_> {
 }
 
 /// Tells of pages that are images without text: page by page, or once where all pages are.
-fn scan_warnings(scanned: &[u32], pages: usize) -> Vec<Warning> {
-    const ADVICE: &str = "set read.pdf.ocr = \"tesseract\" or run OCR on the file to make it searchable";
+fn scan_warnings(scanned: &[u32], pages: usize, ocr: Ocr) -> Vec<Warning> {
+    let advice = match ocr {
+        Ocr::Off => {
+            "to make it searchable, install tesseract and set read.pdf.ocr = \"tesseract\", or run OCR on the file"
+        }
+        Ocr::Tesseract => "nothing was recognised on it",
+    };
     if pages > 1 && scanned.len() == pages {
-        return vec![lossy(None, format!("pages 1 to {pages} are pictures without text; {ADVICE}"))];
+        return vec![lossy(None, format!("pages 1 to {pages} are pictures without text; {advice}"))];
     }
-    let message = || format!("the page is a picture without text; {ADVICE}");
+    let message = || format!("the page is a picture without text; {advice}");
     scanned.iter().map(|&number| lossy(Some(number), message())).collect()
 }

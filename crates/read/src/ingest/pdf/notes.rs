@@ -22,6 +22,9 @@ fn note(file: &PdfFile, annotation: &Drawn<'_>) -> Option<String> {
     match file.get_name(dict, b"Subtype")? {
         b"Link" | b"Popup" | b"Screen" | b"PrinterMark" | b"TrapNet" | b"Watermark" => None,
         b"Widget" => {
+            if let Some(caption) = caption(file, dict) {
+                return Some(caption).filter(|caption| is_new(caption));
+            }
             let value = value(file, dict).filter(|value| is_new(value))?;
             let name = name(file, dict);
             Some(if name.is_empty() { value } else { format!("{name}: {value}") })
@@ -93,13 +96,24 @@ fn value(file: &PdfFile, dict: &Dictionary) -> Option<String> {
             (!shown.is_empty()).then(|| shown.join(", "))
         }
         b"Btn" => {
-            let flags = inherited(file, dict, b"Ff").and_then(super::file::number).unwrap_or(0.0) as i64;
             let state = file.get_name(dict, b"AS").or_else(|| value?.as_name().ok())?;
-            let is_on = flags & BUTTON_PUSH == 0 && state != b"Off" && !state.is_empty();
+            let is_on = !is_push(file, dict) && state != b"Off" && !state.is_empty();
             is_on.then(|| String::from_utf8_lossy(state).into_owned())
         }
         _ => None,
     }
+}
+
+/// Whether a button only starts an action.
+fn is_push(file: &PdfFile, dict: &Dictionary) -> bool {
+    let flags = inherited(file, dict, b"Ff").and_then(super::file::number).unwrap_or(0.0) as i64;
+    flags & BUTTON_PUSH != 0
+}
+
+/// What stands on a button that starts an action; viewers draw it where the file does not.
+fn caption(file: &PdfFile, dict: &Dictionary) -> Option<String> {
+    let is_button = inherited(file, dict, b"FT")?.as_name().is_ok_and(|kind| kind == b"Btn") && is_push(file, dict);
+    string(file, file.get_dict(dict, b"MK").filter(|_| is_button)?, b"CA")
 }
 
 /// What a list shows for the value that it exports.

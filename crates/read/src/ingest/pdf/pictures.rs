@@ -1,14 +1,32 @@
-//! The image of a scanned page → a file that text recognition programs read; knows image dictionaries, not how text is recognised.
+//! The images drawn on a scanned page → files that text recognition programs read, upright; knows image dictionaries, not how text is
+//! recognised.
 
-use lopdf::{Dictionary, Object, Stream};
+use std::borrow::Cow;
+
+use lopdf::{Object, Stream};
 use serde::{Deserialize, Serialize};
 
+use super::bilevel;
 use super::file::{ImageData, PdfFile};
+use super::matrix::Matrix;
+use super::raster::{Layer, Raster, paint};
+use super::samples::Samples;
+use super::tiff;
 
-/// Entries of the directory of a TIFF file of one strip.
-const TIFF_ENTRIES: u32 = 9;
+/// Pixels of one picture: a sheet of A0 with 300 of them an inch.
+const PIXELS_MAX: usize = 140_000_000;
+/// Images of one page that are looked at.
+pub(super) const IMAGES_MAX: usize = 4_096;
+/// The part of a page that an image covers when it is the page: scans have margins and stamps beside them.
+const PAGE_PART_MIN: f64 = 0.4;
+/// The part of a page that images cover when they show something to read, and not a logo or a line.
+const PART_MIN: f64 = 0.02;
+/// A layer of black and white is this much finer than the picture of the paper behind it.
+const FINER: f64 = 1.3;
+/// Pixels whose sides differ by more than this are made square.
+const OBLONG: f64 = 1.1;
 
-/// The picture that a page without text consists of.
+/// The picture that a page without text consists of, or one of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PagePicture {
     /// The page's number, from 1.
@@ -16,227 +34,334 @@ pub struct PagePicture {
     /// An image file. It travels beside what describes it.
     #[serde(skip)]
     pub bytes: Vec<u8>,
-    /// How its format's files end: `jpg`, `jp2`, `tif`, `pgm` or `pbm`.
-    pub extension: String,
+    /// The format of the image file.
+    pub format: PictureFormat,
 }
 
-/// The image as a file of at most `bytes_max` bytes with its extension, or why there is none, in words.
-pub(super) fn picture(file: &PdfFile, image: &Stream, bytes_max: usize) -> Result<(Vec<u8>, &'static str), String> {
-    let over = || format!("the picture is larger than what is left of read.pdf.picture_bytes_max ({bytes_max} bytes)");
-    let ImageData { bytes, codec } = file.image_data(image, bytes_max)?;
-    let size = |long: &[u8], short: &[u8]| {
-        let size = file.get_number(&image.dict, long).or_else(|| file.get_number(&image.dict, short)).unwrap_or(0.0);
+/// The formats of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureFormat {
+    /// JPEG.
+    Jpg,
+    /// JPEG 2000.
+    Jp2,
+    /// A TIFF file that holds a JPEG file and says how to turn it.
+    Tif,
+    /// A greymap.
+    Pgm,
+    /// A bitmap.
+    Pbm,
+}
+
+/// An image with its place on the page.
+pub(super) struct Placed<'a> {
+    pub(super) image: Cow<'a, Stream>,
+    /// From the unit square to points of the upright page, y down.
+    pub(super) place: Matrix,
+}
+
+/// What was made of the images of a page.
+#[derive(Default)]
+pub(super) struct Pictures {
+    /// Image files in reading order.
+    pub(super) files: Vec<(Vec<u8>, PictureFormat)>,
+    /// What could not be made, in words.
+    pub(super) problems: Vec<String>,
+}
+
+impl Pictures {
+    fn push(&mut self, file: Result<(Vec<u8>, PictureFormat), String>) {
+        match file {
+            Ok(file) => self.files.push(file),
+            Err(problem) => self.problem(problem),
+        }
+    }
+
+    fn problem(&mut self, problem: String) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// The pictures that show the images of a page of `size`, in points, of at most `bytes_max` bytes together.
+///
+/// One image that is the page is one picture, as is what several images show together when they can be unpacked here; images that
+/// cannot, as JPEG files, are pictures of their own.
+pub(super) fn pictures(file: &PdfFile, placed: &[Placed<'_>], size: (f64, f64), bytes_max: usize) -> Pictures {
+    let mut made = Pictures::default();
+    let pieces: Vec<Piece<'_>> = placed.iter().filter_map(|placed| Piece::new(file, placed, size)).collect();
+    let pieces = text_layer(pieces);
+    if pieces.iter().map(|piece| piece.part).sum::<f64>() < PART_MIN {
+        return made;
+    }
+    if let [piece] = pieces.as_slice()
+        && piece.mask.is_none()
+    {
+        let file = piece.file(file, bytes_max, &mut made);
+        made.push(file);
+        return made;
+    }
+    if pieces.iter().all(|piece| !piece.is_packed || piece.mask.is_some()) {
+        let file = together(file, &pieces, bytes_max, &mut made);
+        made.push(file);
+        return made;
+    }
+    let pages = pieces.iter().filter(|piece| piece.part >= PAGE_PART_MIN);
+    let largest = pages.max_by_key(|piece| (piece.pixels(), piece.is_ink()));
+    let mut alone: Vec<&Piece<'_>> = largest.map_or_else(|| pieces.iter().collect(), |piece| vec![piece]);
+    alone.retain(|piece| alone_part(piece, pieces.len()));
+    alone.sort_by(|a, b| a.corner().0.total_cmp(&b.corner().0).then(a.corner().1.total_cmp(&b.corner().1)));
+    for piece in alone {
+        let used: usize = made.files.iter().map(|(bytes, _)| bytes.len()).sum();
+        let file = piece.file(file, bytes_max.saturating_sub(used), &mut made);
+        made.push(file);
+    }
+    made
+}
+
+/// Whether a piece is large enough to be read alone, out of `count`.
+fn alone_part(piece: &Piece<'_>, count: usize) -> bool {
+    piece.part * count as f64 >= PART_MIN && piece.size.0.min(piece.size.1) >= 8
+}
+
+/// The pieces with the text: scans that are parted into layers have it in a fine one of black and white over a coarse one of the paper.
+fn text_layer(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+    let finest = |is_ink: bool| {
+        let some = pieces.iter().filter(|piece| piece.is_ink() == is_ink);
+        some.map(|piece| piece.resolution().0.max(piece.resolution().1)).fold(0.0, f64::max)
+    };
+    let (ink, rest) = (finest(true), finest(false));
+    if rest > 0.0 && ink > rest * FINER { pieces.into_iter().filter(Piece::is_ink).collect() } else { pieces }
+}
+
+/// A picture of all pieces in their places.
+fn together(
+    file: &PdfFile,
+    pieces: &[Piece<'_>],
+    bytes_max: usize,
+    made: &mut Pictures,
+) -> Result<(Vec<u8>, PictureFormat), String> {
+    let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
+    let mut resolution: f64 = 0.0;
+    for piece in pieces {
+        low = (low.0.min(piece.seen.0.0), low.1.min(piece.seen.0.1));
+        high = (high.0.max(piece.seen.1.0), high.1.max(piece.seen.1.1));
+        resolution = resolution.max(piece.resolution().0).max(piece.resolution().1);
+    }
+    let size = (high.0 - low.0, high.1 - low.1);
+    // A tiny image of many pixels must not make the page large.
+    let resolution = resolution.min((PIXELS_MAX as f64 / 2.0 / (size.0 * size.1)).sqrt());
+    let (width, height) = ((size.0 * resolution).round().max(1.0), (size.1 * resolution).round().max(1.0));
+    let (width, height) = (width.min(65_535.0) as usize, height.min(65_535.0) as usize);
+    let mut layers = Vec::with_capacity(pieces.len());
+    let mut pixels_left = PIXELS_MAX;
+    for piece in pieces {
+        let Some(left) = pixels_left.checked_sub(piece.pixels()) else {
+            made.problem("the images on it have too many pixels".into());
+            break;
+        };
+        pixels_left = left;
+        match piece.layer(file, bytes_max, made) {
+            Ok(layer) => {
+                let to_pixels = Matrix([resolution, 0.0, 0.0, resolution, -low.0 * resolution, -low.1 * resolution]);
+                layers.push(Layer { place: piece.place.then(to_pixels), ..layer });
+            }
+            Err(problem) => made.problem(problem),
+        }
+    }
+    if layers.is_empty() {
+        return Err(made.problems.pop().unwrap_or_default());
+    }
+    let (canvas, is_whole) = paint(width, height, &layers, PIXELS_MAX.max(width * height * 4));
+    if !is_whole {
+        made.problem("too many images lie one over the other".into());
+    }
+    encoded(&canvas, bytes_max)
+}
+
+fn encoded(raster: &Raster, bytes_max: usize) -> Result<(Vec<u8>, PictureFormat), String> {
+    let bytes = raster.encode();
+    let format = if raster.is_bits() { PictureFormat::Pbm } else { PictureFormat::Pgm };
+    if bytes.len() > bytes_max { Err(over(bytes_max)) } else { Ok((bytes, format)) }
+}
+
+fn over(bytes_max: usize) -> String {
+    format!("the picture is larger than what is left of read.pdf.picture_bytes_max ({bytes_max} bytes)")
+}
+
+/// An image that can be seen.
+struct Piece<'a> {
+    image: &'a Stream,
+    /// What says where the image is painted, and whether it does so by being light.
+    mask: Option<(&'a Stream, bool)>,
+    place: Matrix,
+    /// Width and height in pixels.
+    size: (usize, usize),
+    /// The corners of the part of the page where it is seen.
+    seen: ((f64, f64), (f64, f64)),
+    /// The part of the page that it covers.
+    part: f64,
+    /// Whether it is packed in a way that is not unpacked here.
+    is_packed: bool,
+    is_bits: bool,
+}
+
+impl<'a> Piece<'a> {
+    fn new(file: &'a PdfFile, placed: &'a Placed<'_>, page: (f64, f64)) -> Option<Self> {
+        let image: &Stream = &placed.image;
+        let (low, high) = placed.place.unit_box();
+        let low = (low.0.max(0.0), low.1.max(0.0));
+        let high = (high.0.min(page.0), high.1.min(page.1));
+        let part = (high.0 - low.0) * (high.1 - low.1) / (page.0 * page.1);
+        if high.0 <= low.0 || high.1 <= low.1 || !part.is_finite() {
+            return None;
+        }
+        let soft = file.get(&image.dict, b"SMask").and_then(|mask| mask.as_stream().ok()).map(|mask| (mask, true));
+        let hard = || file.get(&image.dict, b"Mask").and_then(|mask| mask.as_stream().ok()).map(|mask| (mask, false));
+        let is_packed = is_packed(file, image);
+        let mut size = pixel_size(file, image).unwrap_or_default();
+        let mask = soft.or_else(hard).filter(|(mask, _)| {
+            let fine = pixel_size(file, mask).unwrap_or_default();
+            // Colour that cannot be unpacked is ink where a mask is so much finer that the text must be in it.
+            let is_ink = fine.0 as f64 > size.0 as f64 * FINER && fine.1 as f64 > size.1 as f64 * FINER;
+            let is_used = !self::is_packed(file, mask) && (!is_packed || is_ink);
+            if is_used {
+                size = (size.0.max(fine.0), size.1.max(fine.1));
+            }
+            is_used
+        });
+        let is_bits = Samples::new(file, &image.dict, usual_bits(file, image)).is_ok_and(|samples| samples.is_bits());
+        Some(Self { image, mask, place: placed.place, size, seen: (low, high), part, is_packed, is_bits })
+    }
+
+    /// Whether it is of black and white, by itself or where a mask shows it.
+    fn is_ink(&self) -> bool {
+        if self.is_packed { self.mask.is_some() } else { self.is_bits }
+    }
+
+    fn pixels(&self) -> usize {
+        self.size.0 * self.size.1
+    }
+
+    /// Pixels for each point, along rows and along columns.
+    fn resolution(&self) -> (f64, f64) {
+        let [a, b, c, d, ..] = self.place.0;
+        let along = |pixels: usize, x: f64, y: f64| pixels as f64 / x.hypot(y).max(0.01);
+        (along(self.size.0, a, b), along(self.size.1, c, d))
+    }
+
+    /// How far it is from the page's top, and from its left.
+    fn corner(&self) -> (f64, f64) {
+        (self.seen.0.1, self.seen.0.0)
+    }
+
+    /// The piece alone as a file.
+    fn file(&self, file: &PdfFile, bytes_max: usize, made: &mut Pictures) -> Result<(Vec<u8>, PictureFormat), String> {
+        let turn = tiff::orientation(self.place);
+        let ImageData { bytes, codec } = file.image_data(self.image, bytes_max)?;
+        let packed = match codec {
+            Some((b"DCTDecode", _)) if turn == 1 => (bytes, PictureFormat::Jpg),
+            Some((b"DCTDecode", _)) => {
+                let wrapped = tiff::wrap_jpeg(&bytes, turn);
+                (wrapped.ok_or("the picture is turned, and its data is damaged")?, PictureFormat::Tif)
+            }
+            Some((b"JPXDecode", _)) if turn == 1 => (bytes, PictureFormat::Jp2),
+            Some((b"JPXDecode", _)) => return Err("the picture is a turned JPEG 2000 image".into()),
+            _ => {
+                let [a, b, c, d, ..] = self.place.0;
+                let is_straight = b.abs() + c.abs() < (a.abs() + d.abs()) * 0.02;
+                let (across, down) = self.resolution();
+                let is_square = across.max(down) <= across.min(down) * OBLONG;
+                if turn == 1 && is_straight && is_square {
+                    return encoded(&raster(file, self.image, bytes_max, made)?, bytes_max);
+                }
+                return together(file, std::slice::from_ref(self), bytes_max, made);
+            }
+        };
+        if packed.0.len() > bytes_max { Err(over(bytes_max)) } else { Ok(packed) }
+    }
+
+    /// The piece as a layer that is placed on the page.
+    fn layer(&self, file: &PdfFile, bytes_max: usize, made: &mut Pictures) -> Result<Layer, String> {
+        let mask = match self.mask {
+            Some((mask, is_light)) => {
+                let mut mask = raster(file, mask, bytes_max, made)?;
+                // Light in a soft mask, and dark in a stencil, is where the image is painted.
+                if is_light {
+                    mask.invert();
+                }
+                Some(mask)
+            }
+            None => None,
+        };
+        let is_stencil = matches!(file.get(&self.image.dict, b"ImageMask"), Some(Object::Boolean(true)));
+        Ok(match mask {
+            mask if !self.is_packed => {
+                let paint = raster(file, self.image, bytes_max, made)?;
+                if is_stencil {
+                    Layer { paint: None, mask: Some(paint), place: self.place }
+                } else {
+                    Layer { paint: Some(paint), mask, place: self.place }
+                }
+            }
+            mask => Layer { paint: None, mask, place: self.place },
+        })
+    }
+}
+
+/// The filter of packed pictures that is the last of an image's.
+fn codec<'a>(file: &'a PdfFile, image: &'a Stream) -> Option<&'a [u8]> {
+    file.image_codec(image)
+}
+
+fn is_packed(file: &PdfFile, image: &Stream) -> bool {
+    matches!(codec(file, image), Some(b"DCTDecode" | b"JPXDecode"))
+}
+
+/// The bits of a sample of an image that does not say so.
+fn usual_bits(file: &PdfFile, image: &Stream) -> f64 {
+    if matches!(codec(file, image), Some(b"CCITTFaxDecode" | b"JBIG2Decode")) { 1.0 } else { 8.0 }
+}
+
+fn pixel_size(file: &PdfFile, image: &Stream) -> Result<(usize, usize), String> {
+    let size = |key: &[u8]| {
+        let size = file.get_number(&image.dict, key).unwrap_or(0.0);
         if (1.0..=65_535.0).contains(&size) { Ok(size as usize) } else { Err("the picture has no size".to_string()) }
     };
-    let (width, height) = (size(b"Width", b"W")?, size(b"Height", b"H")?);
-    if width * height / 8 > bytes_max {
-        return Err(over());
+    Ok((size(b"Width")?, size(b"Height")?))
+}
+
+/// The pixels of an image that is unpacked here.
+fn raster(file: &PdfFile, image: &Stream, bytes_max: usize, made: &mut Pictures) -> Result<Raster, String> {
+    let (width, height) = pixel_size(file, image)?;
+    if width * height > PIXELS_MAX {
+        return Err("the picture has too many pixels".into());
     }
-    let (bytes, extension) = match codec {
-        Some((b"DCTDecode", _)) => (bytes, "jpg"),
-        Some((b"JPXDecode", _)) => (bytes, "jp2"),
-        Some((b"CCITTFaxDecode", parameters)) => (fax(file, &image.dict, parameters, (width, height), &bytes), "tif"),
+    let samples = Samples::new(file, &image.dict, usual_bits(file, image))?;
+    if width * height / (if samples.is_bits() { 8 } else { 1 }) > bytes_max {
+        return Err(over(bytes_max));
+    }
+    let ImageData { bytes, codec } = file.image_data(image, bytes_max)?;
+    let unpacked = match codec {
+        Some((b"CCITTFaxDecode", parameters)) => bilevel::fax(file, parameters, (width, height), &bytes)?,
+        Some((b"JBIG2Decode", parameters)) => bilevel::jbig2(file, parameters, &bytes, PIXELS_MAX)?,
         Some((other, _)) => {
             return Err(format!("pictures packed with {} are not read", String::from_utf8_lossy(other)));
         }
-        None => {
-            let samples = Samples::new(file, &image.dict)?;
-            if samples.bits > 1 && width * height > bytes_max {
-                return Err(over());
-            }
-            samples.encode(width, height, &bytes)
-        }
+        None => return Ok(samples.raster(width, height, &bytes)),
     };
-    if bytes.len() > bytes_max { Err(over()) } else { Ok((bytes, extension)) }
-}
-
-/// Whether the samples of an image are turned round: the first of a pair is the larger.
-fn is_inverted(file: &PdfFile, image: &Dictionary) -> bool {
-    let decode = file.get(image, b"Decode").and_then(|decode| file.numbers(decode)).unwrap_or_default();
-    matches!(decode[..], [low, high, ..] if low > high)
-}
-
-/// Wraps fax data into a TIFF file of one strip (TIFF 6.0, sections 2 and 11).
-fn fax(
-    file: &PdfFile,
-    image: &Dictionary,
-    parameters: Option<&Dictionary>,
-    (width, height): (usize, usize),
-    data: &[u8],
-) -> Vec<u8> {
-    let number = |key: &[u8], usual: f64| parameters.and_then(|dict| file.get_number(dict, key)).unwrap_or(usual);
-    let scheme = number(b"K", 0.0);
-    let columns = number(b"Columns", 1728.0).clamp(1.0, 65_535.0) as u32;
-    let columns = if columns == 1728 && parameters.is_none() { width as u32 } else { columns };
-    let black_is_one = parameters
-        .and_then(|dict| file.get(dict, b"BlackIs1"))
-        .is_some_and(|black| matches!(black, Object::Boolean(true)));
-    let white_is_zero = u32::from(black_is_one != is_inverted(file, image));
-    let start = 8 + 2 + TIFF_ENTRIES * 12 + 4;
-    let entries = [
-        (256, columns),
-        (257, height as u32),
-        (258, 1),
-        (259, if scheme < 0.0 { 4 } else { 3 }),
-        (262, white_is_zero),
-        (273, start),
-        (278, height as u32),
-        (279, data.len() as u32),
-        if scheme < 0.0 { (293, 0) } else { (292, u32::from(scheme > 0.0)) },
-    ];
-    let mut out = Vec::with_capacity(start as usize + data.len());
-    out.extend(b"II*\0\x08\0\0\0");
-    out.extend((TIFF_ENTRIES as u16).to_le_bytes());
-    for (tag, value) in entries {
-        out.extend((tag as u16).to_le_bytes());
-        // Every value is one 32-bit number.
-        out.extend(4u16.to_le_bytes());
-        out.extend(1u32.to_le_bytes());
-        out.extend(u32::to_le_bytes(value));
+    if let Some(problem) = unpacked.problem {
+        made.problem(problem);
     }
-    out.extend([0; 4]);
-    out.extend(data);
-    out
-}
-
-/// How the samples of an unpacked image become grey.
-struct Samples {
-    /// Bits of one component: 1, 2, 4, 8 or 16.
-    bits: usize,
-    components: usize,
-    /// The grey of each index, for images with a palette.
-    palette: Option<Vec<u8>>,
-    inverted: bool,
-    /// Whether more means darker, as with inks.
-    ink: bool,
-}
-
-impl Samples {
-    fn new(file: &PdfFile, image: &Dictionary) -> Result<Self, String> {
-        let is_mask = file.get(image, b"ImageMask").is_some_and(|mask| matches!(mask, Object::Boolean(true)));
-        let bits = if is_mask { 1.0 } else { file.get_number(image, b"BitsPerComponent").unwrap_or(8.0) };
-        let bits = [1, 2, 4, 8, 16].into_iter().find(|&known| bits as usize == known);
-        let bits = bits.ok_or_else(|| "the picture has samples of an unknown size".to_string())?;
-        let space = file.get(image, b"ColorSpace");
-        let mut samples = Self { bits, components: 1, palette: None, inverted: is_inverted(file, image), ink: false };
-        if let Some(Object::Array(list)) = space
-            && let [kind, base, _, table, ..] = list.as_slice()
-            && file.resolve(kind).as_name().ok() == Some(b"Indexed")
-        {
-            let table = match file.resolve(table) {
-                Object::String(bytes, _) => bytes.clone(),
-                Object::Stream(stream) => file.decode(stream)?,
-                _ => return Err("the picture's palette is damaged".to_string()),
-            };
-            let (components, ink) = color_space(file, Some(file.resolve(base)));
-            samples.palette = Some(table.chunks_exact(components).map(|color| grey(color, ink)).collect());
-        } else {
-            (samples.components, samples.ink) = color_space(file, space);
-        }
-        Ok(samples)
+    let stride = samples.stride(width);
+    let mut rows = unpacked.bytes;
+    if unpacked.stride != stride {
+        rows = rows
+            .chunks(unpacked.stride.max(1))
+            .flat_map(|row| row.iter().copied().chain(std::iter::repeat(0xff)).take(stride))
+            .collect();
     }
-
-    /// A bitmap (`pbm`) for black and white, else a greymap (`pgm`). Missing samples are white.
-    fn encode(&self, width: usize, height: usize, bytes: &[u8]) -> (Vec<u8>, &'static str) {
-        let stride = (width * self.components * self.bits).div_ceil(8);
-        if self.bits == 1 && self.components == 1 && self.palette.is_none() {
-            let mut out = format!("P4\n{width} {height}\n").into_bytes();
-            // In a bitmap one is black, in a PDF zero is.
-            let flip = if self.inverted == self.ink { 0xff } else { 0 };
-            out.extend((0..stride * height).map(|at| bytes.get(at).map_or(0, |byte| byte ^ flip)));
-            return (out, "pbm");
-        }
-        let mut out = format!("P5\n{width} {height}\n255\n").into_bytes();
-        let mut color = vec![0; self.components];
-        for row in 0..height {
-            let row = bytes.get(row * stride..).unwrap_or_default();
-            for column in 0..width {
-                for (index, slot) in color.iter_mut().enumerate() {
-                    *slot = self.sample(row, column * self.components + index);
-                }
-                out.push(match &self.palette {
-                    Some(palette) => palette.get(usize::from(color[0])).copied().unwrap_or(255),
-                    None => grey(&color, self.ink),
-                });
-            }
-        }
-        (out, "pgm")
-    }
-
-    /// One sample: spread over 0 to 255, or the index into the palette.
-    fn sample(&self, row: &[u8], index: usize) -> u8 {
-        let byte = |at: usize| row.get(at).copied();
-        let value = match self.bits {
-            8 => byte(index),
-            16 => byte(index * 2),
-            bits => {
-                let most = (1u8 << bits) - 1;
-                let at = index * bits;
-                let value = byte(at / 8).map(|byte| byte >> (8 - bits - at % 8) & most);
-                if self.palette.is_some() { value } else { value.map(|value| value * (255 / most)) }
-            }
-        };
-        let value = value.unwrap_or(if self.ink || self.palette.is_some() { 0 } else { 255 });
-        if self.inverted && self.palette.is_none() { 255 - value } else { value }
-    }
-}
-
-/// The number of components of a colour space, and whether they are inks.
-fn color_space(file: &PdfFile, space: Option<&Object>) -> (usize, bool) {
-    let name = |object: &Object| object.as_name().map(<[u8]>::to_vec).unwrap_or_default();
-    match space {
-        Some(Object::Array(list)) => {
-            let first = list.first().map(|first| name(file.resolve(first))).unwrap_or_default();
-            let second = list.get(1).map(|second| file.resolve(second));
-            match (first.as_slice(), second) {
-                (b"ICCBased", Some(Object::Stream(profile))) => {
-                    let components = file.get_number(&profile.dict, b"N").unwrap_or(3.0).clamp(1.0, 4.0) as usize;
-                    (components, components == 4)
-                }
-                (b"DeviceN", Some(Object::Array(inks))) => (inks.len().clamp(1, 32), true),
-                (b"Separation", _) => (1, true),
-                (other, _) => named_color_space(other),
-            }
-        }
-        Some(object) => named_color_space(&name(object)),
-        None => (1, false),
-    }
-}
-
-fn named_color_space(name: &[u8]) -> (usize, bool) {
-    match name {
-        b"DeviceRGB" | b"RGB" | b"CalRGB" | b"Lab" => (3, false),
-        b"DeviceCMYK" | b"CMYK" => (4, true),
-        _ => (1, false),
-    }
-}
-
-/// The lightness of a colour: ITU-R BT.601 for light, the paper that inks leave free for inks.
-fn grey(color: &[u8], ink: bool) -> u8 {
-    match (color, ink) {
-        (inks, true) => 255 - inks.iter().fold(0u8, |sum, ink| sum.saturating_add(*ink)),
-        ([red, green, blue], false) => {
-            ((u32::from(*red) * 299 + u32::from(*green) * 587 + u32::from(*blue) * 114) / 1000) as u8
-        }
-        (other, false) => other.first().copied().unwrap_or(255),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples(bits: usize, components: usize) -> Samples {
-        Samples { bits, components, palette: None, inverted: false, ink: false }
-    }
-
-    #[test]
-    fn samples_become_bitmaps_and_greymaps() {
-        assert_eq!(samples(1, 1).encode(9, 1, &[0b1010_0000, 0]).0, b"P4\n9 1\n\x5f\xff");
-        assert_eq!(samples(4, 1).encode(3, 1, &[0xf0, 0x80]).0, b"P5\n3 1\n255\n\xff\x00\x88");
-        assert_eq!(samples(8, 3).encode(1, 2, &[255, 255, 255]).0, b"P5\n1 2\n255\n\xff\xff");
-        let palette = Samples { palette: Some(vec![7, 9]), ..samples(1, 1) };
-        assert_eq!(palette.encode(2, 1, &[0b0100_0000]).0, b"P5\n2 1\n255\n\x07\x09");
-        assert_eq!(grey(&[0, 0, 0, 255], true), 0);
-    }
+    Ok(samples.raster(width, height, &rows))
 }

@@ -3,12 +3,12 @@
 use lopdf::{Dictionary, Document as Pdf, Object, Stream, dictionary};
 use proptest::prelude::*;
 
-use super::{Ocr, PdfSettings, read_pdf};
+use super::{Ocr, PdfSettings, PictureFormat, read_pdf};
 use crate::document::{BlockKind, Document, FileStatus};
 use crate::error::Error;
 
 /// A file with one page for each content, in Helvetica as `F1` and its bold as `F2`.
-fn pdf(contents: &[&str], more: impl FnOnce(&mut Pdf, &mut Dictionary)) -> Vec<u8> {
+pub(in crate::ingest) fn pdf(contents: &[&str], more: impl FnOnce(&mut Pdf, &mut Dictionary)) -> Vec<u8> {
     let mut pdf = Pdf::with_version("1.5");
     let pages = pdf.new_object_id();
     let font = |name: &str| dictionary! { "Type" => "Font", "Subtype" => "Type1", "BaseFont" => name, "Encoding" => "WinAnsiEncoding" };
@@ -131,7 +131,7 @@ fn a_page_that_is_an_image_is_reported() {
 
 #[test]
 fn a_document_that_is_only_scans_says_so_once_and_gives_its_pictures_when_asked() {
-    let bytes = pdf(&["q 612 0 0 792 0 0 cm /Im Do Q", "q 612 0 0 792 0 0 cm /Im Do Q"], |pdf, resources| {
+    let bytes = pdf(&["q 600 0 0 150 0 0 cm /Im Do Q", "q 600 0 0 150 0 0 cm /Im Do Q"], |pdf, resources| {
         let dict = dictionary! { "Subtype" => "Image", "Width" => 8, "Height" => 2, "BitsPerComponent" => 1, "ColorSpace" => "DeviceGray" };
         let image = pdf.add_object(Stream::new(dict, vec![0x0f, 0xf0]));
         resources.set("XObject", dictionary! { "Im" => image });
@@ -143,7 +143,7 @@ fn a_document_that_is_only_scans_says_so_once_and_gives_its_pictures_when_asked(
     let settings = PdfSettings { ocr: Ocr::Tesseract, picture_bytes_max: 12, ..PdfSettings::default() };
     let reading = read_pdf(&bytes, &settings).unwrap();
     assert_eq!((reading.pictures[0].page, reading.pictures[0].bytes.as_slice()), (1, &b"P4\n8 2\n\xf0\x0f"[..]));
-    assert_eq!((reading.pictures.len(), reading.pictures[0].extension.as_str()), (1, "pbm"));
+    assert_eq!((reading.pictures.len(), reading.pictures[0].format), (1, PictureFormat::Pbm));
     assert!(reading.document.warnings.iter().any(|warning| warning.message.contains("read.pdf.picture_bytes_max")));
 }
 
@@ -174,6 +174,8 @@ fn comments_and_fields_end_their_page_unless_they_are_drawn() {
             dictionary! { "Subtype" => "Widget", "FT" => "Tx", "T" => Object::string_literal("name"), "V" => Object::string_literal("Drawn value"),
                 "Rect" => rectangle(), "AP" => dictionary! { "N" => drawn } }.into(),
             dictionary! { "Subtype" => "Widget", "FT" => "Btn", "TU" => Object::string_literal("I agree"), "AS" => "Yes" }.into(),
+            dictionary! { "Subtype" => "Widget", "FT" => "Btn", "Ff" => 1 << 16, "T" => Object::string_literal("b1"),
+                "MK" => dictionary! { "CA" => Object::string_literal("Send form") } }.into(),
             dictionary! { "Subtype" => "Link", "Contents" => Object::string_literal("a link") }.into(),
             dictionary! { "Subtype" => "Highlight", "F" => 2, "Contents" => Object::string_literal("hidden") }.into(),
         ];
@@ -181,9 +183,9 @@ fn comments_and_fields_end_their_page_unless_they_are_drawn() {
         },
     );
     let document = read(&bytes);
-    let notes = "Note by Ann: Check this\n\ncity: Bern\n\nI agree: Yes";
+    let notes = "Note by Ann: Check this\n\ncity: Bern\n\nI agree: Yes\n\nSend form";
     assert_eq!(document.text, format!("body\n\nDrawn value\n\n{notes}\n\nnext"));
-    assert!(document.pages[0].span.of(&document.text).ends_with("Yes"));
+    assert!(document.pages[0].span.of(&document.text).ends_with("Send form"));
 }
 
 #[test]
@@ -242,6 +244,27 @@ fn wide(content: &str, encoding: &str) -> Vec<u8> {
         let font = dictionary! { "Type" => "Font", "Subtype" => "Type0", "Encoding" => encoding, "DescendantFonts" => vec![descendant.into()], "ToUnicode" => "Identity-H" };
         resources.get_mut(b"Font").unwrap().as_dict_mut().unwrap().set("F3", font);
     })
+}
+
+#[test]
+fn glyph_numbers_of_a_known_collection_are_text() {
+    let read_as = |encoding: &str, content: &str| {
+        let bytes = pdf(&[content], |pdf, resources| {
+            let info = dictionary! { "Registry" => Object::string_literal("Adobe"), "Ordering" => Object::string_literal("Japan1"), "Supplement" => 2 };
+            let descendant =
+                pdf.add_object(dictionary! { "Type" => "Font", "Subtype" => "CIDFontType0", "CIDSystemInfo" => info });
+            let font = dictionary! { "Type" => "Font", "Subtype" => "Type0", "Encoding" => encoding, "DescendantFonts" => vec![descendant.into()] };
+            resources.get_mut(b"Font").unwrap().as_dict_mut().unwrap().set("F3", font);
+        });
+        read(&bytes).text
+    };
+    // The same two letters by glyph number, by row and cell of JIS X 0208, in Shift JIS and in UTF-16; then one outside the first plane.
+    for (encoding, string) in
+        [("Identity-H", "034b034c"), ("H", "24222423"), ("90ms-RKSJ-H", "82a082a1"), ("UniJIS-UTF16-H", "30423043")]
+    {
+        assert_eq!(read_as(encoding, &format!("BT /F3 10 Tf 72 700 Td <{string}> Tj ET")), "あぃ", "{encoding}");
+    }
+    assert_eq!(read_as("UniJIS-UTF16-H", "BT /F3 10 Tf 72 700 Td <d842dfb7> Tj ET"), "\u{20bb7}");
 }
 
 #[test]
@@ -381,6 +404,28 @@ fn what_is_no_pdf_or_needs_a_password_says_so() {
             assert_eq!(status(&bytes), FileStatus::Encrypted);
         }
     }
+}
+
+#[test]
+fn what_stands_after_a_stream_hides_no_object() {
+    let content = "BT /F1 10 Tf 72 700 Td (seen) Tj ET";
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 612 792] >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".to_owned(),
+        format!("<< /Length {} >>\nstream\n{content}\nendstream BT ET", content.len()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
+    ];
+    let mut file = "%PDF-1.4\n".to_owned();
+    let mut table = "xref\n0 6\n0000000000 65535 f \n".to_owned();
+    for (number, object) in (1..).zip(&objects) {
+        table += &format!("{:010} 00000 n \n", file.len());
+        file += &format!("{number} 0 obj\n{object}\nendobj\n");
+    }
+    let start = file.len();
+    file += &format!("{table}trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+    let document = read(file.as_bytes());
+    assert_eq!((document.text.as_str(), document.warnings.len()), ("seen", 0));
 }
 
 #[test]

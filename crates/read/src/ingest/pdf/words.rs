@@ -3,7 +3,7 @@
 use unicode_normalization::char::is_combining_mark;
 
 /// A gap wider than this part of the font size ends a word.
-const WORD_GAP: f32 = 0.15;
+const WORD_GAP: f32 = 0.149;
 /// A step back wider than this part of the font size ends a word.
 const STEP_BACK: f32 = 0.5;
 
