@@ -76,15 +76,15 @@ impl Scan {
         self.black.chunks(8).map(|eight| eight.iter().fold(0, |byte, &black| byte << 1 | u8::from(!black))).collect()
     }
 
-    fn image(&self, data: Vec<u8>, more: Dictionary) -> Stream {
+    fn image(&self, data: Vec<u8>, more: &Dictionary) -> Stream {
         let mut dict = dictionary! { "Type" => "XObject", "Subtype" => "Image", "Width" => self.width as i64,
         "Height" => self.height as i64, "BitsPerComponent" => 1, "ColorSpace" => "DeviceGray" };
-        dict.extend(&more);
+        dict.extend(more);
         Stream::new(dict, data)
     }
 
     fn plain(&self) -> Stream {
-        self.image(self.bits(), Dictionary::new())
+        self.image(self.bits(), &Dictionary::new())
     }
 
     /// A grey JPEG file whose blocks of 8 × 8 samples have one grey each, so that it needs only three codes.
@@ -112,7 +112,7 @@ impl Scan {
             bits += "0";
             last = level;
         }
-        while bits.len() % 8 != 0 {
+        while !bits.len().is_multiple_of(8) {
             bits.push('1');
         }
         for byte in bits.as_bytes().chunks(8) {
@@ -371,18 +371,18 @@ fn turned_and_mirrored_scans_are_read_upright() {
     let drawn = "q 0 300 -600 0 606 100 cm /I0 Do Q";
     assert_read("drawn", &scans(&[drawn], vec![turned.plain()]));
     let grey = dictionary! { "Filter" => "DCTDecode", "BitsPerComponent" => 8 };
-    assert_read("drawn, JPEG", &scans(&[drawn], vec![turned.image(turned.jpeg(), grey.clone())]));
+    assert_read("drawn, JPEG", &scans(&[drawn], vec![turned.image(turned.jpeg(), &grey)]));
     let mirrored = "q -600 0 0 300 606 100 cm /I0 Do Q";
     let mut mirror = Scan::new();
     mirror.black.chunks_mut(mirror.width).for_each(<[bool]>::reverse);
     assert_read("mirrored", &scans(&[mirrored], vec![mirror.plain()]));
-    assert_read("mirrored, JPEG", &scans(&[mirrored], vec![mirror.image(mirror.jpeg(), grey.clone())]));
-    assert_read("JPEG", &scans(&[UPRIGHT], vec![Scan::new().image(Scan::new().jpeg(), grey.clone())]));
+    assert_read("mirrored, JPEG", &scans(&[mirrored], vec![mirror.image(mirror.jpeg(), &grey)]));
+    assert_read("JPEG", &scans(&[UPRIGHT], vec![Scan::new().image(Scan::new().jpeg(), &grey)]));
     // A page that is turned when it is shown.
     for (turns, scan) in [(90, turned.turned().turned()), (270, turned.clone()), (180, turned.turned())] {
         let (width, height) = if turns == 180 { (600, 300) } else { (300, 600) };
         let content = format!("q {width} 0 0 {height} 6 100 cm /I0 Do Q");
-        for (what, image) in [("plain", scan.plain()), ("JPEG", scan.image(scan.jpeg(), grey.clone()))] {
+        for (what, image) in [("plain", scan.plain()), ("JPEG", scan.image(scan.jpeg(), &grey))] {
             let bytes = scans(&[&content], vec![image]);
             let mut file = lopdf::Document::load_mem(&bytes).unwrap();
             let page = file.page_iter().next().unwrap();
@@ -407,11 +407,11 @@ fn strips_layers_and_inline_images_are_one_picture() {
     let (upper, lower) = (cut as f64 * part, (scan.height - cut) as f64 * part);
     let strips = format!("q 600 0 0 {lower} 6 100 cm /I1 Do Q q 600 0 0 {upper} 6 {} cm /I0 Do Q", 100.0 + lower);
     assert_read("strips", &scans(&[&strips], vec![above.plain(), below.plain()]));
-    let stencil = scan.image(scan.bits(), dictionary! { "ImageMask" => true });
+    let stencil = scan.image(scan.bits(), &dictionary! { "ImageMask" => true });
     let paper = Scan { width: 8, height: 8, black: vec![false; 64] };
     let layers = "q 612 0 0 792 0 0 cm /I0 Do Q q 600 0 0 300 6 100 cm /I1 Do Q";
     let grey = dictionary! { "Filter" => "DCTDecode", "BitsPerComponent" => 8 };
-    assert_read("layers", &scans(&[layers], vec![paper.image(paper.jpeg(), grey), stencil]));
+    assert_read("layers", &scans(&[layers], vec![paper.image(paper.jpeg(), &grey), stencil]));
     let hex: String = scan.bits().iter().map(|byte| format!("{byte:02x}")).collect();
     let (width, height) = (scan.width, scan.height);
     let inline = format!("q 600 0 0 300 6 100 cm BI /W {width} /H {height} /BPC 1 /CS /G /F /AHx ID {hex}> EI Q");
@@ -424,7 +424,7 @@ fn jbig2_scans_are_read() {
         return;
     }
     let scan = Scan::new();
-    let image = scan.image(scan.jbig2(), dictionary! { "Filter" => "JBIG2Decode" });
+    let image = scan.image(scan.jbig2(), &dictionary! { "Filter" => "JBIG2Decode" });
     assert_read("JBIG2", &scans(&[UPRIGHT], vec![image]));
 }
 
@@ -432,14 +432,14 @@ fn jbig2_scans_are_read() {
 fn a_damaged_picture_leaves_a_warning() {
     let scan = Scan::new();
     let mut pictures = vec![
-        scan.image(scan.jbig2()[..60].to_vec(), dictionary! { "Filter" => "JBIG2Decode" }),
+        scan.image(scan.jbig2()[..60].to_vec(), &dictionary! { "Filter" => "JBIG2Decode" }),
         scan.image(
             vec![0; 9],
-            dictionary! { "Filter" => "CCITTFaxDecode", "DecodeParms" => dictionary! { "K" => -1 } },
+            &dictionary! { "Filter" => "CCITTFaxDecode", "DecodeParms" => dictionary! { "K" => -1 } },
         ),
     ];
     if is_installed() {
-        pictures.push(scan.image(scan.jpeg()[..90].to_vec(), dictionary! { "Filter" => "DCTDecode" }));
+        pictures.push(scan.image(scan.jpeg()[..90].to_vec(), &dictionary! { "Filter" => "DCTDecode" }));
     }
     for picture in pictures {
         let filter = picture.dict.get(b"Filter").unwrap().as_name().unwrap().to_vec();

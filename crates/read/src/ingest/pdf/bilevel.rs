@@ -46,7 +46,7 @@ pub(super) fn fax(
         strict: false,
     };
     let white = if flag(b"BlackIs1", false) { 0 } else { 0xff };
-    let mut rows = Rows { columns: columns as usize, white, bytes: vec![], rows_left: height };
+    let mut rows = Rows { columns: columns as usize, white, bytes: vec![], left: height };
     let done = hayro_ccitt::decode(data, &mut rows, &mut DecoderContext::new(settings));
     let stride = (columns as usize).div_ceil(8);
     let read = rows.bytes.len() / stride;
@@ -64,13 +64,14 @@ struct Rows {
     /// Eight white samples.
     white: u8,
     bytes: Vec<u8>,
-    rows_left: usize,
+    /// Rows that it still wants.
+    left: usize,
 }
 
 impl hayro_ccitt::Decoder for Rows {
     fn push_row(&mut self, changes: &[u32]) {
-        let Some(left) = self.rows_left.checked_sub(1) else { return };
-        self.rows_left = left;
+        let Some(left) = self.left.checked_sub(1) else { return };
+        self.left = left;
         let start = self.bytes.len();
         self.bytes.resize(start + self.columns.div_ceil(8), self.white);
         for black in changes.chunks(2) {

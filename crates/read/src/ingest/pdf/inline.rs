@@ -90,12 +90,12 @@ mod tests {
         let image =
             image(b"/W 8 /IM true /F [/A85 /CCF] /DP [null << /K -1 >>] /CS /Own /D[1 0]", b"data", Some(&spaces));
         let name = |key: &[u8]| image.dict.get(key).and_then(Object::as_name).unwrap();
-        assert_eq!(image.dict.get(b"Width").unwrap().as_float().unwrap(), 8.0);
+        assert_eq!(image.dict.get(b"Width").unwrap(), &Object::Real(8.0));
         assert_eq!(name(b"ColorSpace"), b"DeviceRGB");
         assert!(image.dict.get(b"ImageMask").unwrap().as_bool().unwrap());
         assert_eq!(image.dict.get(b"Filter").unwrap().as_array().unwrap().len(), 2);
         let parameters = image.dict.get(b"DecodeParms").unwrap().as_array().unwrap();
-        assert_eq!(parameters.last().unwrap().as_dict().unwrap().get(b"K").unwrap().as_float().unwrap(), -1.0);
+        assert_eq!(parameters.last().unwrap().as_dict().unwrap().get(b"K").unwrap(), &Object::Real(-1.0));
         assert_eq!(image.content, b"data");
         super::image(b"/D [[[[[[[ /W", b"", None);
     }

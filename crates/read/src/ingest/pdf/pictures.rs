@@ -15,6 +15,8 @@ use super::tiff;
 
 /// Pixels of one picture: a sheet of A0 with 300 of them an inch.
 const PIXELS_MAX: usize = 140_000_000;
+/// Pixels for each point of a picture that is put together: 600 an inch.
+const RESOLUTION_MAX: f64 = 600.0 / 72.0;
 /// Images of one page that are looked at.
 pub(super) const IMAGES_MAX: usize = 4_096;
 /// The part of a page that an image covers when it is the page: scans have margins and stamps beside them.
@@ -152,7 +154,7 @@ fn together(
     }
     let size = (high.0 - low.0, high.1 - low.1);
     // A tiny image of many pixels must not make the page large.
-    let resolution = resolution.min((PIXELS_MAX as f64 / 2.0 / (size.0 * size.1)).sqrt());
+    let resolution = resolution.min(RESOLUTION_MAX).min((PIXELS_MAX as f64 / 2.0 / (size.0 * size.1)).sqrt());
     let (width, height) = ((size.0 * resolution).round().max(1.0), (size.1 * resolution).round().max(1.0));
     let (width, height) = (width.min(65_535.0) as usize, height.min(65_535.0) as usize);
     let mut layers = Vec::with_capacity(pieces.len());
@@ -343,7 +345,9 @@ fn raster(file: &PdfFile, image: &Stream, bytes_max: usize, made: &mut Pictures)
     if width * height / (if samples.is_bits() { 8 } else { 1 }) > bytes_max {
         return Err(over(bytes_max));
     }
-    let ImageData { bytes, codec } = file.image_data(image, bytes_max)?;
+    // Small images whose data unpack to much more than they show would cost time again and again.
+    let data_max = (samples.stride(width) * height / 2 + (16 << 10)).min(bytes_max);
+    let ImageData { bytes, codec } = file.image_data(image, data_max)?;
     let unpacked = match codec {
         Some((b"CCITTFaxDecode", parameters)) => bilevel::fax(file, parameters, (width, height), &bytes)?,
         Some((b"JBIG2Decode", parameters)) => bilevel::jbig2(file, parameters, &bytes, PIXELS_MAX)?,

@@ -5,6 +5,9 @@ use lopdf::{Dictionary, Object};
 use super::file::PdfFile;
 use super::raster::{Pixels, Raster};
 
+/// More than 256 colours of many components take.
+const PALETTE_BYTES_MAX: usize = 1 << 16;
+
 /// Whether the samples of an image are turned round: the first of a pair is the larger.
 fn is_inverted(file: &PdfFile, image: &Dictionary) -> bool {
     let decode = file.get(image, b"Decode").and_then(|decode| file.numbers(decode)).unwrap_or_default();
@@ -41,7 +44,7 @@ impl Samples {
         {
             let table = match file.resolve(table) {
                 Object::String(bytes, _) => bytes.clone(),
-                Object::Stream(stream) => file.decode(stream)?,
+                Object::Stream(stream) => file.decode_within(stream, PALETTE_BYTES_MAX)?,
                 _ => return Err("the picture's palette is damaged".to_string()),
             };
             let (components, ink) = color_space(file, Some(file.resolve(base)));
