@@ -5,7 +5,9 @@
 const VARIABLE: &str = "IBID_FAILPOINT";
 
 /// Every moment, in the order of an index run.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 17] = [
+    "begun-identity-noted",
+    "begun-store-made",
     "runs-forgotten",
     "leftovers-listed",
     "leftovers-deleted",

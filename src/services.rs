@@ -285,6 +285,7 @@ impl Index {
             None if opening == Opening::Existing => return Err(Error::IndexMissing { path: home }),
             None => {
                 database.set_meta("identity", &asked.line())?;
+                failpoint("begun-identity-noted");
                 asked.clone()
             }
         };
@@ -295,12 +296,24 @@ impl Index {
             // Nothing counts yet: what lies there is half made, or belongs to a manifest that is gone.
             std::fs::remove_dir_all(&stored).map_err(Error::io("remove", &stored))?;
         }
-        if !stored.exists() && (opening == Opening::Existing || chunks > 0) {
-            let reason = "its vector store is gone".into();
-            return Err(Error::IndexDamaged { path: home, reason, source: None });
+        // A run that ended while it made the index left nothing to search.
+        let is_barely_begun = opening == Opening::Existing && chunks == 0;
+        match stored.exists() {
+            false if is_barely_begun => return Err(Error::IndexMissing { path: home }),
+            false if chunks > 0 => {
+                let reason = "its vector store is gone".into();
+                return Err(Error::IndexDamaged { path: home, reason, source: None });
+            }
+            _ => {}
         }
         let settings = StoreSettings { search_effort: settings.store.search_effort, ..identity.store.clone() };
-        let store = EdgeStore::open(&stored, identity.dimensions, settings)?;
+        let store = match EdgeStore::open(&stored, identity.dimensions, settings) {
+            Err(Error::IndexDamaged { .. }) if is_barely_begun => return Err(Error::IndexMissing { path: home }),
+            opened => opened?,
+        };
+        if chunks == 0 {
+            failpoint("begun-store-made");
+        }
         // Chunks are flushed before they are named, so a store with fewer has lost some.
         let points = store.info()?.points as u64;
         if points < chunks {

@@ -290,7 +290,9 @@ fn killed_at_every_named_moment_an_index_run_goes_on_to_the_same_index() {
     for moment in moments {
         fill(folder.path());
         let home = Home::new();
-        index(&home, folder.path());
+        if !moment.starts_with("begun") {
+            index(&home, folder.path());
+        }
         change(folder.path());
         let expected = expected.get_or_insert_with(|| whole(folder.path()).0);
         if moment.starts_with("leftovers") {
