@@ -304,6 +304,30 @@ impl Embedder {
         self.input(&self.tokenizer.encode(text)?.ids, role)
     }
 
+    /// The inputs for `texts`, in their order; many are tokenized on as many threads as there are workers.
+    ///
+    /// # Errors
+    /// As [`Self::tokenize`].
+    ///
+    /// # Panics
+    /// When a tokenizer panicked.
+    pub fn tokenize_all(&self, texts: &[&str], role: Role) -> Result<Vec<Input>> {
+        let tokenize = |texts: &[&str]| texts.iter().map(|text| self.tokenize(text, role)).collect::<Result<Vec<_>>>();
+        let threads = thread_count(self.settings.threads);
+        if texts.len() < TEXTS_TOGETHER_MIN || threads == 1 {
+            return tokenize(texts);
+        }
+        std::thread::scope(|scope| {
+            let parts = texts.chunks(texts.len().div_ceil(threads));
+            let parts: Vec<_> = parts.map(|part| scope.spawn(move || tokenize(part))).collect();
+            let mut inputs = Vec::with_capacity(texts.len());
+            for part in parts {
+                inputs.extend(part.join().expect("a tokenizer panicked")?);
+            }
+            Ok(inputs)
+        })
+    }
+
     /// Runs one batch as worker `worker`; blocks. The outputs keep the order of `batch`.
     ///
     /// # Errors
@@ -395,7 +419,7 @@ impl Embedder {
     /// # Errors
     /// [`Error::Tokenizer`] or [`Error::Tensor`] when the model fails.
     pub fn embed(&self, texts: &[&str], role: Role) -> Result<Embedded> {
-        let inputs = texts.iter().map(|text| self.tokenize(text, role)).collect::<Result<Vec<_>>>()?;
+        let inputs = self.tokenize_all(texts, role)?;
         let tokens = inputs.iter().map(|input| input.ids.len() as u64).sum();
         let cut_tokens = inputs.iter().map(|input| input.cut as u64).sum();
         let vectors = self.encode(&inputs, Want::Vector)?.into_iter().map(|encoded| encoded.vector).collect();
@@ -433,6 +457,9 @@ impl Embedder {
         }
     }
 }
+
+/// Fewer texts are tokenized sooner than threads are started.
+const TEXTS_TOGETHER_MIN: usize = 64;
 
 /// Indices of `lengths` in batches of at most `tokens_max` tokens, longest first so that no long batch is left for last.
 ///

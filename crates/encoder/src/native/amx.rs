@@ -3,15 +3,14 @@
 //! The processor holds eight tiles of 16 rows of 64 bytes. Four of them hold sums, so that each operand that is loaded takes
 //! part in two products. The instructions are written out because the language does not offer them yet.
 
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use pulp::x86::V4;
 
-use super::bf16::{Bf16, place};
+use super::bf16::{Bf16, WIDTH, place};
 use super::product::{Arithmetic, TileRows};
 
-/// Columns of a panel, in two tiles of 16.
-const WIDTH: usize = 32;
 /// Rows of one tile of the processor.
 const TILE_ROWS: usize = 16;
 
@@ -77,9 +76,36 @@ static SHAPE: Shape = {
     Shape(bytes)
 };
 
+/// The tiles of the calling thread, configured. Given back when dropped, so that the system need not save them any more.
+#[derive(Debug)]
+pub(crate) struct Tiles {
+    /// Tiles are a thread's own.
+    _own: PhantomData<*const ()>,
+}
+
+impl Tiles {
+    #[expect(unsafe_code, reason = "the language has no tiles")]
+    fn configure() -> Self {
+        // SAFETY: only [`Amx`] comes here, which exists only where `try_new` found the tiles; they are no memory of the language.
+        unsafe {
+            std::arch::asm!("ldtilecfg [{shape}]", shape = in(reg) &raw const SHAPE, options(nostack, readonly));
+        }
+        Self { _own: PhantomData }
+    }
+}
+
+impl Drop for Tiles {
+    #[expect(unsafe_code, reason = "the language has no tiles")]
+    fn drop(&mut self) {
+        // SAFETY: as in `configure`.
+        unsafe { std::arch::asm!("tilerelease", options(nostack, nomem)) }
+    }
+}
+
 impl Arithmetic for Amx {
     type Simd = V4;
     type Element = u16;
+    type Session = Tiles;
     const ROWS: usize = 2 * TILE_ROWS;
     const ROWS_STEP: usize = TILE_ROWS;
     const WIDTH: usize = WIDTH;
@@ -104,12 +130,47 @@ impl Arithmetic for Amx {
         place(input, column)
     }
 
+    fn begin(self) -> Tiles {
+        Tiles::configure()
+    }
+
+    #[inline(always)]
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [u16], stride: usize) {
+        self.0.put_biased(tile, rows, bias, columns, to, stride);
+    }
+
+    #[inline(always)]
+    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [u16], stride: usize) {
+        self.0.put_scaled(tile, factors, columns, to, stride);
+    }
+
+    #[inline(always)]
+    fn gelu_biased(self, tile: &mut [f32], bias: &[f32], to: &mut [u16]) {
+        self.0.gelu_biased(tile, bias, to);
+    }
+
+    #[inline(always)]
+    fn softmax(self, scores: &mut [f32], padded: usize, factors: &mut [f32], columns: usize, weights: &mut [u16]) {
+        self.0.softmax(scores, padded, factors, columns, weights);
+    }
+
+    #[inline(always)]
+    fn pack_keys(self, rows: &[u16], stride: usize, tokens: usize, head: usize, panel: &mut [u16]) {
+        self.0.pack_keys(rows, stride, tokens, head, panel);
+    }
+
+    #[inline(always)]
+    fn pack_values(self, rows: &[u16], stride: usize, tokens: usize, columns: usize, panel: &mut [u16]) {
+        self.0.pack_values(rows, stride, tokens, columns, panel);
+    }
+
     #[expect(unsafe_code, reason = "the language has no tiles")]
     fn tile(self, rows: usize, left: &[u16], right: &[u16], out: &mut [f32]) {
         let blocks = right.len() / (WIDTH * WIDTH);
         assert!(blocks > 0 && left.len() == blocks * rows * WIDTH && out.len() == rows * WIDTH);
         if rows == TILE_ROWS {
-            // SAFETY: `self` exists only where `try_new` found AMX; the lengths were compared above.
+            // SAFETY: `self` exists only where `try_new` found AMX; the lengths were compared above. Without a `Session` the processor refuses the
+            // instructions, which ends the process and touches no memory.
             unsafe { tile_16(blocks, left.as_ptr(), right.as_ptr(), out.as_mut_ptr()) }
         } else {
             assert_eq!(rows, 2 * TILE_ROWS);
@@ -122,13 +183,12 @@ impl Arithmetic for Amx {
 /// A tile of 16 rows.
 ///
 /// # Safety
-/// The machine has AMX; `left` is `[blocks, 16, 32]`, `right` `[blocks, 32, 32]`, `out` `[16, 32]`; `blocks` is not 0.
+/// The machine has AMX and the calling thread has configured its tiles; `left` is `[blocks, 16, 32]`, `right` `[blocks, 32, 32]`, `out` `[16, 32]`; `blocks` is not 0.
 #[expect(unsafe_code, reason = "the language has no tiles")]
 unsafe fn tile_16(blocks: usize, left: *const u16, right: *const u16, out: *mut f32) {
-    // SAFETY: the caller's promise; tiles are given back before the end, so no other code finds them in use.
+    // SAFETY: the caller's promise.
     unsafe {
         std::arch::asm!(
-            "ldtilecfg [{shape}]",
             "tilezero tmm0",
             "tilezero tmm1",
             "2:",
@@ -143,8 +203,6 @@ unsafe fn tile_16(blocks: usize, left: *const u16, right: *const u16, out: *mut 
             "jnz 2b",
             "tilestored [{out} + {far}], tmm0",
             "tilestored [{out} + {far} + 64], tmm1",
-            "tilerelease",
-            shape = in(reg) &raw const SHAPE,
             left = inout(reg) left => _,
             right = inout(reg) right => _,
             blocks = inout(reg) blocks => _,
@@ -159,13 +217,12 @@ unsafe fn tile_16(blocks: usize, left: *const u16, right: *const u16, out: *mut 
 /// A tile of 32 rows.
 ///
 /// # Safety
-/// The machine has AMX; `left` is `[blocks, 32, 32]`, `right` `[blocks, 32, 32]`, `out` `[32, 32]`; `blocks` is not 0.
+/// The machine has AMX and the calling thread has configured its tiles; `left` is `[blocks, 32, 32]`, `right` `[blocks, 32, 32]`, `out` `[32, 32]`; `blocks` is not 0.
 #[expect(unsafe_code, reason = "the language has no tiles")]
 unsafe fn tile_32(blocks: usize, left: *const u16, right: *const u16, out: *mut f32) {
-    // SAFETY: the caller's promise; tiles are given back before the end, so no other code finds them in use.
+    // SAFETY: the caller's promise.
     unsafe {
         std::arch::asm!(
-            "ldtilecfg [{shape}]",
             "tilezero tmm0",
             "tilezero tmm1",
             "tilezero tmm2",
@@ -187,8 +244,6 @@ unsafe fn tile_32(blocks: usize, left: *const u16, right: *const u16, out: *mut 
             "tilestored [{out} + {far} + 64], tmm1",
             "tilestored [{out} + {far} + 2048], tmm2",
             "tilestored [{out} + {far} + 2112], tmm3",
-            "tilerelease",
-            shape = in(reg) &raw const SHAPE,
             left = inout(reg) left => _,
             right = inout(reg) right => _,
             blocks = inout(reg) blocks => _,

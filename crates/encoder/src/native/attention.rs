@@ -1,10 +1,7 @@
 //! Queries, keys and values of one text in, its context vectors out: multi-head attention as two products a head.
 
-use pulp::Simd;
-
 use super::buffer::Buffer;
-use super::functions::Softmax;
-use super::product::{Arithmetic, pack_left, padded_depth, padded_rows, tiles};
+use super::product::{Arithmetic, copy_left, padded_depth, padded_rows, tiles};
 
 /// Memory that attention works in.
 #[derive(Debug, Default)]
@@ -33,8 +30,8 @@ pub(super) fn attend<A: Arithmetic>(
     arithmetic: A,
     heads: Heads,
     length: usize,
-    qkv: &[f32],
-    context: &mut [f32],
+    qkv: &[A::Element],
+    context: &mut [A::Element],
     scratch: &mut AttentionScratch<A::Element>,
 ) {
     if length == 0 {
@@ -55,31 +52,18 @@ pub(super) fn attend<A: Arithmetic>(
     let weights = scratch.weights.hold(length_padded * A::ROWS);
     let out = scratch.out.hold(A::ROWS * A::WIDTH);
     let mut factors = [0.0; 32];
-    let mut narrow = [A::Element::default(); 32];
     for head in 0..heads.count {
         let column = head * heads.width;
-        pack_left(arithmetic, &qkv[column..], stride, length, heads.width, queries);
-        for token in 0..length {
-            let row = &qkv[token * stride..][..stride];
-            let (panel, lane) = (token / A::WIDTH, token % A::WIDTH);
-            let panel = &mut keys[panel * depth * A::WIDTH..][..depth * A::WIDTH];
-            let (key, value) = (&row[hidden + column..][..heads.width], &row[2 * hidden + column..][..heads.width]);
-            for (part, key) in key.chunks(32).enumerate() {
-                let narrow = &mut narrow[..key.len()];
-                arithmetic.narrow(key, narrow);
-                for (input, &key) in narrow.iter().enumerate() {
-                    panel[A::place(part * 32 + input, lane)] = key;
-                }
-            }
-            for (part, value) in value.chunks(A::WIDTH.min(32)).enumerate() {
-                let narrow = &mut narrow[..value.len()];
-                arithmetic.narrow(value, narrow);
-                let first = part * A::WIDTH.min(32);
-                let panel = &mut values[first / A::WIDTH * length_padded * A::WIDTH..][..length_padded * A::WIDTH];
-                for (column, &value) in narrow.iter().enumerate() {
-                    panel[A::place(token, first % A::WIDTH + column)] = value;
-                }
-            }
+        copy_left::<A>(&qkv[column..], stride, length, heads.width, queries);
+        for (panel, keys) in keys.chunks_exact_mut(depth * A::WIDTH).enumerate() {
+            let first = panel * A::WIDTH;
+            let rows = &qkv[first * stride + hidden + column..];
+            arithmetic.pack_keys(rows, stride, A::WIDTH.min(length - first), heads.width, keys);
+        }
+        for (panel, values) in values.chunks_exact_mut(length_padded * A::WIDTH).enumerate() {
+            let first = panel * A::WIDTH;
+            let rows = &qkv[2 * hidden + column + first..];
+            arithmetic.pack_values(rows, stride, length, A::WIDTH.min(heads.width - first), values);
         }
         for tile in tiles::<A>(length) {
             let block = tile.padded * A::WIDTH;
@@ -89,21 +73,15 @@ pub(super) fn attend<A: Arithmetic>(
                 arithmetic.tile(tile.padded, queries, keys, scores);
             }
             let factors = &mut factors[..tile.rows];
-            let simd = arithmetic.simd();
-            simd.vectorize(Softmax { simd, scores, padded: tile.padded, factors, columns: length });
             let weights = &mut weights[..scores.len()];
-            arithmetic.narrow(scores, weights);
+            arithmetic.softmax(scores, tile.padded, factors, length, weights);
             for (panel, values) in values.chunks_exact(length_padded * A::WIDTH).enumerate() {
                 let out = &mut out[..block];
                 arithmetic.tile(tile.padded, weights, values, out);
                 let first = panel * A::WIDTH;
                 let columns = A::WIDTH.min(heads.width - first);
-                for (row, (out, factor)) in out.chunks_exact(A::WIDTH).zip(factors.iter()).enumerate() {
-                    let to = &mut context[(tile.start + row) * hidden + column + first..][..columns];
-                    for (to, value) in to.iter_mut().zip(out) {
-                        *to = value * factor;
-                    }
-                }
+                let to = &mut context[tile.start * hidden + column + first..];
+                arithmetic.put_scaled(out, factors, columns, to, hidden);
             }
         }
     }

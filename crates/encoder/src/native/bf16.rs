@@ -1,14 +1,17 @@
 //! Products of bf16 with AVX-512 BF16: packed operands of 16 bits in, tiles of f32 out.
 
+mod interleave;
+mod rows;
+
 use std::arch::x86_64::{__m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps};
 
 use pulp::bytemuck::cast;
 use pulp::x86::V4;
 
-use super::product::{Arithmetic, TileRows, pack_rows};
+use super::product::{Arithmetic, TileRows, pack_rows, place_keys, place_values};
 
 /// Columns of a panel.
-const WIDTH: usize = 32;
+pub(super) const WIDTH: usize = 32;
 
 /// Proof that this machine has AVX-512 with BF16.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +32,7 @@ pub(super) fn place(input: usize, column: usize) -> usize {
 impl Arithmetic for Bf16 {
     type Simd = V4;
     type Element = u16;
+    type Session = ();
     const ROWS: usize = 14;
     const ROWS_STEP: usize = 1;
     const WIDTH: usize = WIDTH;
@@ -55,6 +59,60 @@ impl Arithmetic for Bf16 {
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
         place(input, column)
+    }
+
+    fn begin(self) -> Self::Session {}
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [u16], stride: usize) {
+        let bias = bias.first_chunk().expect("a panel's biases");
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { rows::put_biased(tile, rows, bias, columns, to, stride) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [u16], stride: usize) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { rows::put_scaled(tile, factors, columns, to, stride) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn gelu_biased(self, tile: &mut [f32], bias: &[f32], to: &mut [u16]) {
+        let bias = bias.first_chunk().expect("a panel's biases");
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { rows::gelu_biased(tile, bias, to) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn softmax(self, scores: &mut [f32], padded: usize, factors: &mut [f32], columns: usize, weights: &mut [u16]) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { rows::softmax(scores, padded, factors, columns, weights) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn pack_keys(self, rows: &[u16], stride: usize, tokens: usize, head: usize, panel: &mut [u16]) {
+        if head.is_multiple_of(WIDTH) {
+            // SAFETY: `self` exists only where `try_new` found them.
+            unsafe { interleave::pack_keys(rows, stride, tokens, head, panel) }
+        } else {
+            place_keys::<Self>(rows, stride, tokens, head, panel);
+        }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn pack_values(self, rows: &[u16], stride: usize, tokens: usize, columns: usize, panel: &mut [u16]) {
+        if columns == WIDTH {
+            // SAFETY: `self` exists only where `try_new` found them.
+            unsafe { interleave::pack_values(rows, stride, tokens, panel) }
+        } else {
+            place_values::<Self>(rows, stride, tokens, columns, panel);
+        }
     }
 
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]

@@ -8,6 +8,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::buffer::Buffer;
+use super::functions::{BiasGelu, Onto, PlaceTile, Softmax};
 use super::lanes::Lanes;
 
 /// A way to multiply: what operands are made of and how a tile is computed.
@@ -32,12 +33,91 @@ pub(super) trait Arithmetic: Copy + Send + Sync + 'static {
     /// Packs the rows of one tile, `stride` apart in `from`, `depth` inputs of each; `to` is `[blocks, padded, WIDTH]`.
     fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [Self::Element]);
 
+    /// What a thread holds while it computes; [`Self::tile`] needs it.
+    type Session;
+
+    /// Makes the calling thread ready.
+    fn begin(self) -> Self::Session;
+
     /// Where input `input` of column `column` lies in a panel.
     fn place(input: usize, column: usize) -> usize;
 
     /// One tile of the product: `left` is `[blocks, rows, WIDTH]`, `right` a panel of as many blocks, `out` is `[rows, WIDTH]`
     /// and is overwritten. `rows` is padded and at most [`Self::ROWS`].
     fn tile(self, rows: usize, left: &[Self::Element], right: &[Self::Element], out: &mut [f32]);
+
+    /// Puts `rows` rows of a tile, each plus `bias`, from `to` on, `stride` apart; `columns` of each count.
+    fn put_biased(
+        self,
+        tile: &[f32],
+        rows: usize,
+        bias: &[f32],
+        columns: usize,
+        to: &mut [Self::Element],
+        stride: usize,
+    );
+
+    /// Puts a row of a tile for each of `factors`, times it, from `to` on, `stride` apart; `columns` of each count.
+    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [Self::Element], stride: usize);
+
+    /// `to = gelu(tile + bias)`, both `[rows, WIDTH]`. The tile is left in any state.
+    fn gelu_biased(self, tile: &mut [f32], bias: &[f32], to: &mut [Self::Element]);
+
+    /// Softmax of the first rows of a tile of scores without the division: `scores` and `weights` are `[blocks, padded, WIDTH]`. Each of
+    /// `factors` becomes what its row is to be multiplied by. Of a row `columns` count; the weights of the others are 0.
+    fn softmax(
+        self,
+        scores: &mut [f32],
+        padded: usize,
+        factors: &mut [f32],
+        columns: usize,
+        weights: &mut [Self::Element],
+    );
+
+    /// Packs the keys of up to [`Self::WIDTH`] tokens, `head` wide and `stride` apart, as one panel of as many columns.
+    fn pack_keys(self, rows: &[Self::Element], stride: usize, tokens: usize, head: usize, panel: &mut [Self::Element]);
+
+    /// Packs `columns` columns of the values of `tokens` tokens, `stride` apart, as one panel.
+    fn pack_values(
+        self,
+        rows: &[Self::Element],
+        stride: usize,
+        tokens: usize,
+        columns: usize,
+        panel: &mut [Self::Element],
+    );
+}
+
+/// As [`Arithmetic::pack_keys`], one number after the other.
+#[inline(always)]
+pub(super) fn place_keys<A: Arithmetic>(
+    rows: &[A::Element],
+    stride: usize,
+    tokens: usize,
+    head: usize,
+    panel: &mut [A::Element],
+) {
+    for token in 0..tokens {
+        for (input, &key) in rows[token * stride..][..head].iter().enumerate() {
+            panel[A::place(input, token)] = key;
+        }
+    }
+}
+
+/// As [`Arithmetic::pack_values`], one number after the other.
+#[inline(always)]
+pub(super) fn place_values<A: Arithmetic>(
+    rows: &[A::Element],
+    stride: usize,
+    tokens: usize,
+    columns: usize,
+    panel: &mut [A::Element],
+) {
+    for token in 0..tokens {
+        for (column, &value) in rows[token * stride..][..columns].iter().enumerate() {
+            panel[A::place(token, column)] = value;
+        }
+    }
 }
 
 /// Products in f32.
@@ -47,6 +127,7 @@ pub(super) struct F32<S>(pub(super) S);
 impl<S: Lanes> Arithmetic for F32<S> {
     type Simd = S;
     type Element = f32;
+    type Session = ();
     const ROWS: usize = S::ROWS;
     const ROWS_STEP: usize = 1;
     const WIDTH: usize = S::WIDTH;
@@ -68,6 +149,44 @@ impl<S: Lanes> Arithmetic for F32<S> {
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
         input * S::WIDTH + column
+    }
+
+    fn begin(self) {}
+
+    #[inline(always)]
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [f32], stride: usize) {
+        let onto = Onto::Nothing;
+        self.0.vectorize(PlaceTile { simd: self.0, tile, bias, to, stride, rows, columns, onto });
+    }
+
+    #[inline(always)]
+    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [f32], stride: usize) {
+        for (row, (tile, factor)) in tile.chunks_exact(S::WIDTH).zip(factors).enumerate() {
+            let to = &mut to[row * stride..][..columns];
+            to.iter_mut().zip(tile).for_each(|(to, value)| *to = value * factor);
+        }
+    }
+
+    #[inline(always)]
+    fn gelu_biased(self, tile: &mut [f32], bias: &[f32], to: &mut [f32]) {
+        self.0.vectorize(BiasGelu { simd: self.0, tile: &mut *tile, bias });
+        to.copy_from_slice(tile);
+    }
+
+    #[inline(always)]
+    fn softmax(self, scores: &mut [f32], padded: usize, factors: &mut [f32], columns: usize, weights: &mut [f32]) {
+        self.0.vectorize(Softmax { simd: self.0, scores: &mut *scores, padded, factors, columns });
+        weights.copy_from_slice(scores);
+    }
+
+    #[inline(always)]
+    fn pack_keys(self, rows: &[f32], stride: usize, tokens: usize, head: usize, panel: &mut [f32]) {
+        place_keys::<Self>(rows, stride, tokens, head, panel);
+    }
+
+    #[inline(always)]
+    fn pack_values(self, rows: &[f32], stride: usize, tokens: usize, columns: usize, panel: &mut [f32]) {
+        place_values::<Self>(rows, stride, tokens, columns, panel);
     }
 
     #[inline(always)]
@@ -180,16 +299,32 @@ pub(super) fn pack_left<A: Arithmetic>(
     }
 }
 
+/// As [`pack_left`], of rows that are made of what operands are made of.
+pub(super) fn copy_left<A: Arithmetic>(
+    from: &[A::Element],
+    stride: usize,
+    rows: usize,
+    depth: usize,
+    to: &mut [A::Element],
+) {
+    let padded = padded_depth::<A>(depth);
+    for tile in tiles::<A>(rows) {
+        let to = &mut to[tile.slot * padded..(tile.slot + tile.padded) * padded];
+        let copy = |from: &[A::Element], to: &mut [A::Element]| to.copy_from_slice(from);
+        pack_rows(&from[tile.start * stride..], stride, depth, tile, A::WIDTH, to, copy);
+    }
+}
+
 /// Packs the rows of one tile by `narrow`; see [`Arithmetic::pack_tile`].
 #[inline(always)]
-pub(super) fn pack_rows<E: Copy + Default>(
-    from: &[f32],
+pub(super) fn pack_rows<F, E: Copy + Default>(
+    from: &[F],
     stride: usize,
     depth: usize,
     tile: TileRows,
     width: usize,
     to: &mut [E],
-    narrow: impl Fn(&[f32], &mut [E]),
+    narrow: impl Fn(&[F], &mut [E]),
 ) {
     let full = depth / width;
     for row in 0..tile.rows {
