@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::Tokens;
 use crate::added::AddedTokens;
 use crate::fold::{Fold, Folds, Settings};
+use crate::names::Names;
 use crate::packed::{self, PACKED_BYTES_MAX, Packed};
 use crate::stream::{Buffers, Word};
 use crate::vocabulary::{Piece, Vocabulary};
@@ -13,6 +14,7 @@ use crate::vocabulary::{Piece, Vocabulary};
 #[derive(Debug)]
 pub struct WordPiece {
     vocabulary: Vocabulary,
+    names: Names,
     added: AddedTokens,
     folds: Folds,
     kinds: [Kind; 256],
@@ -35,7 +37,7 @@ enum Kind {
 
 impl WordPiece {
     /// The tokenizer with these parts.
-    pub(crate) fn from_parts(vocabulary: Vocabulary, added: AddedTokens, settings: Settings) -> Self {
+    pub(crate) fn from_parts(vocabulary: Vocabulary, names: Names, added: AddedTokens, settings: Settings) -> Self {
         let kinds = std::array::from_fn(|byte| {
             let byte = byte as u8;
             match Fold::new(char::from(byte), settings) {
@@ -50,7 +52,22 @@ impl WordPiece {
             let known = Packed::new(&[byte as u8]).and_then(|mark| vocabulary.whole(mark, 1));
             known.filter(|_| vocabulary.chars_max > 0).unwrap_or(vocabulary.unknown)
         });
-        Self { vocabulary, added, folds: Folds::new(settings), kinds, marks }
+        Self { vocabulary, names, added, folds: Folds::new(settings), kinds, marks }
+    }
+
+    /// The id of `token`, a piece of a word as the vocabulary has it (`##` before one that continues) or an added token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.names.id(token)
+    }
+
+    /// The token that has `id`.
+    pub fn token(&self, id: u32) -> Option<&str> {
+        self.names.token(id)
+    }
+
+    /// Number of tokens, added ones among them.
+    pub fn vocabulary_size(&self) -> usize {
+        self.names.len()
     }
 
     /// Puts the tokens of `text` into `tokens`, in the place of those it holds: the ids and byte offsets that

@@ -2,7 +2,7 @@
 //!
 //! Whatever is not known to be encoded alike is declined, so that the caller leaves it to `tokenizers`.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::WordPiece;
 use crate::added::{Added, AddedTokens};
 use crate::fold::Settings;
+use crate::names::{Entries, Names};
 use crate::vocabulary::Vocabulary;
 
 /// Why a file could not be read.
@@ -54,19 +55,16 @@ struct AddedToken {
     normalized: bool,
 }
 
-/// Read before the rest, which is large.
 #[derive(Deserialize)]
-struct ModelType<'a> {
+struct Model<'a> {
     #[serde(rename = "type")]
-    kind: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Model {
+    kind: String,
     unk_token: String,
     continuing_subword_prefix: String,
     max_input_chars_per_word: usize,
-    vocab: HashMap<String, u32>,
+    /// Large, so it is read last.
+    #[serde(borrow)]
+    vocab: &'a RawValue,
 }
 
 impl WordPiece {
@@ -104,19 +102,19 @@ fn from_file(file: &File<'_>) -> Option<WordPiece> {
         strip: normalizer.strip_accents.unwrap_or(normalizer.lowercase),
         lower: normalizer.lowercase,
     };
-    let model = file.model?.get();
-    if serde_json::from_str::<ModelType<'_>>(model).ok()?.kind != "WordPiece" {
+    let model: Model<'_> = serde_json::from_str(file.model?.get()).ok()?;
+    if model.kind != "WordPiece" {
         return None;
     }
-    let model: Model = serde_json::from_str(model).ok()?;
-    let added = AddedTokens::new(added_tokens(&file.added_tokens, &model.vocab)?)?;
-    let vocabulary = Vocabulary::new(
-        &model.vocab,
-        &model.unk_token,
-        &model.continuing_subword_prefix,
-        model.max_input_chars_per_word,
-    )?;
-    Some(WordPiece::from_parts(vocabulary, added, settings))
+    let mut entries: Entries<'_> = serde_json::from_str(model.vocab.get()).ok()?;
+    entries.sort();
+    let vocabulary =
+        Vocabulary::new(&entries, &model.unk_token, &model.continuing_subword_prefix, model.max_input_chars_per_word)?;
+    let added = added_tokens(&file.added_tokens, &entries)?;
+    // Tokens that are only added have names, but no word is cut into them.
+    entries.0.extend(added.iter().map(|token| (Cow::Owned(token.content.clone()), token.id)));
+    entries.sort();
+    Some(WordPiece::from_parts(vocabulary, Names::new(&entries)?, AddedTokens::new(added)?, settings))
 }
 
 /// Whether a post-processor that may not add special tokens leaves the tokens as they are.
@@ -136,18 +134,18 @@ fn only_frames(post_processor: &Value) -> bool {
 
 /// The added tokens of a file with the ids that `tokenizers` gives them: the vocabulary's own, else the next ones after it,
 /// whatever the file says; none where one of them is matched in a way that is not done here.
-fn added_tokens(list: &Value, vocab: &HashMap<String, u32>) -> Option<Vec<Added>> {
+fn added_tokens(list: &Value, vocabulary: &Entries<'_>) -> Option<Vec<Added>> {
     if list.is_null() {
         return Some(Vec::new());
     }
     let list = Vec::<AddedToken>::deserialize(list).ok()?;
-    let mut next = u32::try_from(vocab.len()).ok()?;
+    let mut next = u32::try_from(vocabulary.0.len()).ok()?;
     let mut added: Vec<Added> = Vec::with_capacity(list.len());
     for token in list {
         if token.single_word || token.normalized {
             return None;
         }
-        let id = vocab.get(&token.content).copied().unwrap_or_else(|| {
+        let id = vocabulary.id(&token.content).unwrap_or_else(|| {
             next += 1;
             next - 1
         });

@@ -11,6 +11,7 @@ mod added;
 mod encode;
 mod file;
 mod fold;
+mod names;
 mod packed;
 mod stream;
 mod trie;

@@ -1,7 +1,6 @@
 //! The vocabulary of a model in, the pieces of a normalized word out; knows nothing of texts, spans or normalization.
 
-use std::collections::HashMap;
-
+use crate::names::Entries;
 use crate::packed::{PACKED_BYTES_MAX, Packed};
 use crate::trie::Trie;
 
@@ -26,25 +25,26 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// A vocabulary of `ids` where `prefix` marks a piece that continues a word; none where there is no `unknown` in it, or
-    /// where it is too large.
-    pub(crate) fn new(ids: &HashMap<String, u32>, unknown: &str, prefix: &str, chars_max: usize) -> Option<Self> {
-        let mut tokens: Vec<(&str, u32)> = ids.iter().map(|(token, &id)| (token.as_str(), id)).collect();
+    /// A vocabulary of sorted `entries` where `prefix` marks a piece that continues a word; none where there is no `unknown`
+    /// in it, or where it is too large.
+    pub(crate) fn new(entries: &Entries<'_>, unknown: &str, prefix: &str, chars_max: usize) -> Option<Self> {
         // That id means "no token" in the tries.
-        if tokens.iter().any(|&(_, id)| id == u32::MAX) {
+        if entries.0.iter().any(|&(_, id)| id == u32::MAX) {
             return None;
         }
-        tokens.sort_unstable();
-        let first: Vec<(&[u8], u32)> = tokens.iter().filter_map(|&token| bytes_of(token)).collect();
-        // Cutting the same prefix off keeps the order.
-        let next: Vec<(&[u8], u32)> =
-            tokens.iter().filter_map(|&(token, id)| bytes_of((token.strip_prefix(prefix)?, id))).collect();
+        // The empty token matches nothing.
+        let tokens = |prefix: &str| -> Vec<(&[u8], u32)> {
+            let rests = entries.0.iter().filter_map(|(token, id)| Some((token.strip_prefix(prefix)?, *id)));
+            rests.filter(|(rest, _)| !rest.is_empty()).map(|(rest, id)| (rest.as_bytes(), id)).collect()
+        };
+        let first = tokens("");
         Some(Self {
-            unknown: *ids.get(unknown)?,
+            unknown: entries.id(unknown)?,
             chars_max,
             words: Words::new(&first),
             first: Trie::new(&first)?,
-            next: Trie::new(&next)?,
+            // Cutting the same prefix off keeps the order.
+            next: Trie::new(&tokens(prefix))?,
         })
     }
 
@@ -67,11 +67,6 @@ impl Vocabulary {
         }
         true
     }
-}
-
-/// The token as bytes; none where it is empty, which matches nothing.
-fn bytes_of((token, id): (&str, u32)) -> Option<(&[u8], u32)> {
-    (!token.is_empty()).then_some((token.as_bytes(), id))
 }
 
 /// A table of the tokens that fit a [`Packed`].
@@ -132,13 +127,16 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     #[test]
     fn words_are_cut_greedily_and_whole_words_are_found() {
         let tokens = ["[UNK]", "un", "##aff", "##able", "unable", "##a", "incomprehensibilities", "##é"];
-        let ids = tokens.iter().enumerate().map(|(id, token)| ((*token).to_owned(), id as u32)).collect();
-        let vocabulary = Vocabulary::new(&ids, "[UNK]", "##", 100).expect("it has the unknown token");
+        let mut entries = Entries(tokens.iter().zip(0..).map(|(token, id)| (Cow::from(*token), id)).collect());
+        entries.sort();
+        let vocabulary = Vocabulary::new(&entries, "[UNK]", "##", 100).expect("it has the unknown token");
         let mut pieces = Vec::new();
         let mut cut = |word: &str| {
             vocabulary
@@ -151,6 +149,6 @@ mod tests {
         assert_eq!(cut("unx"), None);
         let whole = |word: &str| vocabulary.whole(Packed::new(word.as_bytes())?, word.len());
         assert_eq!([whole("unable"), whole("unabl"), whole("##aff")], [Some(4), None, Some(2)]);
-        assert!(Vocabulary::new(&ids, "[unk]", "##", 100).is_none());
+        assert!(Vocabulary::new(&entries, "[unk]", "##", 100).is_none());
     }
 }

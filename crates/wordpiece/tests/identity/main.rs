@@ -79,6 +79,8 @@ fn small(normalizer: &Value) -> Value {
     }
     tokens.extend(".,;:!?'\"()-=`[]\u{387}。、–—".chars().map(String::from));
     tokens.push("##".to_owned());
+    let mut seen = std::collections::HashSet::new();
+    tokens.retain(|token| seen.insert(token.clone()));
     let vocab: serde_json::Map<String, Value> =
         tokens.iter().enumerate().map(|(id, token)| (token.clone(), json!(id))).collect();
     json!({
@@ -192,6 +194,23 @@ fn words_of_every_length_around_the_limits() {
 }
 
 #[test]
+fn names_and_ids_are_the_same() {
+    let mut files = vec![small(&normalizer(true, true, None, true))];
+    files.extend(real("names_and_ids_are_the_same: real vocabulary"));
+    for file in files {
+        let pair = Pair::new(&file);
+        let size = pair.theirs.get_vocab_size(true);
+        assert_eq!(pair.ours.vocabulary_size(), size);
+        for id in 0..size as u32 + 10 {
+            assert_eq!(pair.ours.token(id), pair.theirs.id_to_token(id).as_deref());
+        }
+        for token in words(&file).iter().map(String::as_str).chain(["<m>", "[CLS]", "", "no such token"]) {
+            assert_eq!(pair.ours.id(token), pair.theirs.token_to_id(token), "{token}");
+        }
+    }
+}
+
+#[test]
 fn files_that_ask_for_more_are_declined() {
     let base = small(&normalizer(true, true, None, true));
     let reads = |file: &Value| WordPiece::from_json(file.to_string().as_bytes()).expect("JSON").is_some();
@@ -205,11 +224,15 @@ fn files_that_ask_for_more_are_declined() {
         ("/model/type", json!("WordLevel")),
         ("/model/unk_token", json!("<unk>")),
         ("/model/vocab", json!([])),
+        ("/model/vocab/a", json!(3)),
+        ("/model/vocab/a", json!(-1)),
         ("/added_tokens/0/single_word", json!(true)),
         ("/added_tokens/0/normalized", json!(true)),
         ("/added_tokens/0/content", json!("PAD")),
         ("/added_tokens/0/content", json!("[SEP]")),
         ("/added_tokens/0/content", json!("")),
+        // Its id would be the number of tokens, which a token of the model has.
+        ("/model/vocab/a", json!(words(&base).len())),
         ("/post_processor", json!({"type": "ByteLevel", "trim_offsets": true})),
         ("/post_processor", json!({"type": "TemplateProcessing", "single": []})),
     ] {
