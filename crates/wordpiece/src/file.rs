@@ -112,8 +112,12 @@ fn from_file(file: &File<'_>) -> Option<WordPiece> {
         Vocabulary::new(&entries, &model.unk_token, &model.continuing_subword_prefix, model.max_input_chars_per_word)?;
     let added = added_tokens(&file.added_tokens, &entries)?;
     // Tokens that are only added have names, but no word is cut into them.
-    entries.0.extend(added.iter().map(|token| (Cow::Owned(token.content.clone()), token.id)));
-    entries.sort();
+    let known = entries.0.len();
+    let new: Vec<_> = added.iter().filter(|token| entries.id(&token.content).is_none()).collect();
+    entries.0.extend(new.into_iter().map(|token| (Cow::Owned(token.content.clone()), token.id)));
+    if entries.0.len() > known {
+        entries.sort();
+    }
     Some(WordPiece::from_parts(vocabulary, Names::new(&entries)?, AddedTokens::new(added)?, settings))
 }
 
