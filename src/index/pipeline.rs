@@ -213,11 +213,13 @@ impl Reading<'_> {
             })
         };
         let read = self.reader.read_all(&source.path, &source.bytes, self.stop, &mut take);
-        match (halted, read.map_err(Error::from)) {
-            (Some(error), _) => return Err(error),
-            (None, Ok(())) => {}
-            (None, Err(error @ Error::Document { .. })) => self.fail(itself(&source.sha256), error)?,
-            (None, Err(error)) => return Err(error),
+        if let Some(error) = halted {
+            return Err(error);
+        }
+        match read.map_err(Error::from) {
+            Ok(()) => {}
+            Err(error @ Error::Document { .. }) => self.fail(itself(&source.sha256), error)?,
+            Err(error) => return Err(error),
         }
         self.end(file)
     }

@@ -23,7 +23,7 @@ pub(super) fn pack_keys(rows: &[u16], stride: usize, tokens: usize, head: usize,
                 let row = &rows[(half * TOKENS + token) * stride + block * WIDTH..];
                 *key = cast(*row.first_chunk::<WIDTH>().expect("a key is as wide as its head"));
             }
-            for (pair, turned) in turned(keys).into_iter().enumerate() {
+            for (pair, turned) in turned(&keys).into_iter().enumerate() {
                 let at = ((block * WIDTH / 2 + pair) * WIDTH + half * TOKENS) * 2;
                 panel[at..at + WIDTH].copy_from_slice(&cast::<__m512i, [u16; 32]>(turned));
             }
@@ -34,8 +34,8 @@ pub(super) fn pack_keys(rows: &[u16], stride: usize, tokens: usize, head: usize,
 /// 16 rows of 16 pairs turned: row `n` of the result holds pair `n` of every row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn turned(rows: [__m512i; TOKENS]) -> [__m512i; TOKENS] {
-    let mut pairs = rows;
+fn turned(rows: &[__m512i; TOKENS]) -> [__m512i; TOKENS] {
+    let mut pairs = *rows;
     for i in 0..8 {
         pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
         pairs[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);

@@ -18,13 +18,13 @@ const PHI: [f32; 8] = [
     5.190_955_6e-8,
     -2.345_917_4e-6,
     5.788_274e-5,
-    -8.863_828_3e-4,
+    -8.863_828e-4,
     9.053_897e-3,
     -6.509_045e-2,
     3.982_030_5e-1,
 ];
 /// 2ʳ for |r| ≤ ½; from the highest power down.
-const POWER: [f32; 5] = [9.670_77e-3, 5.587_554e-2, 2.402_221_2e-1, 6.931_272_6e-1, 1.0];
+const POWER: [f32; 5] = [9.670_77e-3, 5.587_554e-2, 2.402_221_2e-1, 6.931_273e-1, 1.0];
 /// Below this power of 2 a share of a softmax is nothing.
 const LOWEST: f32 = -126.0;
 
