@@ -11,8 +11,8 @@ use crate::document::{BlockKind, Cell, Document, FileStatus};
 use crate::error::{Error, Result};
 use crate::index::prepare::path_key;
 use crate::ingest::isolated::Reader;
-use crate::ingest::load;
 use crate::ingest::members::{Outcome, Part};
+use crate::ingest::{load, walk};
 
 /// Options of `ibid show`.
 #[derive(Debug, Clone, Args)]
@@ -102,12 +102,17 @@ pub(crate) fn run(options: &ShowOptions, context: &Context) -> Result<Exit> {
 
 /// Reads the file at `path`, or the file inside another that `path` leads to.
 fn read(path: &Path, context: &Context) -> Result<Shown> {
-    let missing = || path.canonicalize().map_err(Error::io("read", path));
+    let resolved = || {
+        path.canonicalize().map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => walk::missing(path).into(),
+            _ => Error::Io { action: "read", path: path.to_path_buf(), source },
+        })
+    };
     let reader = Reader::new(context.settings.read.clone());
     let container = path.ancestors().skip(1).find(|path| path.is_file()).filter(|_| !path.exists());
     let (container, name) = match container.and_then(|file| Some((file, path.strip_prefix(file).ok()?.to_str()?))) {
         Some((file, name)) => (file.canonicalize().map_err(Error::io("read", file))?, name.to_owned()),
-        None => (missing()?, String::new()),
+        None => (resolved()?, String::new()),
     };
     let path = if name.is_empty() { container.clone() } else { container.join(&name) };
     let source = load(&container, &context.settings.read).map_err(|error| named(&container, error.into()))?;

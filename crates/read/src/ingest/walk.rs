@@ -96,7 +96,8 @@ pub struct Walked {
 
 /// Finds the files that `paths` name, and those below the folders among them.
 ///
-/// A file that is named itself counts even if it is hidden or ignored. What an index keeps below a folder does not count. Pipes, sockets and devices are never opened.
+/// A file that is named itself counts even if it is hidden or ignored. What an index keeps below a folder does not count. Pipes, sockets
+/// and devices are never opened.
 ///
 /// # Errors
 /// [`Error::Usage`] for a path that does not exist; [`Error::Io`] when its folder cannot be resolved;
@@ -264,7 +265,8 @@ fn problem(root: &Path, error: &ignore::Error) -> Option<WalkProblem> {
 }
 
 /// The error for a path that does not exist, with the name that was perhaps meant.
-fn missing(path: &Path) -> Error {
+#[must_use]
+pub fn missing(path: &Path) -> Error {
     if path.is_symlink() {
         return Error::usage(format!("{} is a symbolic link to something that does not exist", path.display()));
     }

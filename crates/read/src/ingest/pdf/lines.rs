@@ -15,9 +15,6 @@ const NUMBER_GAP: f32 = 0.9;
 const MONEY_GAP: f32 = 0.35;
 /// A gap of this many em can part cells where other rows show that a column begins.
 const COLUMN_GAP: f32 = 0.5;
-/// A closing bracket or percent sign nearer than this many em belongs to its number.
-const CLOSING_GAP: f32 = 0.149;
-
 /// Words that lie over one another by more than this many em were drawn by different hands.
 const OVERLAP: f32 = 0.5;
 
@@ -160,14 +157,12 @@ fn separator(page: &PageWords, left: &Word, right: &Word) -> &'static str {
     if is_note_mark(left, right, b) {
         return " ";
     }
-    if gap < JOIN_GAP * size && !drawn {
+    let closes = matches!(b, ")" | "%" | ")%") && ends_number(a);
+    // A bracket or percent sign belongs to its number even where a space was drawn.
+    if gap < JOIN_GAP * size && (closes || !drawn) {
         // Accents lie over letters too, but are short.
         let are_words = || [a, b].iter().all(|text| text.chars().nth(2).is_some());
         return if gap < -OVERLAP * size && are_words() { " " } else { "" };
-    }
-    let closes = matches!(b, ")" | "%" | ")%") && ends_number(a);
-    if closes && gap < CLOSING_GAP * size {
-        return "";
     }
     let opens = matches!(a, "$" | "€" | "£" | "¥" | "$(" | "(" | "US$" | "(€" | "($") && starts_number(b);
     if opens || closes && gap < CELL_GAP * size {
