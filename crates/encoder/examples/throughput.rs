@@ -18,7 +18,8 @@ fn main() {
     let precision = match arguments.next().as_deref() {
         None | Some("bf16") => Computed::Bf16,
         Some("f32") => Computed::F32,
-        Some(other) => panic!("bf16 or f32, not {other}"),
+        Some("int8") => Computed::Int8,
+        Some(other) => panic!("f32, bf16 or int8, not {other}"),
     };
     let seconds: f64 = arguments.next().map_or(3.0, |seconds| seconds.parse().expect("seconds"));
     let folder = Path::new(&folder);

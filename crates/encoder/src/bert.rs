@@ -10,6 +10,7 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::softmax_last_dim;
 use serde::Deserialize;
 
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 
 /// The shape of a BERT encoder, from its `config.json`.
@@ -47,9 +48,10 @@ impl BertConfig {
         let wrong = |reason: String| Error::Config { path: path.to_path_buf(), reason };
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let config: Self = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-        if config.model_type != "bert" || config.position_embedding_type != "absolute" || config.hidden_act != "gelu" {
+        if config.model_type != "bert" || config.position_embedding_type != "absolute" || config.activation().is_none()
+        {
             return Err(wrong(format!(
-                "only BERT with absolute positions and gelu runs here, this is {} with {} positions and {}",
+                "only BERT with absolute positions and gelu, relu or silu runs here, this is {} with {} positions and {}",
                 config.model_type, config.position_embedding_type, config.hidden_act
             )));
         }
@@ -57,6 +59,11 @@ impl BertConfig {
             return Err(wrong("hidden_size is not a multiple of num_attention_heads".into()));
         }
         Ok(config)
+    }
+
+    /// The activation of the feed-forward part, where it is known.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        Activation::of(&self.hidden_act)
     }
 }
 
@@ -103,6 +110,7 @@ pub struct Bert {
     /// `[positions, hidden]`: position plus token-type embedding, since only token type 0 occurs.
     positions: Tensor,
     norm: Norm,
+    activation: Activation,
     layers: Vec<Layer>,
 }
 
@@ -163,7 +171,11 @@ impl Bert {
         if word_shape.len() != 2 || word_shape[1] != config.hidden_size {
             candle_core::bail!("the word table has shape {word_shape:?}, not [words, {}]", config.hidden_size);
         }
-        Ok(Self { config, device: device.clone(), weights, word_name, positions, norm: embeddings_norm, layers })
+        let Some(activation) = config.activation() else {
+            candle_core::bail!("the activation {} is not known", config.hidden_act);
+        };
+        let norm = embeddings_norm;
+        Ok(Self { config, device: device.clone(), weights, word_name, positions, norm, activation, layers })
     }
 
     /// The encoder's shape.
@@ -188,7 +200,7 @@ impl Bert {
             let qkv = layer.qkv.forward(&x)?;
             let attended = self.attend(&qkv, &groups)?;
             x = layer.attention_norm.forward(&(layer.attention_out.forward(&attended)? + x)?)?;
-            let wide = layer.up.forward(&x)?.gelu_erf()?;
+            let wide = self.activation.apply(&layer.up.forward(&x)?)?;
             x = layer.out_norm.forward(&(layer.down.forward(&wide)? + x)?)?;
         }
         Ok(x)

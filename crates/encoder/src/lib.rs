@@ -1,5 +1,6 @@
 //! The text encoders of *ibid*: token ids in, hidden states out; knows nothing of text, pooling or indexes.
 
+mod activation;
 pub mod bert;
 pub mod error;
 pub mod instructions;

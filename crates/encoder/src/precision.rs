@@ -11,6 +11,8 @@ pub enum Computed {
     F32,
     /// Operands of 16 bits, sums of 32.
     Bf16,
+    /// Operands of linear layers of 8 bits, with a scale for each row and column; everything else as with the others.
+    Int8,
 }
 
 impl Computed {
@@ -20,6 +22,7 @@ impl Computed {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Queries, keys and values of one text in, its context vectors out: multi-head attention as two products a head.
 
+use super::arithmetic::{Arithmetic, copy_left};
 use super::buffer::Buffer;
-use super::product::{Arithmetic, copy_left, padded_depth, padded_rows, tiles};
+use super::kernel::{padded_depth, padded_rows, tiles};
 
 /// Memory that attention works in.
 #[derive(Debug, Default)]
@@ -30,9 +31,9 @@ pub(super) fn attend<A: Arithmetic>(
     arithmetic: A,
     heads: Heads,
     length: usize,
-    qkv: &[A::Element],
-    context: &mut [A::Element],
-    scratch: &mut AttentionScratch<A::Element>,
+    qkv: &[A::Left],
+    context: &mut [A::Left],
+    scratch: &mut AttentionScratch<A::Left>,
 ) {
     if length == 0 {
         return;
@@ -46,8 +47,8 @@ pub(super) fn attend<A: Arithmetic>(
     let keys = scratch.keys.hold(key_panels * depth * A::WIDTH);
     let values = scratch.values.hold(value_panels * length_padded * A::WIDTH);
     // Padding stays 0 for all heads; the rest is overwritten by each.
-    keys.fill(A::Element::default());
-    values.fill(A::Element::default());
+    keys.fill(A::Left::default());
+    values.fill(A::Left::default());
     let scores = scratch.scores.hold(length_padded * A::ROWS);
     let weights = scratch.weights.hold(length_padded * A::ROWS);
     let out = scratch.out.hold(A::ROWS * A::WIDTH);

@@ -4,11 +4,16 @@ mod interleave;
 mod rows;
 
 use std::arch::x86_64::{__m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps};
+use std::ops::Range;
 
+use pulp::Simd;
 use pulp::bytemuck::cast;
 use pulp::x86::V4;
 
-use super::product::{Arithmetic, TileRows, pack_rows, place_keys, place_values};
+use super::arithmetic::{Arithmetic, pack_rows, place_keys, place_values};
+use super::functions::Activate;
+use super::kernel::{Kernel, TileRows};
+use crate::activation::Activation;
 
 /// Columns of a panel.
 pub(super) const WIDTH: usize = 32;
@@ -29,13 +34,47 @@ pub(super) fn place(input: usize, column: usize) -> usize {
     (input / 2 * WIDTH + column) * 2 + input % 2
 }
 
-impl Arithmetic for Bf16 {
-    type Simd = V4;
-    type Element = u16;
-    type Session = ();
+impl Kernel for Bf16 {
+    type Left = u16;
+    type Right = u16;
     const ROWS: usize = 14;
     const ROWS_STEP: usize = 1;
     const WIDTH: usize = WIDTH;
+    const BLOCK: usize = WIDTH;
+
+    #[inline(always)]
+    fn place(input: usize, column: usize) -> usize {
+        place(input, column)
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn tile_beside(
+        self,
+        rows: usize,
+        left: &[u16],
+        right: &[u16],
+        out: &mut [f32],
+        work: usize,
+        mut beside: impl FnMut(Range<usize>),
+    ) {
+        beside(0..work);
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match rows {
+                    // SAFETY: `self` exists only where `try_new` found them.
+                    $($rows => unsafe { tile::<$rows>(left, right, out) },)*
+                    _ => unreachable!("a tile has 1 to 14 rows, this has {rows}"),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}
+
+impl Arithmetic for Bf16 {
+    type Simd = V4;
+    type Session = ();
 
     #[inline(always)]
     fn simd(self) -> V4 {
@@ -50,15 +89,16 @@ impl Arithmetic for Bf16 {
     }
 
     #[inline(always)]
+    fn widen(self, from: &[u16], to: &mut [f32]) {
+        // A bf16 is the upper half of an f32.
+        from.iter().zip(to).for_each(|(&from, to)| *to = f32::from_bits(u32::from(from) << 16));
+    }
+
+    #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
     fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
         // SAFETY: `self` exists only where `try_new` found them.
         unsafe { pack_tile(from, stride, depth, tile, to) }
-    }
-
-    #[inline(always)]
-    fn place(input: usize, column: usize) -> usize {
-        place(input, column)
     }
 
     fn begin(self) -> Self::Session {}
@@ -80,10 +120,15 @@ impl Arithmetic for Bf16 {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn gelu_biased(self, tile: &mut [f32], bias: &[f32], to: &mut [u16]) {
-        let bias = bias.first_chunk().expect("a panel's biases");
-        // SAFETY: `self` exists only where `try_new` found them.
-        unsafe { rows::gelu_biased(tile, bias, to) }
+    fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [u16]) {
+        if activation == Activation::Gelu {
+            let bias = bias.first_chunk().expect("a panel's biases");
+            // SAFETY: `self` exists only where `try_new` found them.
+            unsafe { rows::gelu_biased(tile, bias, to) }
+        } else {
+            Simd::vectorize(self.0, Activate { simd: self.0, activation, tile: &mut *tile, bias });
+            self.narrow(tile, to);
+        }
     }
 
     #[inline(always)]
@@ -113,20 +158,6 @@ impl Arithmetic for Bf16 {
         } else {
             place_values::<Self>(rows, stride, tokens, columns, panel);
         }
-    }
-
-    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn tile(self, rows: usize, left: &[u16], right: &[u16], out: &mut [f32]) {
-        macro_rules! by_rows {
-            ($($rows:literal)*) => {
-                match rows {
-                    // SAFETY: `self` exists only where `try_new` found them.
-                    $($rows => unsafe { tile::<$rows>(left, right, out) },)*
-                    _ => unreachable!("a tile has 1 to 14 rows, this has {rows}"),
-                }
-            };
-        }
-        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     }
 }
 

@@ -3,6 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::lanes::Lanes;
+use crate::activation::Activation;
 
 /// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷. Cody and Waite's reduction to
 /// |r| ≤ ln 2 / 2 and the polynomial of Cephes `expf`.
@@ -46,25 +47,51 @@ fn gelu<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
     simd.fma(half, erf, half)
 }
 
+/// 1 / (1 + e⁻ˣ).
+#[inline(always)]
+fn sigmoid<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
+    let one = simd.splat_f32s(1.0);
+    let power = exp(simd, simd.min_f32s(simd.neg_f32s(x), simd.splat_f32s(80.0)));
+    simd.div_f32s(one, simd.add_f32s(one, power))
+}
+
+/// `activation(x)`; NaN stays NaN.
+#[inline(always)]
+fn activated<S: Lanes>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
+    let splat = |value: f32| simd.splat_f32s(value);
+    match activation {
+        Activation::Gelu => gelu(simd, x),
+        // ½ (1 + tanh y) is σ(2 y).
+        Activation::GeluTanh => {
+            let cube = simd.mul_f32s(simd.mul_f32s(x, x), x);
+            let inner = simd.fma(cube, splat(0.044_715), x);
+            simd.mul_f32s(x, sigmoid(simd, simd.mul_f32s(inner, splat(1.595_769))))
+        }
+        Activation::Relu => simd.mul_f32s(splat(0.5), simd.add_f32s(x, simd.abs_f32s(x))),
+        Activation::Silu => simd.mul_f32s(x, sigmoid(simd, x)),
+    }
+}
+
 /// What becomes of a tile after its product.
-pub(super) struct BiasGelu<'a, S> {
+pub(super) struct Activate<'a, S> {
     pub(super) simd: S,
+    pub(super) activation: Activation,
     pub(super) tile: &'a mut [f32],
     pub(super) bias: &'a [f32],
 }
 
-impl<S: Lanes> WithSimd for BiasGelu<'_, S> {
+impl<S: Lanes> WithSimd for Activate<'_, S> {
     type Output = ();
 
-    /// `gelu(tile + bias)` in place; `tile` is `[rows, WIDTH]`.
+    /// `activation(tile + bias)` in place; `tile` is `[rows, WIDTH]`.
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Self { simd, tile, bias } = self;
+        let Self { simd, activation, tile, bias } = self;
         let (bias, _) = S::as_simd_f32s(bias);
         for row in tile.chunks_exact_mut(bias.len() * S::F32_LANES) {
             let (row, _) = S::as_mut_simd_f32s(row);
             for (value, &bias) in row.iter_mut().zip(bias) {
-                *value = gelu(simd, simd.add_f32s(*value, bias));
+                *value = activated(simd, activation, simd.add_f32s(*value, bias));
             }
         }
     }

@@ -11,14 +11,19 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod amx;
+mod arithmetic;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod bf16;
 mod buffer;
+mod dense;
+mod f32;
 mod functions;
+mod int8;
+
+mod kernel;
 mod lanes;
 mod layer;
-mod product;
 mod weights;
 
 #[cfg(test)]
@@ -30,16 +35,21 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::DType;
 use candle_core::safetensors::MmapedSafetensors;
 use pulp::Simd;
+use yoke::Yoke;
 
+use crate::activation::Activation;
 use crate::bert::{BertConfig, map_weights, prefix_of};
 use crate::error::{Error, Result};
 use crate::instructions::Instructions;
 use crate::precision::Computed;
+use arithmetic::Arithmetic;
 use attention::Heads;
+use dense::{Dense, Element};
+use f32::F32;
 use functions::{Norm, NormRows};
+use int8::Int8;
 use layer::{Layer, Scratch, run_layers};
-use product::{Arithmetic, F32, Panels};
-use weights::{LayerWeights, Linear, Weights};
+use weights::Weights;
 
 /// Tokens that go through the layers together, unless one text alone has more: enough that reading the weights costs
 /// little, few enough that everything else stays in the caches.
@@ -50,9 +60,8 @@ pub struct Encoder {
     config: BertConfig,
     instructions: Instructions,
     precision: Computed,
-    /// Stays mapped for the word table, half of a small model: only the rows of tokens that occur are ever read.
-    file: MmapedSafetensors,
-    words: String,
+    /// The word table, half of a small model, as rows of f32. It stays mapped: only the rows of tokens that occur are ever read.
+    words: Yoke<&'static [u8], Box<MmapedSafetensors>>,
     /// `[positions, hidden]`.
     positions: Vec<f32>,
     layers: Box<dyn Layers>,
@@ -88,18 +97,11 @@ impl Encoder {
         instructions: Instructions,
         precision: Computed,
     ) -> candle_core::Result<Self> {
-        let words = format!("{}embeddings.word_embeddings.weight", prefix_of(&file));
-        let table = file.get(&words)?;
-        if table.shape().len() != 2 || table.shape()[1] != config.hidden_size {
-            candle_core::bail!("the word table has shape {:?}, not [words, {}]", table.shape(), config.hidden_size);
-        }
-        if DType::try_from(table.dtype())? != DType::F32 {
-            candle_core::bail!("the word table must be f32");
-        }
+        let words = Yoke::try_attach_to_cart(Box::new(file), |file| word_table(file, &config))?;
         let weights = Weights::new(layers, &config);
         let (positions, norm) = weights.positions()?;
         let layers = pack(instructions, precision, &config, &weights, norm)?;
-        Ok(Self { config, instructions, precision, file, words, positions, layers })
+        Ok(Self { config, instructions, precision, words, positions, layers })
     }
 
     /// The encoder's shape.
@@ -132,7 +134,8 @@ impl Encoder {
     /// # Errors
     /// [`Error::Tensor`] when an id or a length is outside the model's tables; then no text was taken.
     pub fn forward(&self, batch: &[&[u32]], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
-        let table = self.check(batch).map_err(Error::tensor("run the encoder"))?;
+        self.check(batch).map_err(Error::tensor("run the encoder"))?;
+        let table = *self.words.get();
         let embed = |id: u32, position: usize, row: &mut [f32]| self.embed(table, id, position, row);
         let mut start = 0;
         while start < batch.len() {
@@ -149,10 +152,9 @@ impl Encoder {
         Ok(())
     }
 
-    /// The word table, which every id of `batch` is within.
-    fn check(&self, batch: &[&[u32]]) -> candle_core::Result<&[u8]> {
-        let table = self.file.get(&self.words)?;
-        let rows = table.shape()[0];
+    /// Whether every id and length of `batch` is within the tables.
+    fn check(&self, batch: &[&[u32]]) -> candle_core::Result<()> {
+        let rows = self.words.get().len() / (4 * self.config.hidden_size);
         let positions = self.config.max_position_embeddings;
         for ids in batch {
             if ids.len() > positions {
@@ -162,7 +164,7 @@ impl Encoder {
                 candle_core::bail!("token id {id} is outside the vocabulary of {rows}");
             }
         }
-        Ok(table.data())
+        Ok(())
     }
 
     /// Word, position and token-type embeddings summed.
@@ -176,6 +178,18 @@ impl Encoder {
     }
 }
 
+/// The word table of a file, checked against a configuration.
+fn word_table<'a>(file: &'a MmapedSafetensors, config: &BertConfig) -> candle_core::Result<&'a [u8]> {
+    let table = file.get(&format!("{}embeddings.word_embeddings.weight", prefix_of(file)))?;
+    if table.shape().len() != 2 || table.shape()[1] != config.hidden_size {
+        candle_core::bail!("the word table has shape {:?}, not [words, {}]", table.shape(), config.hidden_size);
+    }
+    if DType::try_from(table.dtype())? != DType::F32 {
+        candle_core::bail!("the word table must be f32");
+    }
+    Ok(table.data())
+}
+
 /// Packed layers, whatever they are packed for.
 trait Layers: Send + Sync {
     /// Runs one group of texts: `embed` fills a token's row, `take` gets each text's last hidden states.
@@ -184,36 +198,30 @@ trait Layers: Send + Sync {
     fn packed_bytes(&self) -> usize;
 }
 
-struct Packed<A: Arithmetic> {
-    arithmetic: A,
+struct Packed<D: Dense> {
+    dense: D,
     heads: Heads,
+    activation: Activation,
     norm: Norm,
-    layers: Vec<Layer<A::Element>>,
+    layers: Vec<Layer<D::Panels>>,
     /// Memory of passes that have ended; as many as ever ran at once.
-    spare: Mutex<Vec<Scratch<A::Element>>>,
+    spare: Mutex<Vec<Scratch<Element<D>, D::Left>>>,
 }
 
-impl<A: Arithmetic> Packed<A> {
-    fn pack(arithmetic: A, config: &BertConfig, weights: &Weights<'_>, norm: Norm) -> candle_core::Result<Self> {
-        let linear = |linear: &Linear| Panels::pack(arithmetic, &linear.weight, &linear.bias);
-        let layer = |index: usize| -> candle_core::Result<_> {
-            let LayerWeights { qkv, attention_out, attention_norm, up, down, out_norm } = weights.layer(index)?;
-            Ok(Layer {
-                qkv: linear(&qkv),
-                attention_out: linear(&attention_out),
-                attention_norm,
-                up: linear(&up),
-                down: linear(&down),
-                out_norm,
-            })
+impl<D: Dense> Packed<D> {
+    fn pack(dense: D, config: &BertConfig, weights: &Weights<'_>, norm: Norm) -> candle_core::Result<Self> {
+        let Some(activation) = config.activation() else {
+            candle_core::bail!("the activation {} is not known", config.hidden_act);
         };
         let heads = Heads { count: config.num_attention_heads, width: config.hidden_size / config.num_attention_heads };
-        let layers = (0..config.num_hidden_layers).map(layer).collect::<candle_core::Result<_>>()?;
-        Ok(Self { arithmetic, heads, norm, layers, spare: Mutex::new(Vec::new()) })
+        let layers = (0..config.num_hidden_layers)
+            .map(|index| Ok(Layer::pack(dense, weights.layer(index)?)))
+            .collect::<candle_core::Result<_>>()?;
+        Ok(Self { dense, heads, activation, norm, layers, spare: Mutex::new(Vec::new()) })
     }
 }
 
-impl<A: Arithmetic> Layers for Packed<A> {
+impl<D: Dense> Layers for Packed<D> {
     fn run(&self, group: &[&[u32]], embed: &dyn Fn(u32, usize, &mut [f32]), take: &mut dyn FnMut(usize, &mut [f32])) {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = spare().pop().unwrap_or_default();
@@ -229,9 +237,9 @@ impl<A: Arithmetic> Layers for Packed<A> {
                 embed(id, position, row);
             }
         }
-        let simd = self.arithmetic.simd();
+        let simd = self.dense.between().simd();
         simd.vectorize(NormRows { simd, rows: x, norm: &self.norm });
-        run_layers(self.arithmetic, &self.layers, self.heads, &lengths, &mut scratch);
+        run_layers(self.dense, &self.layers, self.heads, self.activation, &lengths, &mut scratch);
         let mut start = 0;
         for (index, length) in lengths.iter().enumerate() {
             take(index, &mut scratch.x[start * hidden..][..length * hidden]);
@@ -242,7 +250,7 @@ impl<A: Arithmetic> Layers for Packed<A> {
     }
 
     fn packed_bytes(&self) -> usize {
-        self.layers.iter().map(Layer::bytes).sum()
+        self.layers.iter().map(Layer::bytes::<D>).sum()
     }
 }
 
@@ -254,31 +262,53 @@ fn pack(
     weights: &Weights<'_>,
     norm: Norm,
 ) -> candle_core::Result<Box<dyn Layers>> {
+    fn boxed<D: Dense>(
+        dense: D,
+        config: &BertConfig,
+        weights: &Weights<'_>,
+        norm: Norm,
+    ) -> candle_core::Result<Box<dyn Layers>> {
+        Ok(Box::new(Packed::pack(dense, config, weights, norm)?))
+    }
     let missing =
         || candle_core::Error::msg(format!("this machine has no {} {}", instructions.name(), precision.name()));
+    #[cfg(target_arch = "x86_64")]
+    let (v3, v4) = (pulp::x86::V3::try_new, pulp::x86::V4::try_new);
     match (instructions, precision) {
         #[cfg(target_arch = "x86_64")]
-        (Instructions::Amx, Computed::Bf16) => {
-            let amx = amx::Amx::try_new().ok_or_else(missing)?;
-            Ok(Box::new(Packed::pack(amx, config, weights, norm)?))
+        (Instructions::Amx, Computed::Bf16) => boxed(amx::Amx::try_new().ok_or_else(missing)?, config, weights, norm),
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Amx, Computed::Int8) => {
+            let between = amx::Amx::try_new().ok_or_else(missing)?;
+            boxed(Int8 { kernel: int8::AmxInt8::new(between), between }, config, weights, norm)
         }
         #[cfg(target_arch = "x86_64")]
         (Instructions::Avx512, Computed::Bf16) => {
-            let bf16 = bf16::Bf16::try_new().ok_or_else(missing)?;
-            Ok(Box::new(Packed::pack(bf16, config, weights, norm)?))
+            boxed(bf16::Bf16::try_new().ok_or_else(missing)?, config, weights, norm)
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Avx512, Computed::Int8) if let Some(kernel) = int8::Vnni::try_new() => {
+            if let Some(between) = bf16::Bf16::try_new().filter(|_| instructions.is_bf16_faster()) {
+                boxed(Int8 { kernel, between }, config, weights, norm)
+            } else {
+                let between = F32(v4().ok_or_else(missing)?);
+                boxed(Int8 { kernel, between }, config, weights, norm)
+            }
         }
         #[cfg(target_arch = "x86_64")]
         (Instructions::Amx | Instructions::Avx512, Computed::F32) => {
-            let simd = pulp::x86::V4::try_new().ok_or_else(missing)?;
-            Ok(Box::new(Packed::pack(F32(simd), config, weights, norm)?))
+            boxed(F32(v4().ok_or_else(missing)?), config, weights, norm)
         }
         #[cfg(target_arch = "x86_64")]
-        (Instructions::Avx2, Computed::F32) => {
-            let simd = pulp::x86::V3::try_new().ok_or_else(missing)?;
-            Ok(Box::new(Packed::pack(F32(simd), config, weights, norm)?))
+        (Instructions::Avx2, Computed::F32) => boxed(F32(v3().ok_or_else(missing)?), config, weights, norm),
+        #[cfg(target_arch = "x86_64")]
+        (Instructions::Avx512 | Instructions::Avx2, Computed::Int8) => {
+            let simd = v3().ok_or_else(missing)?;
+            boxed(Int8 { kernel: int8::Avx2Words::new(simd), between: F32(simd) }, config, weights, norm)
         }
-        (Instructions::Portable, Computed::F32) => {
-            Ok(Box::new(Packed::pack(F32(pulp::Scalar128b), config, weights, norm)?))
+        (Instructions::Portable, Computed::F32) => boxed(F32(pulp::Scalar128b), config, weights, norm),
+        (Instructions::Portable, Computed::Int8) => {
+            boxed(Int8 { kernel: int8::Words, between: F32(pulp::Scalar128b) }, config, weights, norm)
         }
         _ => Err(missing()),
     }

@@ -22,6 +22,25 @@ pub(super) struct Linear {
     pub(super) bias: Vec<f32>,
 }
 
+impl Linear {
+    /// The layer cut into parts of `count` outputs each.
+    pub(super) fn parts_of_outputs(&self, count: usize) -> impl Iterator<Item = Self> {
+        let inputs = self.weight.len() / self.bias.len();
+        let parts = self.weight.chunks(count * inputs).zip(self.bias.chunks(count));
+        parts.map(|(weight, bias)| Self { weight: weight.to_vec(), bias: bias.to_vec() })
+    }
+
+    /// The layer cut into parts of `count` inputs each, whose outputs sum up to its own; the first has the bias.
+    pub(super) fn parts_of_inputs(&self, count: usize) -> impl Iterator<Item = Self> {
+        let (outputs, inputs) = (self.bias.len(), self.weight.len() / self.bias.len());
+        (0..inputs).step_by(count).map(move |start| {
+            let rows = self.weight.chunks_exact(inputs).map(|row| &row[start..inputs.min(start + count)]);
+            let bias = if start == 0 { self.bias.clone() } else { vec![0.0; outputs] };
+            Self { weight: rows.flatten().copied().collect(), bias }
+        })
+    }
+}
+
 /// The tensors of a mapped file, checked against a configuration.
 pub(super) struct Weights<'a> {
     file: &'a MmapedSafetensors,

@@ -1,0 +1,153 @@
+//! Products of f32 on any vector registers: packed operands in, tiles out.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::arithmetic::{Arithmetic, pack_rows, place_keys, place_values};
+use super::functions::{Activate, Onto, PlaceTile, Softmax};
+use super::kernel::{Kernel, TileRows};
+use super::lanes::Lanes;
+use crate::activation::Activation;
+
+/// Products in f32.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct F32<S>(pub(super) S);
+
+impl<S: Lanes> Kernel for F32<S> {
+    type Left = f32;
+    type Right = f32;
+    const ROWS: usize = S::ROWS;
+    const ROWS_STEP: usize = 1;
+    const WIDTH: usize = S::WIDTH;
+    const BLOCK: usize = S::WIDTH;
+
+    #[inline(always)]
+    fn place(input: usize, column: usize) -> usize {
+        input * S::WIDTH + column
+    }
+
+    #[inline(always)]
+    fn tile_beside(
+        self,
+        rows: usize,
+        left: &[f32],
+        right: &[f32],
+        out: &mut [f32],
+        work: usize,
+        mut beside: impl FnMut(Range<usize>),
+    ) {
+        beside(0..work);
+        self.0.vectorize(Tile { simd: self.0, rows, left, right, out });
+    }
+}
+
+impl<S: Lanes> Arithmetic for F32<S> {
+    type Simd = S;
+    type Session = ();
+
+    #[inline(always)]
+    fn simd(self) -> S {
+        self.0
+    }
+
+    fn begin(self) {}
+
+    #[inline(always)]
+    fn narrow(self, from: &[f32], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+
+    #[inline(always)]
+    fn widen(self, from: &[f32], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+
+    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [f32]) {
+        pack_rows(from, stride, depth, tile, S::WIDTH, to, |from, to| to.copy_from_slice(from));
+    }
+
+    #[inline(always)]
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [f32], stride: usize) {
+        let onto = Onto::Nothing;
+        self.0.vectorize(PlaceTile { simd: self.0, tile, bias, to, stride, rows, columns, onto });
+    }
+
+    #[inline(always)]
+    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [f32], stride: usize) {
+        for (row, (tile, factor)) in tile.chunks_exact(S::WIDTH).zip(factors).enumerate() {
+            let to = &mut to[row * stride..][..columns];
+            to.iter_mut().zip(tile).for_each(|(to, value)| *to = value * factor);
+        }
+    }
+
+    #[inline(always)]
+    fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [f32]) {
+        self.0.vectorize(Activate { simd: self.0, activation, tile: &mut *tile, bias });
+        to.copy_from_slice(tile);
+    }
+
+    #[inline(always)]
+    fn softmax(self, scores: &mut [f32], padded: usize, factors: &mut [f32], columns: usize, weights: &mut [f32]) {
+        self.0.vectorize(Softmax { simd: self.0, scores: &mut *scores, padded, factors, columns });
+        weights.copy_from_slice(scores);
+    }
+
+    #[inline(always)]
+    fn pack_keys(self, rows: &[f32], stride: usize, tokens: usize, head: usize, panel: &mut [f32]) {
+        place_keys::<Self>(rows, stride, tokens, head, panel);
+    }
+
+    #[inline(always)]
+    fn pack_values(self, rows: &[f32], stride: usize, tokens: usize, columns: usize, panel: &mut [f32]) {
+        place_values::<Self>(rows, stride, tokens, columns, panel);
+    }
+}
+
+struct Tile<'a, S> {
+    simd: S,
+    rows: usize,
+    left: &'a [f32],
+    right: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl<S: Lanes> WithSimd for Tile<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, rows, left, right, out } = self;
+        // A branch that no tile of these registers reaches is left out when this is compiled.
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match rows {
+                    $($rows if $rows <= S::ROWS => tile::<S, $rows>(simd, left, right, out),)*
+                    _ => unreachable!("a tile has 1 to {} rows, this has {rows}", S::ROWS),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}
+
+#[inline(always)]
+fn tile<S: Lanes, const ROWS: usize>(simd: S, left: &[f32], right: &[f32], out: &mut [f32]) {
+    let mut sums = [[simd.splat_f32s(0.0); 2]; ROWS];
+    let (right, _) = S::as_simd_f32s(right);
+    let blocks = left.chunks_exact(ROWS * S::WIDTH).zip(right.chunks_exact(2 * S::WIDTH));
+    for (left, right) in blocks {
+        for input in 0..S::WIDTH {
+            let (first, second) = (right[2 * input], right[2 * input + 1]);
+            for row in 0..ROWS {
+                let value = simd.splat_f32s(left[row * S::WIDTH + input]);
+                sums[row][0] = simd.fma(value, first, sums[row][0]);
+                sums[row][1] = simd.fma(value, second, sums[row][1]);
+            }
+        }
+    }
+    let (out, _) = S::as_mut_simd_f32s(out);
+    for (out, sums) in out.chunks_exact_mut(2).zip(sums) {
+        out.copy_from_slice(&sums);
+    }
+}

@@ -1,0 +1,193 @@
+//! Linear layers in 8 bits: hidden states in, hidden states out; attention and everything else stay floats.
+//!
+//! A weight is a whole number of −127 to 127 times its column's scale. A row of a left operand is whole numbers of 0 to 255 less the
+//! row's zero, times the row's scale; both are found when it is packed. So `Σ left · weight` is the product of whole numbers less
+//! the zero times the column's sum, times both scales: the same on every processor, whatever it multiplies with.
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+mod scale;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
+mod words;
+
+use std::fmt::Debug;
+
+use pulp::Simd;
+
+use super::arithmetic::Arithmetic;
+use super::buffer::Buffer;
+use super::dense::{self, Dense};
+use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows, tiles};
+use super::weights::Linear;
+use crate::activation::Activation;
+#[cfg(target_arch = "x86_64")]
+pub(super) use amx::AmxInt8;
+use scale::{Dequantize, Quantize, quantize_column};
+#[cfg(target_arch = "x86_64")]
+pub(super) use vnni::Vnni;
+#[cfg(target_arch = "x86_64")]
+pub(super) use words::Avx2Words;
+pub(super) use words::Words;
+
+/// Linear layers whose products `kernel` computes, and between them `between`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Int8<K, A> {
+    pub(super) kernel: K,
+    pub(super) between: A,
+}
+
+/// Panels of whole numbers with what makes them weights again.
+#[derive(Debug)]
+pub(super) struct QuantizedPanels<E> {
+    panels: Panels<E>,
+    /// What a column's numbers are to be multiplied by; padded to whole panels with zeros.
+    scales: Vec<f32>,
+    /// The sum of a column's numbers; padded likewise.
+    sums: Vec<f32>,
+}
+
+/// A packed left operand of whole numbers with what makes them values again.
+#[derive(Debug, Default)]
+pub(super) struct QuantizedRows<E, F> {
+    data: Buffer<E>,
+    /// What a row's numbers less its zero are to be multiplied by.
+    scales: Buffer<f32>,
+    zeros: Buffer<f32>,
+    /// One row of values.
+    row: Buffer<f32>,
+    /// Activations on their way to be quantized.
+    wide: Buffer<F>,
+}
+
+impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K, A> {
+    type Between = A;
+    type Panels = QuantizedPanels<K::Right>;
+    type Left = QuantizedRows<K::Left, A::Left>;
+    const SPACE: usize = 2 * K::ROWS * K::WIDTH;
+
+    fn between(self) -> A {
+        self.between
+    }
+
+    fn pack_weights(self, linear: &Linear) -> Self::Panels {
+        const { assert!(K::WIDTH == A::WIDTH, "a tile of one is a tile of the other") }
+        let columns = linear.bias.len().next_multiple_of(K::WIDTH);
+        let (mut scales, mut sums) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
+        let panels = Panels::pack::<K>(&linear.weight, &linear.bias, |from, to| {
+            let (scale, sum) = quantize_column(from, to);
+            scales.push(scale);
+            sums.push(sum);
+        });
+        scales.resize(columns, 0.0);
+        sums.resize(columns, 0.0);
+        QuantizedPanels { panels, scales, sums }
+    }
+
+    fn bytes(panels: &Self::Panels) -> usize {
+        panels.panels.bytes()
+    }
+
+    fn pack_states(self, x: &[f32], width: usize, left: &mut Self::Left) {
+        self.pack_each(x.len() / width, width, left, |row, values| values.copy_from_slice(&x[row * width..][..width]));
+    }
+
+    fn pack_rows(self, rows: &[A::Left], width: usize, left: &mut Self::Left) {
+        let widen = |row: usize, values: &mut [f32]| self.between.widen(&rows[row * width..][..width], values);
+        self.pack_each(rows.len() / width, width, left, widen);
+    }
+
+    fn project(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], to: &mut [A::Left]) {
+        self.multiply(panels, left, rows, space, |part| dense::put(self.between, panels.panels.columns, part, to));
+    }
+
+    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], x: &mut [f32]) {
+        let simd = self.between.simd();
+        self.multiply(panels, left, rows, space, |part| dense::add(simd, panels.panels.columns, part, x));
+    }
+
+    fn activate(
+        self,
+        activation: Activation,
+        panels: &Self::Panels,
+        left: &Self::Left,
+        rows: usize,
+        space: &mut [f32],
+        wide: &mut Self::Left,
+    ) {
+        let columns = panels.panels.columns;
+        let depth = padded_depth::<A>(columns);
+        let mut activations = std::mem::take(&mut wide.wide);
+        let held = activations.hold(padded_rows::<K>(rows) * depth);
+        self.multiply(panels, left, rows, space, |part| dense::activate(self.between, activation, columns, part, held));
+        // Only now is a row's greatest value known.
+        let mut tiles = tiles::<K>(rows);
+        let mut tile = tiles.next();
+        self.pack_each(rows, columns, wide, |row, values| {
+            if tile.is_some_and(|tile| row == tile.start + tile.rows) {
+                tile = tiles.next();
+            }
+            let tile = tile.expect("every row is in a tile");
+            let blocks = &held[tile.slot * depth..][..tile.padded * depth];
+            for (block, values) in blocks.chunks_exact(tile.padded * A::WIDTH).zip(values.chunks_mut(A::WIDTH)) {
+                let from = &block[(row - tile.start) * A::WIDTH..][..values.len()];
+                self.between.widen(from, values);
+            }
+        });
+        wide.wide = activations;
+    }
+}
+
+impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
+    /// Packs rows of `width` values; `read` writes those of a row. It is asked for them in order.
+    #[inline(always)]
+    fn pack_each<F>(
+        self,
+        rows: usize,
+        width: usize,
+        left: &mut QuantizedRows<K::Left, F>,
+        mut read: impl FnMut(usize, &mut [f32]),
+    ) {
+        let simd = self.between.simd();
+        let depth = padded_depth::<K>(width);
+        let data = left.data.hold(padded_rows::<K>(rows) * depth);
+        let (scales, zeros) = (left.scales.hold(rows), left.zeros.hold(rows));
+        let values = left.row.hold(width);
+        for tile in tiles::<K>(rows) {
+            let data = &mut data[tile.slot * depth..][..tile.padded * depth];
+            for row in 0..tile.rows {
+                read(tile.start + row, values);
+                let (block, step) = (K::BLOCK, tile.padded * K::BLOCK);
+                let to = &mut data[row * block..];
+                let (scale, zero) = simd.vectorize(Quantize { simd, values: &*values, to, block, step });
+                scales[tile.start + row] = scale;
+                zeros[tile.start + row] = zero;
+            }
+        }
+    }
+
+    /// As [`Panels::multiply`], of values.
+    #[inline(always)]
+    fn multiply<F>(
+        self,
+        panels: &QuantizedPanels<K::Right>,
+        left: &QuantizedRows<K::Left, F>,
+        rows: usize,
+        space: &mut [f32],
+        mut take: impl FnMut(Part<'_>),
+    ) {
+        let simd = self.between.simd();
+        panels.panels.multiply(self.kernel, &left.data, rows, space, |part| {
+            let (rows, columns) = (part.start..part.start + part.rows, part.column..part.column + K::WIDTH);
+            simd.vectorize(Dequantize {
+                simd,
+                values: &mut *part.values,
+                scales: &left.scales[rows.clone()],
+                zeros: &left.zeros[rows],
+                column_scales: &panels.scales[columns.clone()],
+                column_sums: &panels.sums[columns],
+            });
+            take(part);
+        });
+    }
+}

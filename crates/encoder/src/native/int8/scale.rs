@@ -1,0 +1,109 @@
+//! Rows of values in, whole numbers with a scale out, and back.
+
+use pulp::{Simd, WithSimd};
+
+use crate::native::lanes::Lanes;
+
+/// Greatest number of a left operand.
+const MOST: f32 = 255.0;
+/// Greatest number of a weight, and least with its sign turned: −128 is left out, so that the range is even.
+const MOST_WEIGHT: f32 = 127.0;
+/// Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
+const ROUNDING: f32 = 12_582_912.0;
+/// Below this a range is none.
+const LEAST_RANGE: f32 = 1e-30;
+
+/// Writes the numbers of one column of weights; the scale that makes them weights again, and their sum. A weight that is not a
+/// number makes the scale none, so that it is not lost.
+pub(super) fn quantize_column<E: From<i8>>(weights: &[f32], to: &mut [E]) -> (f32, f32) {
+    let most = weights.iter().fold(0.0_f32, |most, weight| most.max(weight.abs()));
+    let scale = most.max(LEAST_RANGE) / MOST_WEIGHT;
+    let mut sum = 0.0;
+    for (weight, to) in weights.iter().zip(to) {
+        let number = (weight / scale).round() as i8;
+        sum += f32::from(number);
+        *to = E::from(number);
+    }
+    (scale + 0.0 * weights.iter().sum::<f32>(), sum)
+}
+
+/// Writes the numbers of one row; gives its scale and its zero. A value that is not a number makes the scale none.
+pub(super) struct Quantize<'a, S, E> {
+    pub(super) simd: S,
+    pub(super) values: &'a [f32],
+    /// From the row's first block on; the rest of its last block becomes 0.
+    pub(super) to: &'a mut [E],
+    /// Numbers of a block.
+    pub(super) block: usize,
+    /// From a block to the next.
+    pub(super) step: usize,
+}
+
+impl<S: Lanes, E: From<u8>> WithSimd for Quantize<'_, S, E> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) -> (f32, f32) {
+        let Self { simd, values, to, block, step } = self;
+        let (body, rest) = S::as_simd_f32s(values);
+        let zero = simd.splat_f32s(0.0);
+        // 0 is in the range, so that padding is exact and a row of one value has a range.
+        let (mut least, mut most, mut sum) = (zero, zero, zero);
+        for &value in body {
+            least = simd.min_f32s(least, value);
+            most = simd.max_f32s(most, value);
+            sum = simd.add_f32s(sum, value);
+        }
+        let least = rest.iter().fold(simd.reduce_min_f32s(least), |least, &value| least.min(value));
+        let most = rest.iter().fold(simd.reduce_max_f32s(most), |most, &value| most.max(value));
+        let sum = simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>();
+        let range = (most - least).max(LEAST_RANGE);
+        let per_value = MOST / range;
+        let zero = -least * per_value;
+        for (block, values) in
+            to.chunks_mut(step).zip(values.chunks(block)).map(|(to, values)| (&mut to[..block], values))
+        {
+            let (numbers, padding) = block.split_at_mut(values.len());
+            for (number, value) in numbers.iter_mut().zip(values) {
+                *number = E::from(((value * per_value + zero) + ROUNDING).to_bits() as u8);
+            }
+            padding.iter_mut().for_each(|number| *number = E::from(0));
+        }
+        (range / MOST + 0.0 * sum, zero)
+    }
+}
+
+/// Makes values of rows of a product of whole numbers, in place.
+pub(super) struct Dequantize<'a, S> {
+    pub(super) simd: S,
+    /// `[rows, WIDTH]`: the bits of `i32` in, values out.
+    pub(super) values: &'a mut [f32],
+    /// `[rows]`.
+    pub(super) scales: &'a [f32],
+    /// `[rows]`.
+    pub(super) zeros: &'a [f32],
+    /// `[WIDTH]`.
+    pub(super) column_scales: &'a [f32],
+    /// `[WIDTH]`.
+    pub(super) column_sums: &'a [f32],
+}
+
+impl<S: Lanes> WithSimd for Dequantize<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, values, scales, zeros, column_scales, column_sums } = self;
+        let ((column_scales, _), (column_sums, _)) = (S::as_simd_f32s(column_scales), S::as_simd_f32s(column_sums));
+        for ((row, &scale), &zero) in values.chunks_exact_mut(S::WIDTH).zip(scales).zip(zeros) {
+            for value in &mut *row {
+                *value = value.to_bits().cast_signed() as f32;
+            }
+            let (scales, zeros) = (simd.splat_f32s(scale), simd.splat_f32s(-zero));
+            let (row, _) = S::as_mut_simd_f32s(row);
+            for ((value, &column_scale), &column_sum) in row.iter_mut().zip(column_scales).zip(column_sums) {
+                *value = simd.mul_f32s(simd.fma(zeros, column_sum, *value), simd.mul_f32s(scales, column_scale));
+            }
+        }
+    }
+}

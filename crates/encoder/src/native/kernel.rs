@@ -1,0 +1,194 @@
+//! Packed operands in, tiles of their product out: the one loop that all of an encoder's time goes into.
+//!
+//! A product `[rows, depth] · [depth, columns]` is computed tile by tile. The left operand is packed into *tiles* of a few
+//! rows, the right one into *panels* of [`Kernel::WIDTH`] columns. A tile is cut into blocks of [`Kernel::BLOCK`] inputs, each
+//! block row-major. Depth is padded with zeros to whole blocks.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use super::buffer::Buffer;
+
+/// A way to multiply: what operands are made of and how a tile is computed.
+pub(super) trait Kernel: Copy + Send + Sync + 'static {
+    /// What packed left operands are made of.
+    type Left: Copy + Default + Send + Sync + Debug + 'static;
+    /// What packed right operands are made of.
+    type Right: Copy + Default + Send + Sync + Debug + 'static;
+    /// Most rows of a tile.
+    const ROWS: usize;
+    /// Rows of a tile are padded to a multiple of this.
+    const ROWS_STEP: usize;
+    /// Columns of a panel.
+    const WIDTH: usize;
+    /// Inputs of a block.
+    const BLOCK: usize;
+
+    /// Where input `input` of column `column` lies in a panel.
+    fn place(input: usize, column: usize) -> usize;
+
+    /// One tile of the product: `left` is `[blocks, rows, BLOCK]`, `right` a panel of as many blocks, `out` is `[rows, WIDTH]`
+    /// and is overwritten; kernels of whole numbers write the bits of `i32`. `rows` is padded and at most [`Self::ROWS`].
+    ///
+    /// Meanwhile `beside` does other work of `work` steps: it is told which ones, in order, in one go or in many. Where products
+    /// have a unit of their own, the two run at the same time.
+    fn tile_beside(
+        self,
+        rows: usize,
+        left: &[Self::Left],
+        right: &[Self::Right],
+        out: &mut [f32],
+        work: usize,
+        beside: impl FnMut(Range<usize>),
+    );
+
+    /// One tile of the product, and nothing else.
+    #[inline(always)]
+    fn tile(self, rows: usize, left: &[Self::Left], right: &[Self::Right], out: &mut [f32]) {
+        self.tile_beside(rows, left, right, out, 0, |_| {});
+    }
+}
+
+/// One tile of a left operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TileRows {
+    /// Its first row.
+    pub(super) start: usize,
+    /// Its rows.
+    pub(super) rows: usize,
+    /// Its rows with padding.
+    pub(super) padded: usize,
+    /// Padded rows of the tiles before it.
+    pub(super) slot: usize,
+}
+
+/// The tiles of `rows` rows, of nearly equal height: a last tile of one row would cost almost as much as a full one.
+pub(super) fn tiles<K: Kernel>(rows: usize) -> impl Iterator<Item = TileRows> {
+    let (mut start, mut slot) = (0, 0);
+    std::iter::from_fn(move || {
+        let left = rows - start;
+        if left == 0 {
+            return None;
+        }
+        let even = left.div_ceil(left.div_ceil(K::ROWS)).next_multiple_of(K::ROWS_STEP);
+        let rows = even.min(left);
+        let tile = TileRows { start, rows, padded: rows.next_multiple_of(K::ROWS_STEP), slot };
+        start += rows;
+        slot += tile.padded;
+        Some(tile)
+    })
+}
+
+/// Padded rows that the tiles of `rows` rows take at most.
+pub(super) fn padded_rows<K: Kernel>(rows: usize) -> usize {
+    rows.next_multiple_of(K::ROWS_STEP) + K::ROWS_STEP
+}
+
+/// `length` inputs with the padding to whole blocks.
+pub(super) fn padded_depth<K: Kernel>(length: usize) -> usize {
+    length.next_multiple_of(K::BLOCK)
+}
+
+/// A right operand that stays: the weights of a linear layer with their bias.
+#[derive(Debug)]
+pub(super) struct Panels<E> {
+    data: Buffer<E>,
+    /// Padded to whole panels with zeros.
+    bias: Vec<f32>,
+    pub(super) columns: usize,
+    pub(super) depth: usize,
+}
+
+impl<E: Copy + Default> Panels<E> {
+    /// Packs a weight that is stored as `[columns, depth]`, the way linear layers are. `narrow` makes of a column what operands are made of.
+    pub(super) fn pack<K: Kernel<Right = E>>(
+        weight: &[f32],
+        bias: &[f32],
+        mut narrow: impl FnMut(&[f32], &mut [E]),
+    ) -> Self {
+        let columns = bias.len();
+        let depth = weight.len() / columns;
+        let padded = padded_depth::<K>(depth);
+        let panels = columns.div_ceil(K::WIDTH);
+        let mut data = Buffer::new(panels * padded * K::WIDTH);
+        let mut narrowed = vec![E::default(); depth];
+        for (column, weight) in weight.chunks_exact(depth).enumerate() {
+            narrow(weight, &mut narrowed);
+            let panel = &mut data[column / K::WIDTH * padded * K::WIDTH..][..padded * K::WIDTH];
+            for (input, &value) in narrowed.iter().enumerate() {
+                panel[K::place(input, column % K::WIDTH)] = value;
+            }
+        }
+        let mut bias = bias.to_vec();
+        bias.resize(panels * K::WIDTH, 0.0);
+        Self { data, bias, columns, depth }
+    }
+
+    /// Bytes of the packed weights.
+    pub(super) fn bytes(&self) -> usize {
+        self.data.len() * size_of::<E>()
+    }
+
+    /// Multiplies the packed `left` of `rows` rows with every panel; `space` is `[2, ROWS, WIDTH]`. `take` gets each tile of the
+    /// product, without the bias, in parts of whole rows, while the next tile is computed.
+    pub(super) fn multiply<K: Kernel<Right = E>>(
+        &self,
+        kernel: K,
+        left: &[K::Left],
+        rows: usize,
+        space: &mut [f32],
+        mut take: impl FnMut(Part<'_>),
+    ) {
+        let padded = padded_depth::<K>(self.depth);
+        let (mut out, mut done) = space.split_at_mut(K::ROWS * K::WIDTH);
+        let mut last: Option<(TileRows, usize)> = None;
+        let mut take_rows = |(tile, index): (TileRows, usize), rows: Range<usize>, values: &mut [f32]| {
+            take(Part {
+                start: tile.start + rows.start,
+                rows: rows.len(),
+                slot: tile.slot,
+                padded: tile.padded,
+                offset: rows.start,
+                column: index * K::WIDTH,
+                bias: &self.bias[index * K::WIDTH..][..K::WIDTH],
+                values: &mut values[rows.start * K::WIDTH..rows.end * K::WIDTH],
+            });
+        };
+        // Panels outside: each is read from far memory once and stays near while all tiles pass.
+        for (index, panel) in self.data.chunks_exact(padded * K::WIDTH).enumerate() {
+            for tile in tiles::<K>(rows) {
+                let left = &left[tile.slot * padded..(tile.slot + tile.padded) * padded];
+                let work = last.map_or(0, |(tile, _)| tile.rows);
+                kernel.tile_beside(tile.padded, left, panel, &mut out[..tile.padded * K::WIDTH], work, |rows| {
+                    if let Some(last) = last {
+                        take_rows(last, rows, done);
+                    }
+                });
+                last = Some((tile, index));
+                std::mem::swap(&mut out, &mut done);
+            }
+        }
+        if let Some(last) = last {
+            take_rows(last, 0..last.0.rows, done);
+        }
+    }
+}
+
+/// Some rows of a tile of a product.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    /// The first of them in the product.
+    pub(super) start: usize,
+    pub(super) rows: usize,
+    /// Padded rows of the tiles before the tile, and its own.
+    pub(super) slot: usize,
+    pub(super) padded: usize,
+    /// The first of them in the tile.
+    pub(super) offset: usize,
+    /// The first column in the product.
+    pub(super) column: usize,
+    /// `[WIDTH]`.
+    pub(super) bias: &'a [f32],
+    /// `[rows, WIDTH]`.
+    pub(super) values: &'a mut [f32],
+}
