@@ -283,6 +283,9 @@ impl From<ibid_encoder::error::Error> for Error {
         match error {
             Encoding::Setting { name, value, reason } => Self::Setting { name, value, reason },
             Encoding::Config { path, reason } => Self::ModelManifest { name: path.display().to_string(), reason },
+            Encoding::Weights { path, tensor, reason } => {
+                Self::ModelManifest { name: path.display().to_string(), reason: format!("tensor `{tensor}` {reason}") }
+            }
             Encoding::Tensor { operation, source } => Self::Tensor { operation, source },
         }
     }

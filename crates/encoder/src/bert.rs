@@ -285,14 +285,14 @@ pub(crate) fn prefix_of(weights: &MmapedSafetensors) -> &'static str {
 }
 
 /// Neighbouring texts of one length.
-struct Group {
+pub(crate) struct Group {
     /// First row in the token matrix.
-    start: usize,
-    texts: usize,
-    length: usize,
+    pub(crate) start: usize,
+    pub(crate) texts: usize,
+    pub(crate) length: usize,
 }
 
-fn equal_length_groups(batch: &[&[u32]]) -> Vec<Group> {
+pub(crate) fn equal_length_groups(batch: &[&[u32]]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut start = 0;
     for ids in batch {
