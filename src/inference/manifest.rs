@@ -1,9 +1,11 @@
-//! TOML in, checked model manifests out: what a model is, which bytes it has and where they come from; knows nothing of files on this machine or of the network.
+//! TOML in, checked model manifests out: what a model is, which bytes it has and where they come from; knows nothing of the network.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -96,6 +98,9 @@ impl Mirror {
     }
 }
 
+/// The files that every embedder has.
+const EMBEDDER_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
 /// What a model is, which bytes it has and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,18 +109,32 @@ pub struct Manifest {
     pub name: String,
     /// What it does.
     pub kind: ModelKind,
-    /// `owner/name` on the hub.
+    /// `owner/name` on the hub; empty for a model in a folder.
+    #[serde(default)]
     pub repository: String,
-    /// The full commit id in that repository.
+    /// The full commit id in that repository. For a model in a folder, made of its files' sizes and times, so that another
+    /// model in the same place is told apart.
+    #[serde(default)]
     pub revision: String,
     /// The SPDX name of the weights' licence.
+    #[serde(default)]
     pub licence: String,
+    /// The folder of a user's own model, relative to the manifest. Its files are taken as they are: nothing is fetched, and
+    /// no sums are known.
+    pub folder: Option<PathBuf>,
     /// Tokens it can take at once, special tokens counted.
     pub tokens_max: usize,
     /// Length of its vectors; embedders only.
     pub dimensions: Option<usize>,
     /// How token vectors become one; embedders only.
     pub pooling: Option<Pooling>,
+    /// Smaller widths that its vectors may be cut to, ascending: those that it was trained for (Kusupati et al. 2022,
+    /// Matryoshka representation learning, arXiv:2205.13147).
+    #[serde(default)]
+    pub matryoshka: Vec<usize>,
+    /// Whether vectors are scaled to length 1 after pooling and cutting.
+    #[serde(default = "yes")]
+    pub normalize: bool,
     /// Text put before a question.
     #[serde(default)]
     pub query_prefix: String,
@@ -123,13 +142,53 @@ pub struct Manifest {
     #[serde(default)]
     pub passage_prefix: String,
     /// Everything needed to run it.
+    #[serde(default)]
     pub files: Vec<ModelFile>,
     /// Other places that have the same bytes, in the order they are tried.
     #[serde(default)]
     pub mirrors: Vec<Mirror>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Manifest {
+    /// Reads a manifest from a file, which may be that of a user's own model: then the files in its folder are looked up.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read, [`Error::ModelManifest`] when it is wrong or the folder lacks a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let source = path.display().to_string();
+        let mut manifest = Self::parse(&text, &source)?;
+        if let Some(folder) = manifest.folder.take() {
+            let folder = path.parent().unwrap_or(Path::new("")).join(folder);
+            manifest.take_folder(folder).map_err(|reason| Error::ModelManifest { name: source, reason })?;
+        }
+        Ok(manifest)
+    }
+
+    /// Takes the files in `folder` as they are.
+    fn take_folder(&mut self, folder: PathBuf) -> Result<(), String> {
+        let mut hasher = Sha256::new();
+        for name in EMBEDDER_FILES {
+            let path = folder.join(name);
+            let data = match std::fs::metadata(&path) {
+                Ok(data) if data.is_file() => data,
+                _ => return Err(format!("its folder has no file {}", path.display())),
+            };
+            // A time that cannot be told counts as none; the size still tells models apart.
+            let modified =
+                data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            hasher.update(format!("{name} {} {}\n", data.len(), modified.as_nanos()));
+            self.files.push(ModelFile { path: name.into(), bytes: data.len(), sha256: String::new(), blob: None });
+        }
+        self.revision = hasher.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+        self.folder = Some(folder);
+        Ok(())
+    }
+
     /// Reads a manifest and checks it; `source` names it in errors.
     ///
     /// # Errors
@@ -157,6 +216,18 @@ impl Manifest {
         if !plain(&self.name) || self.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(format!("name `{}` is not made of a-z, 0-9, `-`, `.` and `_`", self.name));
         }
+        if self.tokens_max == 0 {
+            return Err("tokens_max is 0".into());
+        }
+        if self.kind == ModelKind::Embedder {
+            self.check_embedder()?;
+        }
+        if self.folder.is_some() {
+            return self.check_own();
+        }
+        if self.licence.is_empty() {
+            return Err("there is no licence".into());
+        }
         if !matches!(self.repository.split_once('/'), Some((owner, name)) if plain(owner) && plain(name)) {
             return Err(format!("repository `{}` is not `owner/name`", self.repository));
         }
@@ -166,11 +237,8 @@ impl Manifest {
                 self.revision
             ));
         }
-        if self.tokens_max == 0 || self.files.is_empty() {
-            return Err("tokens_max is 0 or there are no files".into());
-        }
-        if self.kind == ModelKind::Embedder && (self.pooling.is_none() || self.dimensions.is_none_or(|n| n == 0)) {
-            return Err("an embedder needs pooling and dimensions".into());
+        if self.files.is_empty() {
+            return Err("there are no files".into());
         }
         for file in &self.files {
             if !is_relative(&file.path) || file.bytes == 0 || !is_hex(&file.sha256, 64) {
@@ -188,6 +256,36 @@ impl Manifest {
             if !plain(&mirror.package) || !version || !is_hex(&mirror.sha256, 64) || !root || !names {
                 return Err(format!("mirror `{}` has a wrong package, version, sha256, root or name", mirror.package));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Manifest {
+    fn check_embedder(&self) -> Result<(), String> {
+        let dimensions = self.dimensions.unwrap_or_default();
+        if self.pooling.is_none() || dimensions == 0 {
+            return Err("an embedder needs pooling and dimensions".into());
+        }
+        let ascending = self.matryoshka.is_sorted_by(|a, b| a < b);
+        if !ascending || self.matryoshka.first() == Some(&0) || self.matryoshka.last().is_some_and(|n| *n >= dimensions)
+        {
+            return Err(format!("matryoshka needs ascending widths between 0 and {dimensions}"));
+        }
+        Ok(())
+    }
+
+    /// Checks what is special to a user's own model.
+    fn check_own(&self) -> Result<(), String> {
+        if self.kind != ModelKind::Embedder {
+            return Err("only an embedder can lie in a folder".into());
+        }
+        if !self.repository.is_empty()
+            || !self.revision.is_empty()
+            || !self.files.is_empty()
+            || !self.mirrors.is_empty()
+        {
+            return Err("a model in a folder has no repository, revision, files or mirrors".into());
         }
         Ok(())
     }
@@ -225,8 +323,7 @@ pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
         for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
             let path = entry.map_err(Error::io("read", folder))?.path();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-                let manifest = Manifest::parse(&text, &path.display().to_string())?;
+                let manifest = Manifest::read(&path)?;
                 found.insert(manifest.name.clone(), manifest);
             }
         }
@@ -234,11 +331,15 @@ pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
     Ok(found.into_values().collect())
 }
 
-/// The manifest of model `name`; one in `extra_dir` goes before a built-in one.
+/// The manifest of model `name`; one in `extra_dir` goes before a built-in one. A name that ends with `.toml` is the path of
+/// a manifest.
 ///
 /// # Errors
 /// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`] and [`Error::Io`] as [`all`].
 pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
+    if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+        return Manifest::read(Path::new(name));
+    }
     let mut manifests = all(extra_dir)?;
     if let Some(index) = manifests.iter().position(|manifest| manifest.name == name) {
         return Ok(manifests.swap_remove(index));
@@ -288,10 +389,68 @@ mod tests {
             ("pooling = \"mean\"", ""),
             ("licence", "license"),
             ("sha256 = \"be50", "sha256 = \"BE50"),
+            ("licence = \"Apache-2.0\"", ""),
+            ("tokens_max = 256", "tokens_max = 0"),
+            ("pooling = \"mean\"", "pooling = \"mean\"\nmatryoshka = [256, 128]"),
+            ("pooling = \"mean\"", "pooling = \"mean\"\nmatryoshka = [0, 128]"),
+            ("pooling = \"mean\"", "pooling = \"mean\"\nmatryoshka = [128, 384]"),
+            // Sums are for what is fetched; a folder's files are taken as they are.
+            ("pooling = \"mean\"", "pooling = \"mean\"\nfolder = \"here\""),
         ] {
             assert!(good.contains(from), "{from}");
             let error = Manifest::parse(&good.replace(from, to), "here.toml").unwrap_err();
             assert!(error.to_string().contains("here.toml"), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn vectors_are_scaled_and_whole_unless_the_manifest_says_otherwise() {
+        let good = BUILTIN[0].1;
+        let plain = Manifest::parse(good, "x").unwrap();
+        assert!(plain.normalize && plain.matryoshka.is_empty());
+        let text = good.replace("pooling = \"mean\"", "pooling = \"mean\"\nnormalize = false\nmatryoshka = [64, 256]");
+        let other = Manifest::parse(&text, "x").unwrap();
+        assert_eq!((other.normalize, other.matryoshka), (false, vec![64, 256]));
+    }
+
+    const OWN: &str = "name = \"mine\"\nkind = \"embedder\"\nfolder = \"weights\"\ntokens_max = 512\ndimensions = 64\n\
+        pooling = \"cls\"\n";
+
+    #[test]
+    fn a_model_of_the_user_needs_no_sums() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, weights) = (folder.path().join("mine.toml"), folder.path().join("weights"));
+        std::fs::write(&path, OWN).unwrap();
+        let missing = find(path.to_str().unwrap(), None).unwrap_err().to_string();
+        assert!(missing.contains("mine.toml") && missing.contains("config.json"), "{missing}");
+
+        std::fs::create_dir(&weights).unwrap();
+        EMBEDDER_FILES.iter().for_each(|name| std::fs::write(weights.join(name), name).unwrap());
+        let by_path = find(path.to_str().unwrap(), None).unwrap();
+        assert_eq!(by_path, find("mine", Some(folder.path())).unwrap());
+        assert_eq!(by_path.folder.as_deref(), Some(weights.as_path()));
+        assert_eq!((by_path.files.len(), by_path.bytes()), (3, 11 + 14 + 17));
+        assert!(is_hex(&by_path.revision, 40));
+
+        // Another model in the same place is another revision.
+        std::fs::write(weights.join("model.safetensors"), "other weights").unwrap();
+        assert_ne!(find("mine", Some(folder.path())).unwrap().revision, by_path.revision);
+    }
+
+    #[test]
+    fn a_model_of_the_user_has_no_parts_of_one_from_the_hub() {
+        assert!(Manifest::parse(OWN, "x").is_ok());
+        for more in [
+            "repository = \"a/b\"",
+            "revision = \"1\"",
+            "kind = \"llm\"",
+            "files = [{path = \"a\", bytes = 1, sha256 = \"\"}]",
+        ] {
+            let text = match more.starts_with("kind") {
+                true => OWN.replace("kind = \"embedder\"", more),
+                false => format!("{OWN}{more}\n"),
+            };
+            assert!(Manifest::parse(&text, "x").is_err(), "{more}");
         }
     }
 
