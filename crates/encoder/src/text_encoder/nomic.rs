@@ -84,7 +84,7 @@ pub(super) fn open(file: &ConfigFile, reader: &mut Reader) -> Result<Transformer
     }
     let embedding_norm = reader.layer_norm("emb_ln", hidden, eps, Bias::Has)?;
     reader.finish("encoder.")?;
-    let rotary = Rotary::new(file.check_base(config.rotary_emb_base)?, file.rotary_width(hidden / heads)?);
+    let rotary = Rotary::new(file.rope_theta(config.rotary_emb_base)?, file.rotary_width(hidden / heads)?);
     Ok(Transformer {
         words,
         // Only token type 0 occurs.

@@ -119,7 +119,7 @@ fn an_unknown_architecture_lists_the_known_ones() {
 
 #[test]
 fn parts_that_do_not_run_here_are_refused() {
-    let changes: [(&str, &str, Value); 20] = [
+    let changes: [(&str, &str, Value); 21] = [
         ("bert-gelu", "position_embedding_type", json!("relative_key")),
         ("bert-gelu", "hidden_act", json!("mish")),
         ("bert-gelu", "num_attention_heads", json!(0)),
@@ -132,6 +132,7 @@ fn parts_that_do_not_run_here_are_refused() {
         ("nomic-bert", "prenorm", json!(true)),
         ("nomic-bert", "rotary_scaling_factor", json!(2.0)),
         ("nomic-bert", "rotary_emb_base", json!(0)),
+        ("nomic-bert", "rope_parameters", json!({"rope_type": "dynamic", "rope_theta": 1000.0})),
         ("nomic-bert", "num_experts", json!(8)),
         ("modernbert", "global_attn_every_n_layers", json!(0)),
         ("modernbert-newer", "layer_types", json!(["full_attention"])),
