@@ -10,8 +10,15 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 
 /// The manifests that come with the binary.
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 9] = [
     ("all-minilm-l6-v2.toml", include_str!("../../models/all-minilm-l6-v2.toml")),
+    ("bge-base-en-v1.5.toml", include_str!("../../models/bge-base-en-v1.5.toml")),
+    ("bge-large-en-v1.5.toml", include_str!("../../models/bge-large-en-v1.5.toml")),
+    ("bge-small-en-v1.5.toml", include_str!("../../models/bge-small-en-v1.5.toml")),
+    ("multilingual-e5-small.toml", include_str!("../../models/multilingual-e5-small.toml")),
+    ("nomic-embed-text-v1.5.toml", include_str!("../../models/nomic-embed-text-v1.5.toml")),
+    ("potion-base-8m.toml", include_str!("../../models/potion-base-8m.toml")),
+    ("qwen3-embedding-0.6b.toml", include_str!("../../models/qwen3-embedding-0.6b.toml")),
     ("smollm2-135m-instruct.toml", include_str!("../../models/smollm2-135m-instruct.toml")),
 ];
 
@@ -359,7 +366,10 @@ mod tests {
         assert!(manifests.is_sorted_by_key(|manifest| manifest.name.clone()));
         for (manifest, (file, _)) in manifests.iter().zip(BUILTIN) {
             assert_eq!(format!("{}.toml", manifest.name), file);
-            assert!(!manifest.mirrors.is_empty());
+        }
+        // What a new user runs first must be had without the hub.
+        for name in ["all-minilm-l6-v2", "smollm2-135m-instruct"] {
+            assert!(!find(name, None).unwrap().mirrors.is_empty());
         }
         let embedder = find("all-minilm-l6-v2", None).unwrap();
         assert_eq!((embedder.tokens_max, embedder.dimensions), (256, Some(384)));
@@ -369,7 +379,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let error = find("gpt-17", None).unwrap_err().to_string();
-        assert!(error.contains("gpt-17") && error.contains("all-minilm-l6-v2, smollm2-135m-instruct"), "{error}");
+        assert!(error.contains("gpt-17") && error.contains("all-minilm-l6-v2, bge-base-en-v1.5"), "{error}");
     }
 
     #[test]
