@@ -94,6 +94,25 @@ impl TextEncoder {
         }
     }
 
+    /// The full name of the word table's tensor.
+    pub fn word_table(&self) -> &str {
+        match &self.body {
+            Body::Transformer(transformer) => &transformer.words().name,
+            Body::Static(table) => table.name(),
+        }
+    }
+
+    /// Reads the whole word table, whose rows are otherwise checked when they are first used.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] when it holds a number that is not finite.
+    pub fn check_words(&self) -> Result<()> {
+        match &self.body {
+            Body::Transformer(transformer) => transformer.words().check(),
+            Body::Static(_) => Ok(()),
+        }
+    }
+
     /// Tokens that one text may have, special tokens included; `None` where there is no limit.
     pub fn tokens_max(&self) -> Option<usize> {
         match &self.body {

@@ -8,7 +8,7 @@ use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 
 use super::layer::{Linear, Norm};
-use super::words::WordTable;
+use super::words::{WordTable, is_finite};
 use crate::bert::map_weights;
 use crate::error::{Error, Result};
 
@@ -87,8 +87,7 @@ impl Reader {
         let load = || -> candle_core::Result<Option<Tensor>> {
             // On the CPU first: the check would otherwise wait for the device at every tensor.
             let tensor = self.file.load(&full, &Device::Cpu)?.to_dtype(DType::F32)?;
-            let finite = tensor.flatten_all()?.to_vec1::<f32>()?.iter().all(|value| value.is_finite());
-            if finite { tensor.to_dtype(self.dtype)?.to_device(&self.device).map(Some) } else { Ok(None) }
+            if is_finite(&tensor)? { tensor.to_dtype(self.dtype)?.to_device(&self.device).map(Some) } else { Ok(None) }
         };
         let tensor = load().map_err(Error::tensor("load the weights"))?;
         let tensor = tensor.ok_or_else(|| self.wrong(&full, "holds a number that is not finite"))?;

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 pub(super) struct StaticEmbedding {
     /// `[rows, width]`.
     table: Tensor,
+    name: &'static str,
     /// The row of each id, where several words share one.
     rows: Option<Vec<u32>>,
     /// The factor of each id.
@@ -40,7 +41,11 @@ impl StaticEmbedding {
         } else {
             None
         };
-        Ok(Self { table, rows: mapping, weights })
+        Ok(Self { table, name, rows: mapping, weights })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name
     }
 
     pub(super) fn width(&self) -> usize {

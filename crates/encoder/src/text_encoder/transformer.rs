@@ -84,6 +84,10 @@ impl Transformer {
         self.words.width
     }
 
+    pub(super) fn words(&self) -> &WordTable {
+        &self.words
+    }
+
     pub(super) fn vocabulary_size(&self) -> usize {
         self.words.rows
     }
