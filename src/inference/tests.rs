@@ -35,14 +35,15 @@ fn real_texts(count: usize, tokenizer: &Tokenizer) -> Vec<Vec<u32>> {
     let here = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let path = std::env::var_os("IBID_TEST_DATA").map_or_else(here, PathBuf::from).join("scifact/corpus.jsonl");
     let Ok(corpus) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not here (set IBID_TEST_DATA)", path.display());
+        eprintln!("skipped: {} is not here (set IBID_TEST_DATA)", path.display());
         return Vec::new();
     };
     let ids = |line: &str| {
         let document: serde_json::Value = serde_json::from_str(line).unwrap();
         let mut ids = tokenizer.encode(document["text"].as_str().unwrap()).unwrap().ids;
         ids.truncate(126);
-        tokenizer.framed(&ids)
+        let (start, end) = tokenizer.frame();
+        [start, &ids, end].concat()
     };
     corpus.lines().take(count).map(ids).collect()
 }
@@ -73,7 +74,7 @@ fn every_precision_stays_close_to_the_reference_on_real_texts() {
             let mut add = |index: usize, rows: &mut [f32]| sum += dot(&mean(rows, width), &reference[index * step]);
             encoder.forward(&batch, &mut add).unwrap();
             let close = sum / batch.len() as f32;
-            println!("{} {}: mean cosine {close:.7}", set.name(), precision.name());
+            eprintln!("{} {}: mean cosine {close:.7}", set.name(), precision.name());
             let lowest = match precision {
                 Computed::F32 => 0.999_999,
                 Computed::Bf16 => 0.9999,

@@ -1,34 +1,40 @@
 //! Text in, unit vectors out: one for a whole text, and one a token for late interaction; knows nothing of documents.
 //!
-//! A text's vector is the mean of its last hidden states, scaled to length 1. Batches are sorted by length and bounded by
-//! a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
+//! A text's vector is pooled from its last hidden states as the model's manifest says. Batches are sorted by length and bounded
+//! by a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
 //! The CPU runs the native encoder; another device, or a model that it does not know, runs on Candle.
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+mod batches;
+mod content;
+mod model;
+mod pooling;
 
-use ibid_encoder::bert::{Bert, BertConfig};
-use ibid_encoder::instructions::Instructions;
-use ibid_encoder::native::Encoder;
+use std::ops::Range;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::cache::ModelFiles;
 use super::device::{self, DeviceChoice, OpenedDevice};
-use super::manifest::{Manifest, Pooling};
-use super::precision::{Computed, Precision};
+use super::manifest::Manifest;
+use super::precision::Precision;
 use super::tokenizer::{Tokenizer, Tokens};
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
-use crate::stop_words::is_stop_word;
-use crate::vector::normalize;
+pub use batches::plan_batches;
+pub use content::ContentTokens;
+pub use model::Engine;
+use model::{Model, Opened};
+use pooling::Pool;
 
 /// How embedding runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmbedSettings {
-    /// Name of the model's manifest.
+    /// Name of the model's manifest, the path of one, or the folder of a model.
     pub model: String,
+    /// Width of the vectors, one that the model was trained to be cut to; unset takes all of it. Part of an index's identity.
+    pub dimensions: Option<usize>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// What to compute in.
@@ -43,6 +49,7 @@ impl Default for EmbedSettings {
     fn default() -> Self {
         Self {
             model: "all-minilm-l6-v2".into(),
+            dimensions: None,
             device: DeviceChoice::Auto,
             precision: Precision::Auto,
             batch_tokens_max: 2048,
@@ -63,10 +70,23 @@ pub enum Role {
 /// A text ready for the model.
 #[derive(Debug, Clone, Default)]
 pub struct Input {
-    /// Token ids, special tokens included; never more than the model reads.
+    /// Token ids: what the model wants before a text, the role's prefix, the text, what the model wants after it; never more
+    /// than the model reads.
     pub ids: Vec<u32>,
+    /// How many ids come before the text's own.
+    pub lead: usize,
+    /// How many come after them.
+    pub tail: usize,
     /// Tokens left out because the text is longer than the model reads.
     pub cut: usize,
+}
+
+impl Input {
+    /// Which of the ids are the text's own.
+    #[must_use]
+    pub fn own(&self) -> Range<usize> {
+        self.lead..self.ids.len() - self.tail
+    }
 }
 
 /// The model's output for one text.
@@ -124,69 +144,14 @@ pub struct Embedder {
     manifest: Manifest,
     tokenizer: Tokenizer,
     model: Model,
+    engine_reason: String,
+    pool: Pool,
+    /// The prefixes of queries and passages that stand alone.
+    prefixes: [Vec<u32>; 2],
     device: OpenedDevice,
     settings: EmbedSettings,
     worker_count: usize,
     content: OnceLock<ContentTokens>,
-}
-
-/// What computes.
-enum Model {
-    /// The native encoder, on whichever thread calls.
-    Native(Box<Encoder>),
-    /// Candle splits its products over the pool it is called from: one of one thread for each worker, and one of all
-    /// threads for lone queries.
-    Candle { bert: Box<Bert>, workers: Vec<rayon::ThreadPool>, together: rayon::ThreadPool },
-}
-
-impl Model {
-    fn config(&self) -> &BertConfig {
-        match self {
-            Self::Native(encoder) => encoder.config(),
-            Self::Candle { bert, .. } => bert.config(),
-        }
-    }
-}
-
-/// Which implementation computes, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Engine {
-    /// `native` or `candle`.
-    pub name: &'static str,
-    /// Vector instructions: `amx`, `avx512`, `avx2` or `portable`; `candle` where Candle chooses.
-    pub instructions: &'static str,
-    /// What products are computed in.
-    pub precision: Computed,
-}
-
-impl std::fmt::Display for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.name == self.instructions {
-            true => write!(f, "{} {}", self.name, self.precision.name()),
-            false => write!(f, "{} {} {}", self.name, self.instructions, self.precision.name()),
-        }
-    }
-}
-
-/// Which entries of a vocabulary carry meaning: neither punctuation nor stop words nor special tokens.
-#[derive(Debug)]
-pub struct ContentTokens(Vec<bool>);
-
-impl ContentTokens {
-    fn of(tokenizer: &Tokenizer) -> Self {
-        let carries = |id: u32| {
-            let token = tokenizer.token(id).unwrap_or_default();
-            let is_special = token.starts_with('[') && token.ends_with(']') && token.len() > 2;
-            !is_special && token.chars().any(char::is_alphanumeric) && !is_stop_word(&token)
-        };
-        Self((0..tokenizer.vocabulary_size() as u32).map(carries).collect())
-    }
-
-    /// Whether token `id` carries meaning.
-    #[must_use]
-    pub fn contains(&self, id: u32) -> bool {
-        self.0.get(id as usize).copied().unwrap_or(false)
-    }
 }
 
 impl std::fmt::Debug for Embedder {
@@ -202,35 +167,38 @@ impl Embedder {
     /// Opens the model described by `manifest` from its files.
     ///
     /// # Errors
-    /// When a file is missing or is not what this encoder runs, or the device cannot be used.
+    /// When a file is missing or is not what an encoder here runs, they do not fit each other, or the device, the precision or
+    /// the width of vectors cannot be had.
     pub fn open(manifest: Manifest, files: &ModelFiles, settings: EmbedSettings) -> Result<Self> {
-        if manifest.pooling != Some(Pooling::Mean) {
-            let reason = "only mean pooling runs here".to_string();
+        let dimensions = manifest.width(settings.dimensions)?;
+        let Some(pooling) = manifest.pooling else {
+            let reason = "it is no embedder: it names no pooling".into();
             return Err(Error::ModelManifest { name: manifest.name, reason });
-        }
-        let file = |name: &str| -> Result<PathBuf> { files.path(name) };
-        let config = BertConfig::open(&file("config.json")?)?;
-        if manifest.tokens_max > config.max_position_embeddings || manifest.dimensions != Some(config.hidden_size) {
-            let reason = "tokens_max or dimensions contradict its config.json".to_string();
-            return Err(Error::ModelManifest { name: manifest.name, reason });
-        }
-        let device = device::open(settings.device)?;
-        let tokenizer = Tokenizer::open(&file("tokenizer.json")?)?;
-        let weights = file("model.safetensors")?;
-        let threads = thread_count(settings.threads);
-        // A GPU is fed by one worker; more would only take turns.
-        let worker_count = if device.name == "cpu" { threads } else { 1 };
-        let instructions = Instructions::of_environment()?.filter(|_| device.name == "cpu");
-        let precision = settings.precision.with(instructions)?;
-        let model = match instructions {
-            Some(instructions) => Model::Native(Box::new(Encoder::open(config, &weights, instructions, precision)?)),
-            None => Model::Candle {
-                bert: Box::new(Bert::open(config, &weights, &device.device)?),
-                workers: (0..worker_count).map(|_| pool(1)).collect::<Result<_>>()?,
-                together: pool(threads)?,
-            },
         };
-        Ok(Self { manifest, tokenizer, model, device, settings, worker_count, content: OnceLock::new() })
+        let device = device::open(settings.device)?;
+        // A GPU is fed by one worker; more would only take turns.
+        let worker_count = if device.name == "cpu" { thread_count(settings.threads) } else { 1 };
+        let Opened { model, tokenizer, reason } = model::open(&manifest, files, &settings, &device, worker_count)?;
+        let pool = Pool { hidden: model.hidden_size(), dimensions, pooling, center: manifest.center };
+        let prefix = |text: &str| tokenizer.encode(text.trim_end()).map(|tokens| tokens.ids);
+        let prefixes = [prefix(&manifest.query_prefix)?, prefix(&manifest.passage_prefix)?];
+        let opened = Self {
+            manifest,
+            tokenizer,
+            model,
+            engine_reason: reason,
+            pool,
+            prefixes,
+            device,
+            settings,
+            worker_count,
+            content: OnceLock::new(),
+        };
+        if [Role::Query, Role::Passage].into_iter().any(|role| opened.content_tokens_max(role) == 0) {
+            let reason = format!("tokens_max is {}, which leaves no room for a text", opened.manifest.tokens_max);
+            return Err(Error::ModelManifest { name: opened.manifest.name, reason });
+        }
+        Ok(opened)
     }
 
     /// The model's manifest.
@@ -250,17 +218,17 @@ impl Embedder {
 
     /// Width of the vectors.
     pub fn dimensions(&self) -> usize {
-        self.model.config().hidden_size
+        self.pool.dimensions
     }
 
     /// Which implementation computes.
     pub fn engine(&self) -> Engine {
-        match &self.model {
-            Model::Native(encoder) => {
-                Engine { name: "native", instructions: encoder.instructions().name(), precision: encoder.precision() }
-            }
-            Model::Candle { .. } => Engine { name: "candle", instructions: "candle", precision: Computed::F32 },
-        }
+        self.model.engine()
+    }
+
+    /// Why that one, for a person.
+    pub fn engine_reason(&self) -> &str {
+        &self.engine_reason
     }
 
     /// Which vocabulary entries carry meaning.
@@ -273,27 +241,16 @@ impl Embedder {
         self.worker_count
     }
 
-    /// Tokens of content that one input holds, special tokens and the role's prefix taken off.
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`] when the prefix cannot be tokenized.
-    pub fn content_tokens_max(&self, role: Role) -> Result<usize> {
-        let prefix = self.tokenizer.encode(self.prefix(role))?.len();
-        Ok(self.manifest.tokens_max.saturating_sub(2 + prefix))
+    /// Tokens of content that one input holds, what the model wants around a text and the role's prefix taken off.
+    pub fn content_tokens_max(&self, role: Role) -> usize {
+        let (start, end) = self.tokenizer.frame();
+        self.manifest.tokens_max.saturating_sub(start.len() + self.prefix_ids(role).len() + end.len())
     }
 
     /// The input for content tokens that are already known, cut to what the model reads.
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`] when the role's prefix cannot be tokenized.
-    pub fn input(&self, ids: &[u32], role: Role) -> Result<Input> {
-        let room = self.manifest.tokens_max.saturating_sub(2);
-        let prefix = self.prefix(role);
-        let mut all = if prefix.is_empty() { Vec::new() } else { self.tokenizer.encode(prefix)?.ids };
-        all.extend_from_slice(ids);
-        let cut = all.len().saturating_sub(room);
-        all.truncate(room);
-        Ok(Input { ids: self.tokenizer.framed(&all), cut })
+    pub fn input(&self, ids: &[u32], role: Role) -> Input {
+        let prefix = self.prefix_ids(role);
+        self.framed(prefix.len(), prefix, ids)
     }
 
     /// The input for a text.
@@ -301,7 +258,27 @@ impl Embedder {
     /// # Errors
     /// [`Error::Tokenizer`] when the tokenizer fails.
     pub fn tokenize(&self, text: &str, role: Role) -> Result<Input> {
-        self.input(&self.tokenizer.encode(text)?.ids, role)
+        let prefix = self.prefix(role);
+        if prefix.is_empty() {
+            return Ok(self.input(&self.tokenizer.encode(text)?.ids, role));
+        }
+        // Together, since a tokenizer may draw the prefix's end and the first word into one token.
+        let tokens = self.tokenizer.encode(&format!("{prefix}{text}"))?;
+        let lead = tokens.spans.partition_point(|span| span.end <= prefix.len());
+        Ok(self.framed(lead, &[], &tokens.ids))
+    }
+
+    /// What the model wants around `first` and `then`, of which `lead` ids come before the text's own; of too many the last go.
+    fn framed(&self, lead: usize, first: &[u32], then: &[u32]) -> Input {
+        let (start, end) = self.tokenizer.frame();
+        let room = self.manifest.tokens_max.saturating_sub(start.len() + end.len());
+        let count = first.len() + then.len();
+        let mut ids = Vec::with_capacity(start.len() + count.min(room) + end.len());
+        ids.extend_from_slice(start);
+        ids.extend(first.iter().chain(then).take(room));
+        let lead = (start.len() + lead).min(ids.len());
+        ids.extend_from_slice(end);
+        Input { ids, lead, tail: end.len(), cut: count.saturating_sub(room) }
     }
 
     /// The inputs for `texts`, in their order; many are tokenized on as many threads as there are workers.
@@ -328,92 +305,6 @@ impl Embedder {
         })
     }
 
-    /// Runs one batch as worker `worker`; blocks. The outputs keep the order of `batch`.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] when the model fails.
-    pub fn encode_batch(&self, worker: usize, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
-        let mut encoded = vec![Encoded::default(); batch.len()];
-        let take = |index: usize, rows: &mut [f32]| encoded[index] = self.finish(rows, want);
-        match &self.model {
-            Model::Native(encoder) => encoder.forward(batch, take)?,
-            Model::Candle { bert, workers, .. } => {
-                workers[worker % workers.len()].install(|| run_candle(bert, batch, take))?;
-            }
-        }
-        Ok(encoded)
-    }
-
-    /// The outputs for one text, of its last hidden states.
-    fn finish(&self, rows: &mut [f32], want: Want) -> Encoded {
-        let width = self.dimensions();
-        let mut vector = vec![0.0; width];
-        for row in rows.chunks_exact(width) {
-            for (sum, value) in vector.iter_mut().zip(row) {
-                *sum += value;
-            }
-        }
-        normalize(&mut vector);
-        let tokens = match want {
-            Want::Vector => Vec::new(),
-            Want::VectorAndTokens => {
-                rows.chunks_exact_mut(width).for_each(normalize);
-                rows.to_vec()
-            }
-        };
-        Encoded { vector, tokens }
-    }
-
-    /// Encodes inputs on every worker, in batches sorted by length; blocks. The outputs keep the order of `inputs`.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] when the model fails.
-    ///
-    /// # Panics
-    /// When a worker panicked.
-    pub fn encode(&self, inputs: &[Input], want: Want) -> Result<Vec<Encoded>> {
-        if let [only] = inputs {
-            return self.encode_alone(&only.ids, want).map(|encoded| vec![encoded]);
-        }
-        let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
-        let batches = plan_batches(&lengths, self.settings.batch_tokens_max);
-        let count = batches.len();
-        let queue = Mutex::new(VecDeque::from(batches));
-        let done = Mutex::new(vec![Encoded::default(); inputs.len()]);
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.worker_count.min(count))
-                .map(|worker| {
-                    let (queue, done) = (&queue, &done);
-                    scope.spawn(move || -> Result<()> {
-                        loop {
-                            let next = queue.lock().expect("no worker panics holding the queue").pop_front();
-                            let Some(batch) = next else { return Ok(()) };
-                            let ids: Vec<&[u32]> = batch.iter().map(|&index| inputs[index].ids.as_slice()).collect();
-                            let encoded = self.encode_batch(worker, &ids, want)?;
-                            let mut done = done.lock().expect("no worker panics holding the results");
-                            for (index, output) in batch.into_iter().zip(encoded) {
-                                done[index] = output;
-                            }
-                        }
-                    })
-                })
-                .collect();
-            workers.into_iter().try_for_each(|worker| worker.join().expect("an embedding worker panicked"))
-        })?;
-        Ok(done.into_inner().expect("every worker has ended"))
-    }
-
-    /// One text alone, with nothing to run beside it.
-    fn encode_alone(&self, ids: &[u32], want: Want) -> Result<Encoded> {
-        let mut encoded = Encoded::default();
-        let take = |_: usize, rows: &mut [f32]| encoded = self.finish(rows, want);
-        match &self.model {
-            Model::Native(encoder) => encoder.forward(&[ids], take)?,
-            Model::Candle { bert, together, .. } => together.install(|| run_candle(bert, &[ids], take))?,
-        }
-        Ok(encoded)
-    }
-
     /// The vectors of `texts`, in their order; blocks.
     ///
     /// # Errors
@@ -431,23 +322,20 @@ impl Embedder {
     /// # Errors
     /// [`Error::Tokenizer`] or [`Error::Tensor`] when the model fails.
     pub fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<TokenEmbeddings>> {
-        let prefix = self.tokenizer.encode(self.prefix(Role::Passage))?.len();
         let tokens = texts.iter().map(|text| self.tokenizer.encode(text)).collect::<Result<Vec<Tokens>>>()?;
-        let inputs = tokens.iter().map(|tokens| self.input(&tokens.ids, Role::Passage)).collect::<Result<Vec<_>>>()?;
+        let inputs: Vec<Input> = tokens.iter().map(|tokens| self.input(&tokens.ids, Role::Passage)).collect();
         let encoded = self.encode(&inputs, Want::VectorAndTokens)?;
         let width = self.dimensions();
-        let strip = |(tokens, encoded): (Tokens, Encoded)| {
-            let rows = encoded.tokens.len() / width;
-            let kept = rows.saturating_sub(2 + prefix);
-            let first = (1 + prefix) * width;
+        let strip = |((tokens, input), encoded): ((Tokens, &Input), Encoded)| {
+            let own = input.own();
             TokenEmbeddings {
                 dimensions: width,
-                vectors: encoded.tokens.get(first..first + kept * width).unwrap_or_default().to_vec(),
-                ids: tokens.ids[..kept].to_vec(),
-                spans: tokens.spans[..kept].to_vec(),
+                vectors: encoded.tokens[own.start * width..own.end * width].to_vec(),
+                ids: tokens.ids[..own.len()].to_vec(),
+                spans: tokens.spans[..own.len()].to_vec(),
             }
         };
-        Ok(tokens.into_iter().zip(encoded).map(strip).collect())
+        Ok(tokens.into_iter().zip(&inputs).zip(encoded).map(strip).collect())
     }
 
     fn prefix(&self, role: Role) -> &str {
@@ -456,48 +344,17 @@ impl Embedder {
             Role::Passage => &self.manifest.passage_prefix,
         }
     }
+
+    fn prefix_ids(&self, role: Role) -> &[u32] {
+        match role {
+            Role::Query => &self.prefixes[0],
+            Role::Passage => &self.prefixes[1],
+        }
+    }
 }
 
 /// Fewer texts are tokenized sooner than threads are started.
 const TEXTS_TOGETHER_MIN: usize = 64;
-
-/// Indices of `lengths` in batches of at most `tokens_max` tokens, longest first so that no long batch is left for last.
-///
-/// # Panics
-/// Never: a batch is opened before it is filled.
-#[must_use]
-pub fn plan_batches(lengths: &[usize], tokens_max: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|&index| (std::cmp::Reverse(lengths[index]), index));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut filled = usize::MAX;
-    for index in order {
-        if filled.saturating_add(lengths[index]) > tokens_max {
-            batches.push(Vec::new());
-            filled = 0;
-        }
-        filled += lengths[index];
-        batches.last_mut().expect("a batch was just opened").push(index);
-    }
-    batches
-}
-
-/// Runs `batch` on Candle; `take` gets each text's index and last hidden states.
-fn run_candle(bert: &Bert, batch: &[&[u32]], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let hidden = bert.forward(batch)?;
-    let rows = hidden.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-    let mut rows = rows.map_err(Error::tensor("fetch the hidden states"))?;
-    let mut rest = rows.as_mut_slice();
-    for (index, ids) in batch.iter().enumerate() {
-        let (own, after) = rest.split_at_mut(ids.len() * bert.config().hidden_size);
-        take(index, own);
-        rest = after;
-    }
-    Ok(())
-}
 
 /// `threads`, or the number of cores for 0.
 #[must_use]
@@ -505,31 +362,5 @@ pub fn thread_count(threads: usize) -> usize {
     match threads {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         given => given,
-    }
-}
-
-fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "embed".into()).build().map_err(|source| {
-        Error::Io { action: "start threads for", path: "the embedder".into(), source: std::io::Error::other(source) }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_keep_to_the_budget_and_cover_every_text_once() {
-        let lengths = [5, 300, 7, 7, 100, 1, 90];
-        let batches = plan_batches(&lengths, 120);
-        for batch in &batches {
-            let tokens: usize = batch.iter().map(|&index| lengths[index]).sum();
-            assert!(tokens <= 120 || batch.len() == 1);
-        }
-        let mut all: Vec<usize> = batches.concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
-        assert_eq!(batches[0], [1], "the longest text comes first");
-        assert!(plan_batches(&[], 10).is_empty());
     }
 }
