@@ -1,9 +1,10 @@
-"""Writes the fixtures that the encoders are compared with: model-parity.py OUT
+"""Writes the fixtures that the encoders are compared with: model-parity.py OUT [TEXTS.json]
 
 Each fixture is a tiny configuration, the names and shapes of its tensors, and the last hidden states that the reference gives for
 a few texts. The weights themselves are not stored: a formula that the tests know too fills each tensor from its name (see `fill`).
 References are Hugging Face transformers and model2vec; where transformers has no such architecture, a forward pass in plain torch
-below, as its fixture says. Needs torch, transformers, safetensors, model2vec.
+below, as its fixture says. TEXTS.json gets, for some of the models, a small tokenizer and the vectors that the same references
+give for texts: tokenized by Hugging Face tokenizers, cut, framed, pooled, scaled. Needs torch, transformers, safetensors, model2vec.
 """
 import json
 import math
@@ -16,6 +17,7 @@ import torch
 import transformers
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 WORDS = 120
 MASK = (1 << 64) - 1
@@ -61,6 +63,112 @@ def rows_of(length):
     return list(range(length)) if length <= 9 else sorted({0, 1, length // 2, length - 2, length - 1})
 
 
+TEXTS = [
+    "",
+    "interest cover",
+    "The Borrower shall maintain a ratio of 3.5 : 1, tested each quarter!",
+    "unbekannt \u6f22\u5b57 caf\u00e9 na\u00efve",
+    "the interest ratio of the borrower and the ratio of interest to cover " * 12,
+]
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:!-"
+COMMON = ["the", "of", "to", "and", "interest", "cover", "ratio", "borrower", "shall", "maintain", "test", "quarter", "query", "search"]
+
+
+def numbered(pieces):
+    """Pieces with ids, with as many more that no text has as make the vocabulary whole."""
+    pieces = list(dict.fromkeys(pieces))
+    assert len(pieces) <= WORDS, len(pieces)
+    pieces += [f"[unused{n}]" for n in range(WORDS - len(pieces))]
+    return {piece: n for n, piece in enumerate(pieces)}
+
+
+def framed(start, end, vocabulary):
+    """The post-processor that puts `start` and `end` around a text."""
+    single = " ".join([*start, "$A", *end])
+    return processors.TemplateProcessing(single=single, special_tokens=[(t, vocabulary[t]) for t in dict.fromkeys(start + end)])
+
+
+def word_piece():
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = numbered([*special, *LETTERS, *(f"##{letter}" for letter in LETTERS[:36]), *COMMON])
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(special)
+    tokenizer.post_processor, tokenizer.decoder = framed(["[CLS]"], ["[SEP]"], vocabulary), decoders.WordPiece()
+    return tokenizer
+
+
+def unigram():
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    vocabulary = numbered([*special, "\u2581", *LETTERS, *(f"\u2581{word}" for word in COMMON), "est", "er", "in", "an"])
+    scores = [(piece, 0.0 if n < 4 else -8.0 if len(piece) == 1 else -4.0) for piece, n in vocabulary.items()]
+    tokenizer = Tokenizer(models.Unigram(scores, unk_id=3))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    spaces = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), spaces])
+    tokenizer.add_special_tokens(special)
+    tokenizer.post_processor, tokenizer.decoder = framed(["<s>"], ["</s>"], vocabulary), decoders.Metaspace()
+    return tokenizer
+
+
+def byte_level(start, end):
+    space, line = "\u0120", "\u010a"
+    merges = [("t", "h"), ("th", "e"), ("i", "n"), ("e", "r"), ("a", "t"), (space, "the"), (space, "in"), ("o", "f"), (space, "of"), (":", "w")]
+    letters = [*LETTERS, *"TBQI", space, line, *"\u00c3\u00a9\u00af\u00e6\u00bc\u00a2\u00e5\u0143\u0139"]
+    vocabulary = numbered([*dict.fromkeys(start + end), *letters, *(a + b for a, b in merges)])
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.NFC(), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in dict.fromkeys(start + end)])
+    trimmed = processors.ByteLevel(trim_offsets=False)
+    tokenizer.post_processor = processors.Sequence([trimmed, framed(start, end, vocabulary)])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+# Tokenizer, pooling, longest input, what stands before queries and passages, the width to cut to and whether its mean goes first.
+TEXT_MODELS = {
+    "bert-gelu": (word_piece, "cls", 20, "Represent this query: ", "", None, False),
+    "bert-relu": (word_piece, "mean", 20, "", "", None, False),
+    "xlm-roberta": (unigram, "mean", 24, "query: ", "search: ", None, False),
+    "jina-bert": (word_piece, "mean", 40, "", "", None, False),
+    "nomic-bert": (word_piece, "mean", 50, "search_query: ", "search_document: ", 16, True),
+    "modernbert": (lambda: byte_level(["[CLS]"], ["[SEP]"]), "cls", 60, "search_query: ", "", None, False),
+    "gte": (unigram, "cls", 30, "", "", None, False),
+    "qwen3": (lambda: byte_level([], ["<|endoftext|>"]), "last", 64, "Instruct: test\nQuery:", "", 8, False),
+    "static": (word_piece, "mean", 512, "", "", None, False),
+}
+TEXT_VECTORS = {}
+
+
+def vectors_of_texts(name, hidden):
+    make, pooling, tokens_max, query_prefix, passage_prefix, width, center = TEXT_MODELS[name]
+    tokenizer = make()
+    written = json.loads(tokenizer.to_str())
+    tokenizer.enable_truncation(tokens_max)
+    unknown = tokenizer.token_to_id("[UNK]")
+
+    def vector(text):
+        ids = tokenizer.encode(text, add_special_tokens=name != "static").ids
+        if name == "static":
+            ids = [word for word in ids if word != unknown]
+        if not ids:
+            return ids, [0.0] * 32
+        states = np.asarray(hidden(ids), dtype=np.float64)
+        pooled = {"mean": states.mean(axis=0), "cls": states[0], "last": states[-1]}[pooling]
+        if center:
+            pooled = torch.nn.functional.layer_norm(torch.from_numpy(pooled), pooled.shape, eps=0.0).numpy()
+        pooled = pooled[:width]
+        return ids, [round(float(v), 6) for v in pooled / np.linalg.norm(pooled)]
+
+    cases = []
+    for text in TEXTS:
+        for role, prefix in (("query", query_prefix), ("passage", passage_prefix)):
+            ids, pooled = vector(prefix + text)
+            cases.append({"text": text, "role": role, "ids": ids, "vector": pooled})
+    return {"tokenizer": written, "pooling": pooling, "tokens_max": tokens_max, "query_prefix": query_prefix,
+            "passage_prefix": passage_prefix, "width": width, "center": center, "cases": cases}
+
+
 def write(out, name, reference, config, tensors, ids, hidden):
     """`hidden` gives the last hidden states of one text, `[tokens, hidden]`."""
     cases = []
@@ -73,6 +181,8 @@ def write(out, name, reference, config, tensors, ids, hidden):
     for begin in ('"tensors":', '"cases":', '{"ids":', '"rows":', '"config":'):
         lines = lines.replace(begin, "\n" + begin)
     (out / f"{name}.json").write_text(lines + "\n", encoding="utf-8")
+    if name in TEXT_MODELS:
+        TEXT_VECTORS[name] = vectors_of_texts(name, hidden)
     print(f"{name}: {len(tensors)} tensors, {sum(map(len, ids))} tokens, {reference}")
 
 
@@ -238,8 +348,6 @@ def jina(out):
 def static(out):
     import model2vec
     from model2vec import StaticModel
-    from tokenizers import Tokenizer, models
-
     tokenizer = Tokenizer(models.WordLevel({f"w{i}": i for i in range(WORDS)}, unk_token="w0"))
     for name, rows in (("static", WORDS), ("static-mapped", 40)):
         vectors = ["embeddings", [rows, 32], 0.0, 1.0]
@@ -261,6 +369,9 @@ def main():
     torch.set_num_threads(1)
     for family in (bert, roberta, nomic, modernbert, qwen3, gte, jina, static):
         family(out)
+    if len(sys.argv) > 2:
+        lines = [f"{json.dumps(name)}: {json.dumps(model, separators=(',', ':'))}" for name, model in sorted(TEXT_VECTORS.items())]
+        pathlib.Path(sys.argv[2]).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
