@@ -77,9 +77,11 @@ pub fn embed(embedder: &Embedder, texts: &[String], length: usize, bench: EmbedB
 /// [`Error::Usage`] when `length` leaves no room for a word; what the tokenizer reports.
 pub fn made_texts(embedder: &Embedder, length: usize, count: usize) -> Result<Vec<String>> {
     let tokens_max = embedder.manifest().tokens_max;
-    if length < 3 || length > tokens_max {
+    let around = tokens_max - embedder.content_tokens_max(Role::Passage);
+    if length <= around || length > tokens_max {
         return Err(Error::usage(format!(
-            "a length of {length} tokens is outside 3 to {tokens_max}, what the model reads"
+            "a length of {length} tokens is outside {} to {tokens_max}, what the model reads",
+            around + 1
         )));
     }
     let mut random = Random::new(length as u64);
@@ -91,8 +93,10 @@ pub fn made_texts(embedder: &Embedder, length: usize, count: usize) -> Result<Ve
                 text.push(' ');
             }
             let tokens = embedder.tokenizer().encode(&text)?;
-            let end = tokens.spans[length - 3].end;
-            text.truncate(end);
+            // A model may know none of the words; its text is then shorter.
+            if let Some(last) = tokens.spans.get(length - around - 1) {
+                text.truncate(last.end);
+            }
             Ok(text)
         })
         .collect()

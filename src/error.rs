@@ -79,6 +79,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of a model does not hold what is needed of it.
+    #[error("cannot use the model file {path}: {reason}")]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A model's files are not on this machine.
     #[error("model `{name}` is not on this machine; fetch it with: ibid model pull {name}")]
     ModelMissing {
@@ -282,7 +290,10 @@ impl From<ibid_encoder::error::Error> for Error {
         use ibid_encoder::error::Error as Encoding;
         match error {
             Encoding::Setting { name, value, reason } => Self::Setting { name, value, reason },
-            Encoding::Config { path, reason } => Self::ModelManifest { name: path.display().to_string(), reason },
+            Encoding::Config { path, reason } => Self::ModelFile { path, reason },
+            Encoding::Weights { path, tensor, reason } => {
+                Self::ModelFile { path, reason: format!("tensor `{tensor}` {reason}") }
+            }
             Encoding::Tensor { operation, source } => Self::Tensor { operation, source },
         }
     }

@@ -16,7 +16,7 @@ use crate::answer::{Hit, Scores};
 use crate::database::Database;
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
-use crate::inference::embedder::{Embedder, Role, Want};
+use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::label::terms;
 use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
@@ -141,7 +141,10 @@ impl Searcher {
     /// # Errors
     /// What opening the index reports.
     pub fn open_with(embedder: Arc<Embedder>, settings: &OpenSettings, retrieve: &RetrieveSettings) -> Result<Self> {
-        let index = Index::open(settings, embedder.manifest(), Opening::Existing)?;
+        // The model may have been opened for an index whose vectors have another width than the settings say.
+        let mut settings = settings.clone();
+        settings.embed.dimensions = Some(embedder.dimensions());
+        let index = Index::open(&settings, embedder.manifest(), Opening::Existing)?;
         Ok(Self { index, embedder, settings: retrieve.clone() })
     }
 
@@ -285,12 +288,12 @@ fn prepare_timed(
     times: &mut StageTimes,
 ) -> Result<Option<Query>> {
     let input = timed(&mut times.tokenize_ms, || embedder.tokenize(text, Role::Query))?;
-    if input.ids.len() <= 2 {
+    if input.own().is_empty() {
         return Ok(None);
     }
     let inputs = std::slice::from_ref(&input);
     let encoded = timed(&mut times.encode_ms, || embedder.encode(inputs, Want::VectorAndTokens))?.remove(0);
-    let tokens = timed(&mut times.weights_ms, || query_tokens(&input.ids, &encoded.tokens, embedder, database))?;
+    let tokens = timed(&mut times.weights_ms, || query_tokens(&input, &encoded.tokens, embedder, database))?;
     Ok(Some(Query { text: text.into(), vector: encoded.vector, tokens }))
 }
 
@@ -452,13 +455,13 @@ fn label_scores(
         .collect())
 }
 
-/// The query's token vectors without the special tokens, each weighted by how rare its token is among the chunks.
-fn query_tokens(ids: &[u32], vectors: &[f32], embedder: &Embedder, database: &Database) -> Result<QueryTokens> {
-    let width = embedder.dimensions();
-    let own = &ids[1..ids.len() - 1];
+/// The vectors of the query's own tokens, each weighted by how rare its token is among the chunks.
+fn query_tokens(input: &Input, vectors: &[f32], embedder: &Embedder, database: &Database) -> Result<QueryTokens> {
+    let (width, own) = (embedder.dimensions(), input.own());
+    let (vectors, own) = (&vectors[own.start * width..own.end * width], &input.ids[own]);
     let chunks = database.chunk_count()?;
     let weights: Vec<f32> = database.term_counts(own)?.into_iter().map(|count| idf(count, chunks)).collect();
-    Ok(QueryTokens::new(&vectors[width..vectors.len() - width], width, &weights))
+    Ok(QueryTokens::new(vectors, width, &weights))
 }
 
 /// The file of each chunk, and MaxSim of the query's tokens over the chunk's; chunks that are not part of the index are

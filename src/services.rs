@@ -43,6 +43,9 @@ pub struct Identity {
     pub model: String,
     /// Its revision.
     pub revision: String,
+    /// Where a model of the user's own lies: its manifest or its folder. Wherever it is moved, it stays the same model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_place: Option<PathBuf>,
     /// Width of its vectors.
     pub dimensions: usize,
     /// How documents were split.
@@ -60,18 +63,21 @@ pub struct Identity {
 
 impl Identity {
     /// The identity that these settings and this model give, with vectors computed in `precision`.
-    #[must_use]
-    pub fn of(settings: &OpenSettings, manifest: &Manifest, precision: Computed) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the model has no vectors of the width that the settings ask for.
+    pub fn of(settings: &OpenSettings, manifest: &Manifest, precision: Computed) -> Result<Self> {
+        Ok(Self {
             model: manifest.name.clone(),
             revision: manifest.revision.clone(),
-            dimensions: manifest.dimensions.unwrap_or_default(),
+            model_place: manifest.place.clone(),
+            dimensions: manifest.width(settings.embed.dimensions)?,
             chunk: settings.chunk.clone(),
             store: settings.store.clone(),
             context_version: CONTEXT_VERSION,
             codes_version: late_interaction::VERSION,
             precision,
-        }
+        })
     }
 
     /// One line of JSON, the same for the same identity.
@@ -86,8 +92,11 @@ impl Identity {
     /// The first difference to `other`, as a person would say it: (this, other).
     fn difference(&self, other: &Self) -> Option<(String, String)> {
         let model = |identity: &Self| format!("the model {} ({})", identity.model, short(&identity.revision));
-        if (&self.model, &self.revision, self.dimensions) != (&other.model, &other.revision, other.dimensions) {
+        if (&self.model, &self.revision) != (&other.model, &other.revision) {
             return Some((model(self), model(other)));
+        }
+        if self.dimensions != other.dimensions {
+            return Some((format!("vectors of {} dimensions", self.dimensions), other.dimensions.to_string()));
         }
         if self.chunk != other.chunk {
             return Some((format!("chunk settings {:?}", self.chunk), format!("{:?}", other.chunk)));
@@ -208,7 +217,7 @@ impl Index {
 
     fn open_in(settings: &OpenSettings, manifest: &Manifest, opening: Opening, wanted: Wanted) -> Result<Self> {
         let home = settings.home.clone();
-        let asked = Identity::of(settings, manifest, wanted.computed);
+        let asked = Identity::of(settings, manifest, wanted.computed)?;
         let is_there = |place: &Path| database_path(place).exists() || store_path(place).exists();
         match generation::served(&home) {
             Ok(place) if is_there(&place) => {}
@@ -383,7 +392,13 @@ pub fn as_served(settings: &OpenSettings) -> Result<OpenSettings> {
         && let Some(line) = Database::open(&database)?.meta("identity")?
         && let Ok(identity) = serde_json::from_str::<Identity>(&line)
     {
-        settings.embed.model = identity.model;
+        // A model of the user's own may have been moved since, and the settings know where to.
+        let is_named = manifest::find(&settings.embed.model, None).is_ok_and(|named| named.name == identity.model);
+        if !is_named {
+            let place = identity.model_place.map(|place| place.to_string_lossy().into_owned());
+            settings.embed.model = place.unwrap_or(identity.model);
+        }
+        settings.embed.dimensions = Some(identity.dimensions);
     }
     Ok(settings)
 }
@@ -446,7 +461,7 @@ mod tests {
             chunk: ChunkSettings::default(),
             store: StoreSettings::default(),
         };
-        Identity::of(&settings, &manifest::find("all-minilm-l6-v2", None).unwrap(), Computed::F32)
+        Identity::of(&settings, &manifest::find("all-minilm-l6-v2", None).unwrap(), Computed::F32).unwrap()
     }
 
     #[test]
@@ -456,6 +471,8 @@ mod tests {
         let mut asked = identity();
         asked.chunk.tokens_max = 7;
         assert!(made.difference(&asked).unwrap().1.contains("tokens_max: 7"));
+        asked.dimensions = 128;
+        assert_eq!(made.difference(&asked).unwrap(), ("vectors of 384 dimensions".into(), "128".into()));
         asked.model = "other".into();
         assert!(made.difference(&asked).unwrap().1.contains("the model other"));
     }

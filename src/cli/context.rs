@@ -26,6 +26,9 @@ pub(crate) struct GlobalOptions {
     /// Open no connection to anything but this machine
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) offline: bool,
+    /// Embed with this model: a name from `ibid model list`, the folder of a model (`./NAME`) or a manifest (`NAME.toml`)
+    #[arg(long, global = true, value_name = "MODEL", help_heading = "Everywhere")]
+    pub(crate) embedder: Option<String>,
     /// Compute here
     #[arg(long, global = true, value_name = "DEVICE", help_heading = "Everywhere")]
     pub(crate) device: Option<DeviceChoice>,
@@ -65,6 +68,9 @@ impl Context {
             settings = settings.in_collection(collection)?;
         }
         settings.offline |= options.offline;
+        if let Some(embedder) = &options.embedder {
+            settings.embed.model.clone_from(embedder);
+        }
         if let Some(device) = options.device {
             settings.embed.device = device;
         }

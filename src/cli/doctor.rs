@@ -11,7 +11,7 @@ use super::terminal::{Look, Stream, bytes, counted, one_line, out, out_json, sho
 use crate::data_folder::database_path;
 use crate::error::Error;
 use crate::inference::embedder::thread_count;
-use crate::inference::manifest::ModelKind;
+use crate::inference::manifest::{Manifest, ModelKind};
 use crate::inference::{cache, device, manifest};
 use crate::ingest::isolated::Reader;
 use crate::services::{Index, Opening, as_served, open_embedder};
@@ -122,7 +122,7 @@ fn reading(context: &Context) -> Finding {
 /// Opens the embedder, since what computes depends on the model too.
 fn engine(context: &Context) -> Finding {
     match open_embedder(&context.settings.embed) {
-        Ok(embedder) => Finding::ok("engine", embedder.engine().to_string()),
+        Ok(embedder) => Finding::ok("engine", format!("{} ({})", embedder.engine(), embedder.engine_reason())),
         Err(error @ (Error::ModelMissing { .. } | Error::ModelDamaged { .. })) => {
             Finding::note("engine", "unknown without the embedder", error.to_string())
         }
@@ -131,38 +131,53 @@ fn engine(context: &Context) -> Finding {
 }
 
 fn models(context: &Context) -> Vec<Finding> {
-    let manifests = match manifest::builtin() {
+    let mut manifests = match manifest::builtin() {
         Ok(manifests) => manifests,
         Err(error) => return vec![Finding::problem("models", error.to_string(), "reinstall ibid")],
     };
-    manifests
-        .iter()
-        .map(|manifest| {
-            let name = &manifest.name;
-            let pull = format!("ibid model pull {name}");
-            let needed = *name == context.settings.embed.model;
-            let checks = cache::verify(manifest);
-            let wrong =
-                checks.iter().find(|check| !matches!(check.state, cache::FileState::Ok | cache::FileState::Missing));
-            let missing = checks.iter().any(|check| check.state == cache::FileState::Missing);
-            match (wrong, missing, needed) {
-                (Some(check), ..) => {
-                    Finding::problem("model", format!("{name}: {} has wrong bytes", check.path), format!("run: {pull}"))
-                }
-                (None, true, true) => Finding::problem("model", format!("{name} is missing"), format!("run: {pull}")),
-                (None, true, false) => {
-                    let use_for =
-                        if manifest.kind == ModelKind::Llm { "a local language model" } else { "an embedder" };
-                    Finding::note(
-                        "model",
-                        format!("{name} is not fetched ({use_for}, optional)"),
-                        format!("run: {pull}"),
-                    )
-                }
-                (None, false, _) => Finding::ok("model", format!("{name} is here and its bytes are right")),
-            }
-        })
-        .collect()
+    let named = manifest::find(&context.settings.embed.model, None);
+    let mut findings = Vec::new();
+    match &named {
+        Ok(own) if own.folder.is_some() => manifests.insert(0, own.clone()),
+        Ok(_) => {}
+        Err(error) => findings.push(Finding::problem("model", error.to_string(), "see the message")),
+    }
+    let mut absent = Vec::new();
+    for manifest in &manifests {
+        match model(manifest, named.as_ref().is_ok_and(|named| named == manifest)) {
+            Some(finding) => findings.push(finding),
+            None => absent.push(match manifest.kind {
+                ModelKind::Embedder => manifest.name.clone(),
+                ModelKind::Llm => format!("{} (a language model)", manifest.name),
+            }),
+        }
+    }
+    if !absent.is_empty() {
+        let found = format!("optional and not fetched: {}", absent.join(", "));
+        findings.push(Finding::note("models", found, "run: ibid model pull NAME"));
+    }
+    findings
+}
+
+/// What there is to say of a model; nothing of one that is neither here nor needed.
+fn model(manifest: &Manifest, needed: bool) -> Option<Finding> {
+    let name = &manifest.name;
+    let pull = format!("run: ibid model pull {name}");
+    let checks = cache::verify(manifest);
+    let wrong = checks.iter().find(|check| !matches!(check.state, cache::FileState::Ok | cache::FileState::Missing));
+    let missing = checks.iter().any(|check| check.state == cache::FileState::Missing);
+    Some(match (wrong, missing, needed) {
+        (Some(check), ..) => Finding::problem("model", format!("{name}: {} has wrong bytes", check.path), pull),
+        (None, true, true) => Finding::problem("model", format!("{name} is missing"), pull),
+        (None, true, false) => return None,
+        (None, false, _) => Finding::ok(
+            "model",
+            match &manifest.folder {
+                Some(folder) => format!("{name} is yours, in {}", shown_path(&folder.display().to_string())),
+                None => format!("{name} is here and its bytes are right"),
+            },
+        ),
+    })
 }
 
 fn index(context: &Context, damaged: &mut bool) -> Finding {

@@ -40,6 +40,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     reading(&settings.read)?;
     chunking(&settings.chunk)?;
     at_least("embed.batch_tokens_max", settings.embed.batch_tokens_max, 1)?;
+    at_least("embed.dimensions", settings.embed.dimensions.unwrap_or(1), 1)?;
     within("embed.threads", settings.embed.threads, 0..=THREADS_MOST)?;
     indexing(&settings.index)?;
     storing(&settings.store)?;

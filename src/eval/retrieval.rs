@@ -150,10 +150,12 @@ fn fingerprint(judged: &Judged, embedder: &Embedder, settings: &StoreSettings) -
         }
     }
     let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let (manifest, width) = (embedder.manifest(), embedder.dimensions());
+    let cut = if manifest.dimensions == Some(width) { String::new() } else { format!("/{width}") };
     format!(
-        "{digest} {} {} {} {settings:?} {}",
-        embedder.manifest().name,
-        embedder.manifest().revision,
+        "{digest} {} {}{cut} {} {settings:?} {}",
+        manifest.name,
+        manifest.revision,
         embedder.engine().precision.name(),
         crate::late_interaction::VERSION
     )
@@ -207,9 +209,11 @@ fn store_window(passages: &[Passage], embedder: &Embedder, store: &EdgeStore, da
     let mut points = Vec::with_capacity(passages.len());
     let mut entries = Vec::with_capacity(passages.len());
     for (((passage, text), input), encoded) in passages.iter().zip(&texts).zip(&inputs).zip(encoded) {
-        let codes = pack(&encoded.tokens, width, |index| content.contains(input.ids[index]));
+        let own = input.own();
+        let vectors = &encoded.tokens[own.start * width..own.end * width];
+        let codes = pack(vectors, width, |index| content.contains(input.ids[own.start + index]));
         let mut terms = Terms::new();
-        for token in input.ids.iter().collect::<BTreeSet<_>>() {
+        for token in input.ids[own.clone()].iter().collect::<BTreeSet<_>>() {
             terms.insert(*token, 1);
         }
         let id = point_id(&passage.id);

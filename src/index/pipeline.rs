@@ -350,11 +350,12 @@ fn encode(worker: usize, embedder: &Embedder, batch: Vec<Job>) -> Result<Vec<(us
     let encoded = embedder.encode_batch(worker, &ids, Want::VectorAndTokens)?;
     let width = embedder.dimensions();
     let chunks = batch.into_iter().zip(encoded).map(|((document, prepared), encoded)| {
-        // The text's own tokens: neither the context before them nor the end token.
-        let own = prepared.lead * width..encoded.tokens.len() - width;
+        // The text's own tokens: neither the context before them nor what frames them.
+        let own = prepared.lead..prepared.input.own().end;
         let kept = embedder.content_tokens();
-        let ids = &prepared.input.ids[prepared.lead..prepared.input.ids.len() - 1];
-        let codes = pack(&encoded.tokens[own], width, |index| kept.contains(ids[index]));
+        let ids = &prepared.input.ids[own.clone()];
+        let vectors = &encoded.tokens[own.start * width..own.end * width];
+        let codes = pack(vectors, width, |index| kept.contains(ids[index]));
         (document, EncodedChunk { prepared, vector: encoded.vector, codes })
     });
     Ok(chunks.collect())

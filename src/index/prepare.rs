@@ -26,7 +26,7 @@ pub struct PreparedChunk {
     pub context: Context,
     /// The model's input: context, then text.
     pub input: Input,
-    /// How many of the input's ids, the start token included, come before the text's own.
+    /// How many of the input's ids come before the text's own: the input's lead and the context.
     pub lead: usize,
 }
 
@@ -89,7 +89,7 @@ pub fn prepare(
         .collect::<Result<Vec<_>>>()?;
     let mut terms = Terms::new();
     for chunk in &prepared {
-        for token in chunk.input.ids[1..].iter().collect::<BTreeSet<_>>() {
+        for token in chunk.input.ids[chunk.input.own()].iter().collect::<BTreeSet<_>>() {
             *terms.entry(*token).or_default() += 1;
         }
     }
@@ -116,9 +116,8 @@ fn prepare_chunk(
     ids.truncate(settings.chunk.context_tokens_max);
     let context_tokens = ids.len();
     ids.extend_from_slice(&chunk.tokens.ids);
-    let input = embedder.input(&ids, Role::Passage)?;
-    let lead = input.ids.len().saturating_sub(chunk.tokens.len() + 1 - input.cut.min(chunk.tokens.len()));
-    debug_assert!(lead > context_tokens, "the start token and the context come first");
+    let input = embedder.input(&ids, Role::Passage);
+    let lead = (input.lead + context_tokens).min(input.own().end);
     let id = chunk_id(content.path, content.sha256, &chunk, settings.identity);
     let text = chunk.text(document).to_string();
     Ok(PreparedChunk { id, chunk, text, context, input, lead })

@@ -170,6 +170,9 @@ impl Cache {
     /// # Errors
     /// [`Error::ModelMissing`] when no snapshot has them all.
     pub fn locate(&self, manifest: &Manifest) -> Result<ModelFiles> {
+        if let Some(folder) = &manifest.folder {
+            return own_files(manifest, folder);
+        }
         let found = self.snapshots(manifest).into_iter().find(|folder| has_all(folder, manifest));
         found.map(|folder| files(manifest, folder)).ok_or_else(|| Error::ModelMissing { name: manifest.name.clone() })
     }
@@ -181,6 +184,9 @@ impl Cache {
     /// [`Error::ModelMissing`] when no snapshot has all files, [`Error::ModelDamaged`] when none has the right bytes,
     /// [`Error::Io`] when a file cannot be read.
     pub fn open(&self, manifest: &Manifest) -> Result<ModelFiles> {
+        if let Some(folder) = &manifest.folder {
+            return own_files(manifest, folder);
+        }
         let mut damaged = None;
         for folder in self.snapshots(manifest).into_iter().filter(|folder| has_all(folder, manifest)) {
             match self.first_wrong(manifest, &folder)? {
@@ -213,6 +219,9 @@ impl Cache {
     /// The state of every file, all bytes read, in the snapshot that [`Self::locate`] finds, else in the pinned one.
     #[must_use]
     pub fn verify(&self, manifest: &Manifest) -> Vec<FileCheck> {
+        if let Some(folder) = &manifest.folder {
+            return manifest.files.iter().map(|file| check_own(folder, file)).collect();
+        }
         let folder = self.locate(manifest).map_or_else(|_| self.snapshot(manifest), |files| files.folder);
         manifest.files.iter().map(|file| FileCheck { path: file.path.clone(), state: check(&folder, file) }).collect()
     }
@@ -242,6 +251,25 @@ pub(super) fn check(folder: &Path, file: &ModelFile) -> FileState {
         Ok(_) if sha256_of(&path).is_ok_and(|sum| sum == file.sha256) => FileState::Ok,
         Ok(_) => FileState::WrongHash,
     }
+}
+
+/// The files of a user's own model, which has no sums: they must be those that its manifest found.
+fn own_files(manifest: &Manifest, folder: &Path) -> Result<ModelFiles> {
+    if !has_all(folder, manifest) {
+        return Err(Error::ModelMissing { name: manifest.name.clone() });
+    }
+    let paths = manifest.files.iter().map(|file| file.path.clone()).collect();
+    let (name, revision) = (manifest.name.clone(), manifest.revision.clone());
+    Ok(ModelFiles { name, revision, folder: folder.to_path_buf(), paths })
+}
+
+fn check_own(folder: &Path, file: &ModelFile) -> FileCheck {
+    let state = match fs::metadata(folder.join(&file.path)) {
+        Ok(data) if data.is_file() && data.len() == file.bytes => FileState::Ok,
+        Ok(data) if data.is_file() => FileState::WrongSize,
+        _ => FileState::Missing,
+    };
+    FileCheck { path: file.path.clone(), state }
 }
 
 fn has_all(folder: &Path, manifest: &Manifest) -> bool {
@@ -351,6 +379,30 @@ mod tests {
         assert_eq!(of(&[("HF_HOME", "/a"), ("XDG_CACHE_HOME", "/x")]), Path::new("/a/hub"));
         assert_eq!(of(&[("HF_HOME", "~/models")]), Path::new("/h/models/hub"));
         assert_eq!(of(&[("HF_HOME", "/a"), ("HF_HUB_CACHE", "/b")]), Path::new("/b"));
+    }
+
+    #[test]
+    fn a_model_of_the_user_is_taken_where_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "name = \"mine\"\nkind = \"embedder\"\nfolder = \".\"\ntokens_max = 8\ndimensions = 4\npooling = \"cls\"\n";
+        let path = folder.path().join("mine.toml");
+        fs::write(&path, text).unwrap();
+        for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let manifest = Manifest::read(&path).unwrap();
+        let cache = Cache::at(folder.path().join("hub"));
+        let files = cache.open(&manifest).unwrap();
+        assert_eq!((&files, &files.revision), (&cache.locate(&manifest).unwrap(), &manifest.revision));
+        assert_eq!(fs::read_to_string(files.path("config.json").unwrap()).unwrap(), "config.json");
+        assert!(cache.verify(&manifest).iter().all(|check| check.state == FileState::Ok));
+
+        fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+        fs::write(folder.path().join("config.json"), "longer than before").unwrap();
+        let states: Vec<_> = cache.verify(&manifest).iter().map(|check| check.state).collect();
+        assert_eq!(states, [FileState::WrongSize, FileState::Missing, FileState::Ok]);
+        assert!(matches!(cache.open(&manifest), Err(Error::ModelMissing { .. })));
     }
 
     #[test]

@@ -148,6 +148,10 @@ pub fn pull_into(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Pulled> {
     let there = |source, folder, notes| Pulled { source, folder, fetched: vec![], bytes: 0, notes };
+    if manifest.folder.is_some() {
+        // A user's own model comes from nowhere.
+        return Ok(there(Source::Cache, cache.locate(manifest)?.folder, vec![]));
+    }
     if let Some(folder) = intact(cache, manifest) {
         return Ok(there(Source::Cache, folder, vec![]));
     }

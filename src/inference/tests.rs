@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use candle_core::Device;
-use ibid_encoder::bert::{Bert, BertConfig};
+use candle_core::{DType, Device};
+use ibid_encoder::bert::BertConfig;
 use ibid_encoder::instructions::Instructions;
 use ibid_encoder::native::Encoder;
 use ibid_encoder::precision::Computed;
 use ibid_encoder::random::Random;
+use ibid_encoder::text_encoder::TextEncoder;
 use ibid_encoder::vector::{dot, normalize};
 
 use super::tokenizer::Tokenizer;
@@ -35,14 +36,15 @@ fn real_texts(count: usize, tokenizer: &Tokenizer) -> Vec<Vec<u32>> {
     let here = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let path = std::env::var_os("IBID_TEST_DATA").map_or_else(here, PathBuf::from).join("scifact/corpus.jsonl");
     let Ok(corpus) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not here (set IBID_TEST_DATA)", path.display());
+        eprintln!("skipped: {} is not here (set IBID_TEST_DATA)", path.display());
         return Vec::new();
     };
     let ids = |line: &str| {
         let document: serde_json::Value = serde_json::from_str(line).unwrap();
         let mut ids = tokenizer.encode(document["text"].as_str().unwrap()).unwrap().ids;
         ids.truncate(62);
-        tokenizer.framed(&ids)
+        let (start, end) = tokenizer.frame();
+        [start, &ids, end].concat()
     };
     corpus.lines().take(count).map(ids).collect()
 }
@@ -72,7 +74,7 @@ fn every_precision_stays_close_to_the_reference_on_real_texts() {
     // Candle takes minutes for all of them here: it vouches for the fastest f32, and that for everything else.
     let fastest = Instructions::ALL.into_iter().find(|set| set.is_here()).unwrap();
     let reference = run(fastest, Computed::F32, &every(1));
-    let bert = Bert::open(config.clone(), &weights, &Device::Cpu).unwrap();
+    let bert = TextEncoder::open(&files.path("config.json").unwrap(), &weights, &Device::Cpu, DType::F32).unwrap();
     let candle = |ids: &&[u32]| mean(&bert.forward(&[ids]).unwrap().flatten_all().unwrap().to_vec1().unwrap(), width);
     let candle: Vec<Vec<f32>> = every(20).iter().map(candle).collect();
     let vouched: Vec<Vec<f32>> = reference.iter().step_by(20).cloned().collect();
@@ -107,7 +109,7 @@ fn real_weights_give_what_candle_gives() {
     let lengths = [1, 2, 3, 5, 7, 13, 14, 15, 16, 17, 27, 29, 31, 32, 33, 63, 65, 2, 127, 300, 512, 129, 1];
     let texts: Vec<Vec<u32>> =
         lengths.iter().map(|&length| (0..length).map(|_| random.below(30_000) as u32).collect()).collect();
-    let bert = Bert::open(config.clone(), &weights, &Device::Cpu).unwrap();
+    let bert = TextEncoder::open(&files.path("config.json").unwrap(), &weights, &Device::Cpu, DType::F32).unwrap();
     let reference: Vec<Vec<f32>> =
         texts.iter().map(|ids| bert.forward(&[ids]).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect();
     for set in Instructions::ALL.into_iter().filter(|set| set.is_here()) {

@@ -1,11 +1,15 @@
 //! Text in, token ids with their byte spans out, by a model's own `tokenizer.json`; knows nothing of models or devices.
 
-use std::path::Path;
+mod frame;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use ibid_wordpiece::{Buffers, WordPiece};
 
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
+use frame::{Frame, FramingFile};
 
 /// The tokens of one text, without the special tokens of a model's input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,8 +38,13 @@ impl Tokens {
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: Inner,
-    start: u32,
-    end: u32,
+    path: PathBuf,
+    frame: Frame,
+    special: HashSet<u32>,
+    unknown: Option<u32>,
+    is_byte_level: bool,
+    /// Left out of every text.
+    left_out: Option<u32>,
 }
 
 /// Who does the work: the ids and spans are the same, the first is many times as fast but reads files of the BERT kind only.
@@ -71,14 +80,37 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] when the file is missing, is no tokenizer, or names no `[CLS]` and `[SEP]`.
+    /// [`Error::Io`] when the file cannot be read, [`Error::ModelFile`] when it is no tokenizer, or what it puts around texts
+    /// is not known here.
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |source| Error::Tokenizer { operation: "open the tokenizer", source };
-        let inner = std::fs::read(path).map_err(Into::into).and_then(|bytes| Inner::read(&bytes)).map_err(failed)?;
-        let special =
-            |name: &str| inner.id(name).ok_or_else(|| failed(format!("{} has no {name} token", path.display()).into()));
-        let (start, end) = (special("[CLS]")?, special("[SEP]")?);
-        Ok(Self { inner, start, end })
+        let wrong = |reason: String| Error::ModelFile { path: path.to_path_buf(), reason };
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let inner = Inner::read(&bytes).map_err(|error| wrong(format!("it is no tokenizer: {error}")))?;
+        let file: FramingFile = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let frame = file.frame().map_err(wrong)?;
+        let special = file.special().filter_map(|token| inner.id(token)).collect();
+        let unknown = file.unknown(|token| inner.id(token));
+        let (path, is_byte_level) = (path.to_path_buf(), file.is_byte_level());
+        let tokenizer = Self { inner, path, frame, special, unknown, is_byte_level, left_out: None };
+        let size = tokenizer.vocabulary_size();
+        match tokenizer.frame.start.iter().chain(&tokenizer.frame.end).find(|id| **id as usize >= size) {
+            Some(id) => {
+                Err(wrong(format!("it puts token {id} around texts, which its vocabulary of {size} does not have")))
+            }
+            None => Ok(tokenizer),
+        }
+    }
+
+    /// The tokenizer as static embeddings want it: nothing around a text, and unknown words left out.
+    #[must_use]
+    pub fn without_frame(self) -> Self {
+        Self { frame: Frame::default(), left_out: self.unknown, ..self }
+    }
+
+    /// The file that it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The tokens of `text` in order, each with its byte span in `text`.
@@ -92,8 +124,10 @@ impl Tokenizer {
         while start < text.len() {
             let end = piece_end(text, start);
             let mut push = |id: u32, from: usize, to: usize| {
-                tokens.ids.push(id);
-                tokens.spans.push(ByteSpan::new(start + from, start + to));
+                if self.left_out != Some(id) {
+                    tokens.ids.push(id);
+                    tokens.spans.push(ByteSpan::new(start + from, start + to));
+                }
             };
             let piece = &text[start..end];
             match &self.inner {
@@ -112,14 +146,29 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// A model's input for `ids`: the start token, the ids, the end token.
+    /// The ids that a model's input begins and ends with.
     #[must_use]
-    pub fn framed(&self, ids: &[u32]) -> Vec<u32> {
-        let mut framed = Vec::with_capacity(ids.len() + 2);
-        framed.push(self.start);
-        framed.extend_from_slice(ids);
-        framed.push(self.end);
-        framed
+    pub fn frame(&self) -> (&[u32], &[u32]) {
+        (&self.frame.start, &self.frame.end)
+    }
+
+    /// Whether `id` stands for no text: it frames, pads or masks.
+    #[must_use]
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special.contains(&id)
+    }
+
+    /// The letters of vocabulary entry `id`, without what marks the beginning or the middle of a word. Letters outside of
+    /// ASCII may be written as bytes.
+    #[must_use]
+    pub fn word(&self, id: u32) -> Option<String> {
+        let token = self.token(id)?;
+        let word = match &self.inner {
+            Inner::Bert(_) => token.as_str(),
+            Inner::Any(_) if self.is_byte_level => token.trim_start_matches(SPACES_AS_BYTES),
+            Inner::Any(_) => token.trim_start_matches(SPACE_OF_PIECES),
+        };
+        Some(word.to_owned())
     }
 
     /// The vocabulary entry `id` as written; `##` before a piece that continues a word.
@@ -141,6 +190,11 @@ impl Tokenizer {
     }
 }
 
+/// How tokenizers of bytes write a space, a line feed and a tab.
+const SPACES_AS_BYTES: [char; 3] = ['\u{120}', '\u{10a}', '\u{109}'];
+/// How tokenizers of pieces write a space.
+const SPACE_OF_PIECES: char = '\u{2581}';
+
 /// End of the piece that starts at `start`: the last white space before the limit, else the last char boundary.
 fn piece_end(text: &str, start: usize) -> usize {
     if text.len() - start <= PIECE_BYTES_MAX {
@@ -157,28 +211,4 @@ fn piece_end(text: &str, start: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_cover_a_long_text_and_end_at_white_space() {
-        let text = "né word ".repeat(40_000);
-        let mut start = 0;
-        let mut pieces = 0;
-        while start < text.len() {
-            let end = piece_end(&text, start);
-            assert!(end > start && end - start <= PIECE_BYTES_MAX && text.is_char_boundary(end));
-            assert!(end == text.len() || text.as_bytes()[end] == b' ');
-            start = end;
-            pieces += 1;
-        }
-        assert!(pieces > 4);
-    }
-
-    #[test]
-    fn a_text_without_white_space_is_still_cut_on_a_char_boundary() {
-        let text = "é".repeat(PIECE_BYTES_MAX);
-        let end = piece_end(&text, 0);
-        assert!(end > 0 && text.is_char_boundary(end));
-    }
-}
+mod tests;

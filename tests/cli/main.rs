@@ -11,6 +11,7 @@ mod embedding;
 mod index;
 mod layers;
 mod model_server;
+mod models;
 mod reading;
 mod real_data;
 mod runs;

@@ -27,7 +27,7 @@ impl Activation {
     }
 
     /// Candle's.
-    pub(crate) fn apply(self, x: &Tensor) -> candle_core::Result<Tensor> {
+    pub(crate) fn forward(self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             Self::Gelu => x.gelu_erf(),
             Self::GeluTanh => x.gelu(),

@@ -26,6 +26,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A weights file does not hold what its model needs.
+    #[error("{path}: tensor `{tensor}` {reason}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's full name.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A tensor operation failed.
     #[error("cannot {operation}")]
     Tensor {

@@ -7,4 +7,5 @@ pub mod instructions;
 pub mod native;
 pub mod precision;
 pub mod random;
+pub mod text_encoder;
 pub mod vector;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use super::*;
-use crate::bert::Bert;
 use crate::random::Random;
+use crate::text_encoder::TextEncoder;
 use crate::vector::{dot, normalize};
 
 /// Every way to compute that this machine has.
@@ -103,7 +103,17 @@ fn lowest_cosines(one: &[Vec<f32>], other: &[Vec<f32>], width: usize) -> (f32, f
 }
 
 fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
-    let bert = Bert::open(config.clone(), weights, &Device::Cpu).unwrap();
+    let file = candle_core::safetensors::load(weights, &Device::Cpu).unwrap();
+    let inner = file["bert.encoder.layer.0.intermediate.dense.bias"].elem_count();
+    let described = serde_json::json!({
+        "model_type": "bert", "hidden_size": config.hidden_size, "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads, "intermediate_size": inner, "type_vocab_size": 2,
+        "max_position_embeddings": config.max_position_embeddings, "layer_norm_eps": config.layer_norm_eps,
+        "hidden_act": config.hidden_act,
+    });
+    let path = weights.with_file_name("config.json");
+    std::fs::write(&path, described.to_string()).unwrap();
+    let bert = TextEncoder::open(&path, weights, &Device::Cpu, DType::F32).unwrap();
     texts.iter().map(|ids| bert.forward(&[ids]).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect()
 }
 
