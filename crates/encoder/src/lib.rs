@@ -1,6 +1,7 @@
 //! The text encoders of *ibid*: token ids in, hidden states out; knows nothing of text, pooling or indexes.
 
 pub mod bert;
+pub mod cuda;
 pub mod error;
 pub mod instructions;
 pub mod native;

@@ -22,7 +22,7 @@ mod product;
 mod weights;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -1,0 +1,55 @@
+//! Token ids in, unit vectors out, on CUDA devices: the BERT family in 16 bits with kernels of its own; knows nothing of text.
+//!
+//! What decides without a device ([`plan`], the weights, the list of launches) is apart from what needs one, and the
+//! kernels also run on a CPU (feature `host-kernels`), so that all of it but the driver's calls is tested anywhere.
+
+pub mod half;
+pub mod plan;
+pub mod roofline;
+pub mod stats;
+
+#[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
+mod pass;
+#[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
+mod weights;
+
+#[cfg(feature = "cuda")]
+mod devices;
+#[cfg(feature = "cuda")]
+mod encoder;
+#[cfg(feature = "cuda")]
+mod lane;
+
+#[cfg(all(test, feature = "host-kernels"))]
+mod host;
+
+#[cfg(feature = "cuda")]
+pub use self::{
+    devices::{DeviceInfo, devices},
+    encoder::{Encoder, Options, Say},
+};
+#[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
+pub use self::{
+    pass::{Pooling, Wanted},
+    weights::Shape,
+};
+
+/// The model's output for one text.
+#[cfg(feature = "cuda")]
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// The text's unit vector, `[hidden]`; zeros for a text of no tokens.
+    pub vector: Vec<f32>,
+    /// One unit vector a token, `[tokens, hidden]` row-major; empty unless asked for.
+    pub tokens: Vec<f32>,
+}
+
+/// A batch for a lane.
+#[cfg(feature = "cuda")]
+struct Job {
+    /// All texts' ids, one after the other.
+    ids: Vec<u32>,
+    lengths: Vec<usize>,
+    wanted: Wanted,
+    reply: std::sync::mpsc::SyncSender<Result<Vec<Output>, String>>,
+}
