@@ -3,7 +3,7 @@
 #include <string>
 #include <tuple>
 
-// The name's kernel; false where there is none. `is_reversed` lets the last thread run first, so that a missing barrier shows
+// The name's kernel; false where there is none. `is_reversed` lets the last block and the last thread run first, so that a missing barrier shows
 // whichever way round its threads would have to run for luck.
 extern "C" bool ibid_host_launch(const char *name, unsigned grid_x, unsigned grid_y, unsigned block, bool is_reversed,
                                  void **arguments) {

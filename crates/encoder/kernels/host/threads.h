@@ -188,11 +188,12 @@ template <class... A> void run_grid(void (*kernel)(A...), dim3 grid, unsigned si
     block_size = dim3{size};
     std::tuple<A...> values = values_of(kernel, arguments, std::index_sequence_for<A...>());
     std::function<void()> call = [&] { std::apply(kernel, values); };
-    for (unsigned y = 0; y < grid.y; y++) {
-        for (unsigned x = 0; x < grid.x; x++) {
-            block_index = dim3{x, y};
-            run_block(call, size);
-        }
+    // No block may count on another's having run, so the order is the other way round, too.
+    unsigned blocks = grid.x * grid.y;
+    for (unsigned turn = 0; turn < blocks; turn++) {
+        unsigned at = is_reversed ? blocks - 1 - turn : turn;
+        block_index = dim3{at % grid.x, at / grid.x};
+        run_block(call, size);
     }
 }
 

@@ -25,13 +25,13 @@ pub struct DeviceInfo {
 /// One line for a person: which library is missing and where it comes from, or what the driver says.
 pub fn devices() -> Result<Vec<DeviceInfo>, String> {
     libraries()?;
-    let count = CudaContext::device_count().map_err(|error| refused(&error))?;
+    let count = CudaContext::device_count().map_err(refused)?;
     let found = (0..count as usize).map(|ordinal| {
         let context = CudaContext::new(ordinal)?;
         let memory_bytes = context.total_mem()?;
         Ok(DeviceInfo { ordinal, name: context.name()?, memory_bytes, capability: context.compute_capability()? })
     });
-    let found = found.collect::<Result<Vec<_>, DriverError>>().map_err(|error| refused(&error))?;
+    let found = found.collect::<Result<Vec<_>, DriverError>>().map_err(refused)?;
     let usable: Vec<DeviceInfo> = found.iter().filter(|device| device.capability >= CAPABILITY_MIN).cloned().collect();
     match (found.first(), usable.is_empty()) {
         (None, _) => Err("the CUDA driver is here but finds no device (CUDA_VISIBLE_DEVICES may hide it)".into()),
@@ -73,7 +73,7 @@ fn libraries() -> Result<(), String> {
     Ok(())
 }
 
-fn refused(error: &DriverError) -> String {
+fn refused(error: DriverError) -> String {
     match error.0 {
         CUresult::CUDA_ERROR_NO_DEVICE => {
             "the CUDA driver is here but finds no device (CUDA_VISIBLE_DEVICES may hide it)".into()

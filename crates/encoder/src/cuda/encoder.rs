@@ -1,19 +1,15 @@
-//! Batches of token ids in, unit vectors out, on every CUDA device at once: a thread for each lane, all taking from one queue,
-//! so that a faster device takes more. Knows nothing of text.
+//! Batches of token ids in, unit vectors out, on every CUDA device at once; knows nothing of text.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 use super::devices::DeviceInfo;
 use super::half::Half;
 use super::lane::{Lane, Loaded};
-use super::pass::{Pooling, Wanted};
-use super::plan::{Failure, run_halving};
+use super::queue::{LaneToOpen, Queue};
 use super::stats::{Counters, Stats};
 use super::weights::{Shape, pack};
-use super::{Job, Output};
+use super::{Output, Pooling, Say, Wanted};
 use crate::bert::{BertConfig, map_weights};
 use crate::error::{Error, Result};
 
@@ -36,17 +32,12 @@ pub struct Options {
     pub tokens_max: usize,
 }
 
-/// Gets lines for a person: a batch that did not fit, a lane that could not be opened.
-pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
-
 /// A BERT encoder on CUDA devices.
 pub struct Encoder {
     config: BertConfig,
     shape: Shape,
     devices: Vec<DeviceInfo>,
-    lanes: Vec<JoinHandle<()>>,
-    /// Closed when this is dropped, which ends the lanes.
-    queue: Option<SyncSender<Job>>,
+    queue: Queue,
     counters: Arc<Counters>,
 }
 
@@ -62,7 +53,7 @@ impl Encoder {
     /// # Errors
     /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says, no kernel fits the model's shape,
     /// or no device can be used.
-    pub fn open(config: BertConfig, weights: &Path, options: Options, say: Say) -> Result<Self> {
+    pub fn open(config: BertConfig, weights: &Path, options: &Options, say: &Say) -> Result<Self> {
         let failed = Error::tensor("open the encoder on a CUDA device");
         if PTX.trim().is_empty() {
             return Err(failed(candle_core::Error::msg("this program was built without nvcc, so it has no kernels")));
@@ -70,56 +61,27 @@ impl Encoder {
         let file = map_weights(weights)?;
         let packed = pack(&file, &config, options.half).map_err(Error::tensor("load the weights"))?;
         let counters = Arc::new(Counters::default());
-        let (queue, jobs) = sync_channel(options.devices.len() * LANES);
-        let jobs = Arc::new(Mutex::new(jobs));
-        let mut lanes = Vec::new();
-        let mut reason = "there is no device".to_string();
+        let (mut lanes, mut devices) = (Vec::new(), Vec::new());
         for device in &options.devices {
             let loaded = match Loaded::new(device.ordinal, &packed, PTX, &counters) {
                 Ok(loaded) => Arc::new(loaded),
-                Err(error) => {
-                    reason = format!("{}: {error}", device.name);
-                    say(&reason);
+                Err(error) if options.devices.len() > 1 => {
+                    say(&format!("{}: {error}", device.name));
                     continue;
                 }
+                Err(error) => return Err(failed(candle_core::Error::msg(format!("{}: {error}", device.name)))),
             };
             for _ in 0..LANES {
-                let (ready, opened) = sync_channel(1);
-                let work = Work {
-                    jobs: jobs.clone(),
-                    counters: counters.clone(),
-                    say: say.clone(),
-                    device: device.name.clone(),
-                    tokens_max: options.tokens_max,
-                };
-                let (loaded, pooling) = (loaded.clone(), options.pooling);
-                let spawned = std::thread::Builder::new().name("cuda".into()).spawn(move || {
-                    match Lane::new(loaded, pooling, work.counters.clone()) {
-                        Ok(lane) => {
-                            // The opener is gone only if it failed otherwise.
-                            let _ = ready.send(Ok(()));
-                            work.run(lane);
-                        }
-                        Err(error) => drop(ready.send(Err(error.to_string()))),
-                    }
-                });
-                match spawned
-                    .map_err(|error| error.to_string())
-                    .and_then(|lane| opened.recv().unwrap_or_else(|_| Err("its thread ended".into())).map(|()| lane))
-                {
-                    Ok(lane) => lanes.push(lane),
-                    Err(error) => {
-                        reason = format!("{}: {error}", device.name);
-                        say(&reason);
-                    }
-                }
+                let (loaded, pooling, counters) = (loaded.clone(), options.pooling, counters.clone());
+                let open = move || Lane::new(loaded, pooling, counters);
+                lanes.push(LaneToOpen { device: device.name.clone(), open });
             }
+            devices.push(device.clone());
         }
-        if lanes.is_empty() {
-            return Err(failed(candle_core::Error::msg(reason)));
+        match Queue::start(lanes, options.tokens_max, say) {
+            Ok(queue) => Ok(Self { config, shape: packed.shape, devices, queue, counters }),
+            Err(reason) => Err(failed(candle_core::Error::msg(reason))),
         }
-        let shape = packed.shape;
-        Ok(Self { config, shape, devices: options.devices, lanes, queue: Some(queue), counters })
     }
 
     /// The encoder's shape.
@@ -132,14 +94,14 @@ impl Encoder {
         &self.shape
     }
 
-    /// The devices.
+    /// The devices that compute.
     pub fn devices(&self) -> &[DeviceInfo] {
         &self.devices
     }
 
     /// Batches that can be under way at once.
     pub fn lane_count(&self) -> usize {
-        self.lanes.len()
+        self.queue.lane_count()
     }
 
     /// What was done so far.
@@ -157,16 +119,7 @@ impl Encoder {
         if let Err(error) = self.check(batch) {
             return Err(failed(error));
         }
-        let (reply, answer) = sync_channel(1);
-        let lengths = batch.iter().map(|ids| ids.len()).collect();
-        let job = Job { ids: batch.concat(), lengths, wanted, reply };
-        let queue = self.queue.as_ref().expect("the queue is open until this is dropped");
-        let ended = || candle_core::Error::msg("the thread of the device has ended");
-        match queue.send(job).map_err(|_| ended()).and_then(|()| answer.recv().map_err(|_| ended())) {
-            Ok(Ok(outputs)) => Ok(outputs),
-            Ok(Err(reason)) => Err(failed(candle_core::Error::msg(reason))),
-            Err(error) => Err(failed(error)),
-        }
+        self.queue.run(batch, wanted).map_err(|reason| failed(candle_core::Error::msg(reason)))
     }
 
     fn check(&self, batch: &[&[u32]]) -> candle_core::Result<()> {
@@ -180,56 +133,5 @@ impl Encoder {
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for Encoder {
-    fn drop(&mut self) {
-        drop(self.queue.take());
-        for lane in self.lanes.drain(..) {
-            // A lane that panicked has said so.
-            let _ = lane.join();
-        }
-    }
-}
-
-/// What a lane's thread does.
-struct Work {
-    jobs: Arc<Mutex<Receiver<Job>>>,
-    counters: Arc<Counters>,
-    say: Say,
-    device: String,
-    tokens_max: usize,
-}
-
-impl Work {
-    fn run(mut self, mut lane: Lane) {
-        loop {
-            let job = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(job) = job else { return };
-            let mut outputs = vec![Output::default(); job.lengths.len()];
-            let done = run_halving(&job.lengths, self.tokens_max, |texts| {
-                let result = lane.run(&job, texts, &mut outputs);
-                if let Err(Failure::Memory(_)) = result {
-                    lane.give_back();
-                    self.counters.add_halved();
-                }
-                result
-            });
-            let answer = match done {
-                Ok(suffices) => {
-                    if let Some(tokens) = suffices {
-                        self.tokens_max = self.tokens_max.min(tokens.max(1));
-                        let line =
-                            format!("out of memory on {}: batches of {} tokens from now on", self.device, tokens);
-                        (self.say)(&line);
-                    }
-                    Ok(outputs)
-                }
-                Err(error) => Err(format!("{}: {error}", self.device)),
-            };
-            // Whoever asked may have given up.
-            let _ = job.reply.send(answer);
-        }
     }
 }

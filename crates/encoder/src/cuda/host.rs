@@ -26,7 +26,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// A CPU that runs kernels as a GPU would, slowly.
 pub(super) struct Host {
     pub(super) half: Half,
-    /// The last thread of a block runs first.
+    /// The last block runs first, and in each the last thread.
     pub(super) is_reversed: bool,
 }
 
@@ -87,4 +87,5 @@ impl Machine for Host {
     }
 }
 
+#[cfg(test)]
 mod tests;

@@ -17,11 +17,12 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 
 use super::half::Half;
-use super::pass::{Address, Argument, Kernel, Machine, Memory, Pass, Pooling, Product, Wanted, wide_width};
+use super::pass::{Address, Argument, Kernel, Machine, Memory, Pass, Product, wide_width};
 use super::plan::{Bucket, Failure, describe};
+use super::queue::{Job, Runner};
 use super::stats::Counters;
 use super::weights::{Packed, Places, Shape};
-use super::{Job, Output};
+use super::{Output, Pooling, Wanted};
 
 /// What cuBLAS may use beside its operands: the size that its manual recommends for Hopper. Given to it once, because
 /// memory must not be taken while a graph is recorded.
@@ -285,24 +286,10 @@ where
     Ok(memory)
 }
 
-impl Lane {
-    pub(super) fn new(loaded: Arc<Loaded>, pooling: Pooling, counters: Arc<Counters>) -> Result<Self, CallError> {
-        loaded.context.bind_to_thread()?;
-        let launcher = Launcher::new(&loaded)?;
-        counters.add_memory(WORKSPACE_BYTES);
-        // Waiting must not take a core from the tokenizers.
-        let event = || loaded.context.new_event(Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC));
-        let events = [event()?, event()?, event()?, event()?];
-        Ok(Self { loaded, launcher, pooling, room: None, graphs: HashMap::new(), events, counters })
-    }
+impl Runner for Lane {
+    type Error = CallError;
 
-    /// Runs the texts `range` of `job`, which begin with token `first`, and puts what comes out into `outputs`.
-    pub(super) fn run(
-        &mut self,
-        job: &Job,
-        range: Range<usize>,
-        outputs: &mut [Output],
-    ) -> Result<(), Failure<CallError>> {
+    fn run(&mut self, job: &Job, range: Range<usize>, outputs: &mut [Output]) -> Result<(), Failure<CallError>> {
         let lengths = &job.lengths[range.clone()];
         let first: usize = job.lengths[..range.start].iter().sum();
         let tokens: usize = lengths.iter().sum();
@@ -335,11 +322,37 @@ impl Lane {
         Ok(())
     }
 
+    fn give_back(&mut self) {
+        self.counters.add_halved();
+        self.release();
+    }
+}
+
+impl Lane {
+    pub(super) fn new(loaded: Arc<Loaded>, pooling: Pooling, counters: Arc<Counters>) -> Result<Self, CallError> {
+        loaded.context.bind_to_thread()?;
+        let launcher = Launcher::new(&loaded)?;
+        counters.add_memory(WORKSPACE_BYTES);
+        // Waiting must not take a core from the tokenizers.
+        let event = || loaded.context.new_event(Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC));
+        let events = [event()?, event()?, event()?, event()?];
+        Ok(Self { loaded, launcher, pooling, room: None, graphs: HashMap::new(), events, counters })
+    }
+
+    /// Frees the lane's memory for batches.
+    fn release(&mut self) {
+        self.graphs.clear();
+        if let Some(room) = self.room.take() {
+            self.counters.take_memory(room.bytes);
+        }
+        wait_for_freed(&self.launcher.stream);
+    }
+
     /// Sees to room for `bucket`; where there was less, all graphs go, since they name the old memory.
     fn hold(&mut self, bucket: Bucket, wanted: Wanted) -> Result<(), Failure<CallError>> {
         let held = self.room.as_ref().map(|room| room.bucket);
         if !held.is_some_and(|held| held.holds(bucket)) {
-            self.give_back();
+            self.release();
             let room = Room::new(self, held.map_or(bucket, |held| held.joined(bucket)));
             // Growing may be what does not fit; this batch alone may.
             let room = match (room, held) {
@@ -358,15 +371,6 @@ impl Lane {
             room.tokens = Some(pinned(&context, room.bucket.tokens * hidden)?);
         }
         Ok(())
-    }
-
-    /// Frees the lane's memory for batches.
-    pub(super) fn give_back(&mut self) {
-        self.graphs.clear();
-        if let Some(room) = self.room.take() {
-            self.counters.take_memory(room.bytes);
-        }
-        wait_for_freed(&self.launcher.stream);
     }
 
     fn compute(
@@ -443,16 +447,12 @@ fn launch(
     stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)?;
     let launched = pass.run(pooling, wanted);
     let graph = stream.end_capture(CUgraphInstantiate_flags(0));
-    match (launched, graph) {
-        (Ok(()), Ok(Some(graph))) => {
-            graph.launch()?;
-            graphs.insert(key, Recorded::Graph(graph));
-            Ok(true)
-        }
-        _ => {
-            graphs.insert(key, Recorded::Never);
-            pass.run(pooling, wanted)?;
-            Ok(false)
-        }
+    if let (Ok(()), Ok(Some(graph))) = (launched, graph) {
+        graph.launch()?;
+        graphs.insert(key, Recorded::Graph(graph));
+        return Ok(true);
     }
+    graphs.insert(key, Recorded::Never);
+    pass.run(pooling, wanted)?;
+    Ok(false)
 }

@@ -10,6 +10,8 @@ pub mod stats;
 
 #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
 mod pass;
+#[cfg(any(feature = "cuda", test))]
+mod queue;
 #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
 mod weights;
 
@@ -23,33 +25,40 @@ mod lane;
 #[cfg(all(test, feature = "host-kernels"))]
 mod host;
 
+#[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
+pub use self::weights::Shape;
 #[cfg(feature = "cuda")]
 pub use self::{
     devices::{DeviceInfo, devices},
-    encoder::{Encoder, Options, Say},
-};
-#[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
-pub use self::{
-    pass::{Pooling, Wanted},
-    weights::Shape,
+    encoder::{Encoder, Options},
 };
 
+/// Gets lines for a person: a batch that did not fit, a lane that could not be opened.
+pub type Say = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Which rows make a text's vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pooling {
+    /// The mean of all.
+    Mean,
+    /// The first.
+    First,
+}
+
+/// What is wanted of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// The texts' vectors.
+    Vectors,
+    /// The texts' vectors and one a token.
+    VectorsAndTokens,
+}
+
 /// The model's output for one text.
-#[cfg(feature = "cuda")]
 #[derive(Debug, Clone, Default)]
 pub struct Output {
     /// The text's unit vector, `[hidden]`; zeros for a text of no tokens.
     pub vector: Vec<f32>,
     /// One unit vector a token, `[tokens, hidden]` row-major; empty unless asked for.
     pub tokens: Vec<f32>,
-}
-
-/// A batch for a lane.
-#[cfg(feature = "cuda")]
-struct Job {
-    /// All texts' ids, one after the other.
-    ids: Vec<u32>,
-    lengths: Vec<usize>,
-    wanted: Wanted,
-    reply: std::sync::mpsc::SyncSender<Result<Vec<Output>, String>>,
 }

@@ -4,6 +4,7 @@
 use super::half::Half;
 use super::plan::Bucket;
 use super::weights::{Linear, Norm, Places, Shape};
+use super::{Pooling, Wanted};
 
 /// A place in the machine's memory.
 pub(super) type Address = u64;
@@ -102,24 +103,6 @@ pub(super) struct Memory {
 /// Width of the widest activations: queries, keys and values, or the feed-forward part.
 pub(super) fn wide_width(shape: &Shape) -> usize {
     (3 * shape.hidden).max(shape.intermediate)
-}
-
-/// Which rows make a text's vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pooling {
-    /// The mean of all.
-    Mean,
-    /// The first.
-    First,
-}
-
-/// What is wanted of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Wanted {
-    /// The texts' vectors.
-    Vectors,
-    /// The texts' vectors and one a token.
-    VectorsAndTokens,
 }
 
 /// One batch through the encoder.

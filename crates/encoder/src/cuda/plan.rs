@@ -202,10 +202,11 @@ mod tests {
         let mut ran = Vec::new();
         let result = run_halving(lengths, tokens_max, |texts| {
             let tokens: usize = lengths[texts.clone()].iter().sum();
-            match tokens <= room {
-                true => Ok(ran.extend(texts)),
-                false => Err(Failure::Memory(format!("no room for {tokens}"))),
+            if tokens > room {
+                return Err(Failure::Memory(format!("no room for {tokens}")));
             }
+            ran.extend(texts);
+            Ok(())
         });
         (ran, result)
     }
