@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use ibid_encoder::bert::{Bert, BertConfig};
@@ -128,6 +129,7 @@ pub struct Embedder {
     settings: EmbedSettings,
     worker_count: usize,
     content: OnceLock<ContentTokens>,
+    tokenizing_ns: AtomicU64,
 }
 
 /// What computes.
@@ -137,6 +139,9 @@ enum Model {
     /// Candle splits its products over the pool it is called from: one of one thread for each worker, and one of all
     /// threads for lone queries.
     Candle { bert: Box<Bert>, workers: Vec<rayon::ThreadPool>, together: rayon::ThreadPool },
+    /// Kernels of our own on CUDA devices, each with threads of its own.
+    #[cfg(feature = "cuda")]
+    Cuda(Box<ibid_encoder::cuda::Encoder>),
 }
 
 impl Model {
@@ -144,6 +149,8 @@ impl Model {
         match self {
             Self::Native(encoder) => encoder.config(),
             Self::Candle { bert, .. } => bert.config(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(encoder) => encoder.config(),
         }
     }
 }
@@ -151,9 +158,9 @@ impl Model {
 /// Which implementation computes, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Engine {
-    /// `native` or `candle`.
+    /// `native`, `cuda` or `candle`.
     pub name: &'static str,
-    /// Vector instructions: `amx`, `avx512`, `avx2` or `portable`; `candle` where Candle chooses.
+    /// Vector instructions: `amx`, `avx512`, `avx2` or `portable`; else the name again.
     pub instructions: &'static str,
     /// What products are computed in.
     pub precision: Computed,
@@ -221,6 +228,13 @@ impl Embedder {
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { threads } else { 1 };
         let instructions = Instructions::of_environment()?.filter(|_| device.name == "cpu");
+        #[cfg(feature = "cuda")]
+        if let Some(encoder) = super::gpu::open(&config, &weights, &device, &settings)? {
+            let worker_count = super::gpu::worker_count(&encoder);
+            let model = Model::Cuda(Box::new(encoder));
+            let (content, tokenizing_ns) = (OnceLock::new(), AtomicU64::new(0));
+            return Ok(Self { manifest, tokenizer, model, device, settings, worker_count, content, tokenizing_ns });
+        }
         let precision = settings.precision.with(instructions)?;
         let model = match instructions {
             Some(instructions) => Model::Native(Box::new(Encoder::open(config, &weights, instructions, precision)?)),
@@ -230,7 +244,8 @@ impl Embedder {
                 together: pool(threads)?,
             },
         };
-        Ok(Self { manifest, tokenizer, model, device, settings, worker_count, content: OnceLock::new() })
+        let (content, tokenizing_ns) = (OnceLock::new(), AtomicU64::new(0));
+        Ok(Self { manifest, tokenizer, model, device, settings, worker_count, content, tokenizing_ns })
     }
 
     /// The model's manifest.
@@ -260,12 +275,37 @@ impl Embedder {
                 Engine { name: "native", instructions: encoder.instructions().name(), precision: encoder.precision() }
             }
             Model::Candle { .. } => Engine { name: "candle", instructions: "candle", precision: Computed::F32 },
+            #[cfg(feature = "cuda")]
+            Model::Cuda(_) => Engine { name: "cuda", instructions: "cuda", precision: Computed::Bf16 },
         }
     }
 
     /// Which vocabulary entries carry meaning.
     pub fn content_tokens(&self) -> &ContentTokens {
         self.content.get_or_init(|| ContentTokens::of(&self.tokenizer))
+    }
+
+    /// Tokens a batch at most, for the device really used.
+    pub fn batch_tokens_max(&self) -> usize {
+        match &self.model {
+            #[cfg(feature = "cuda")]
+            Model::Cuda(_) => self.settings.batch_tokens_max.saturating_mul(super::gpu::BATCHES_TOGETHER),
+            _ => self.settings.batch_tokens_max,
+        }
+    }
+
+    /// Seconds that tokenizers which ran ahead of a GPU have taken so far, summed over threads.
+    pub fn tokenizing_seconds(&self) -> f64 {
+        self.tokenizing_ns.load(Ordering::Relaxed) as f64 / 1e9
+    }
+
+    /// The encoder on CUDA devices, where that computes.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(&self) -> Option<&ibid_encoder::cuda::Encoder> {
+        match &self.model {
+            Model::Cuda(encoder) => Some(encoder),
+            _ => None,
+        }
     }
 
     /// Batches that can run at once.
@@ -340,6 +380,8 @@ impl Embedder {
             Model::Candle { bert, workers, .. } => {
                 workers[worker % workers.len()].install(|| run_candle(bert, batch, take))?;
             }
+            #[cfg(feature = "cuda")]
+            Model::Cuda(encoder) => encoded = super::gpu::run(encoder, batch, want)?,
         }
         Ok(encoded)
     }
@@ -376,7 +418,7 @@ impl Embedder {
             return self.encode_alone(&only.ids, want).map(|encoded| vec![encoded]);
         }
         let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
-        let batches = plan_batches(&lengths, self.settings.batch_tokens_max);
+        let batches = plan_batches(&lengths, self.batch_tokens_max());
         let count = batches.len();
         let queue = Mutex::new(VecDeque::from(batches));
         let done = Mutex::new(vec![Encoded::default(); inputs.len()]);
@@ -410,6 +452,8 @@ impl Embedder {
         match &self.model {
             Model::Native(encoder) => encoder.forward(&[ids], take)?,
             Model::Candle { bert, together, .. } => together.install(|| run_candle(bert, &[ids], take))?,
+            #[cfg(feature = "cuda")]
+            Model::Cuda(encoder) => encoded = super::gpu::run(encoder, &[ids], want)?.pop().unwrap_or_default(),
         }
         Ok(encoded)
     }
@@ -419,6 +463,13 @@ impl Embedder {
     /// # Errors
     /// [`Error::Tokenizer`] or [`Error::Tensor`] when the model fails.
     pub fn embed(&self, texts: &[&str], role: Role) -> Result<Embedded> {
+        #[cfg(feature = "cuda")]
+        if matches!(self.model, Model::Cuda(_)) && texts.len() > 1 {
+            let tokenizers = thread_count(self.settings.threads);
+            let (workers, batch_tokens_max) = (self.worker_count, self.batch_tokens_max());
+            let ahead = super::ahead::Ahead { tokenizers, workers, batch_tokens_max };
+            return super::ahead::embed(self, texts, role, ahead, &self.tokenizing_ns);
+        }
         let inputs = self.tokenize_all(texts, role)?;
         let tokens = inputs.iter().map(|input| input.ids.len() as u64).sum();
         let cut_tokens = inputs.iter().map(|input| input.cut as u64).sum();
