@@ -1,12 +1,14 @@
 //! Speed: texts in, tokens and milliseconds out; what is timed and what is not is said by each function.
 
 pub mod collection;
+pub mod gpu;
 pub mod search;
 
 use std::time::Instant;
 
 use serde::Serialize;
 
+use self::gpu::{GpuCounts, GpuRun};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Role};
 use crate::random::Random;
@@ -28,6 +30,9 @@ pub struct EmbedRun {
     pub texts_per_second: f64,
     /// Median milliseconds for one text alone.
     pub p50_ms: f64,
+    /// What GPUs did in the fastest round, where they computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuRun>,
 }
 
 /// How the embedding stage is measured.
@@ -48,10 +53,16 @@ pub fn embed(embedder: &Embedder, texts: &[String], length: usize, bench: EmbedB
     embedder.embed(&texts[..texts.len().min(8)], Role::Passage)?;
     let mut seconds = f64::INFINITY;
     let mut tokens = 0;
+    let mut gpu = None;
     for _ in 0..bench.rounds.max(1) {
+        let before = GpuCounts::of(embedder);
         let started = Instant::now();
         let embedded = embedder.embed(&texts, Role::Passage)?;
-        seconds = seconds.min(started.elapsed().as_secs_f64());
+        let took = started.elapsed().as_secs_f64();
+        if took < seconds {
+            seconds = took;
+            gpu = before.and_then(|before| before.run(embedder, took));
+        }
         tokens = embedded.tokens;
     }
     let mut singles = Vec::with_capacity(bench.singles);
@@ -68,6 +79,7 @@ pub fn embed(embedder: &Embedder, texts: &[String], length: usize, bench: EmbedB
         tokens_per_second: tokens as f64 / seconds,
         texts_per_second: texts.len() as f64 / seconds,
         p50_ms: median(&mut singles),
+        gpu,
     })
 }
 

@@ -114,6 +114,7 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
             "schema": "ibid.bench/1",
             "task": "embed",
             "device": embedder.device().name,
+            "device_reason": embedder.device().reason,
             "engine": embedder.engine(),
             "model": embedder.manifest().name,
             "threads": embedder.worker_count(),
@@ -139,10 +140,13 @@ fn bench_embed(options: &EmbedOptions, context: &Context) -> Result<Exit> {
         "texts/s",
         "p50 alone"
     ))?;
-    for EmbedRun { length, texts, tokens_per_second, texts_per_second, p50_ms, .. } in &runs {
+    for EmbedRun { length, texts, tokens_per_second, texts_per_second, p50_ms, gpu, .. } in &runs {
         let length = if *length == 0 { "file".into() } else { length.to_string() };
         let rate = thousands(*tokens_per_second as u64);
         out(&format!("{length:>8} {texts:>8} {rate:>12} {texts_per_second:>10.1} {p50_ms:>7.2} ms\n"))?;
+        if let Some(gpu) = gpu {
+            out(&format!("         {gpu}\n"))?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -195,7 +195,7 @@ fn told(report: &IndexReport, paths: &[PathBuf], device_reason: &str, quiet: boo
     if report.problems.len() > shown {
         lines.push(format!("  and {} more; see all with --json", report.problems.len() - shown));
     }
-    if !quiet && report.device == "cpu" && device_reason.contains("CUDA device could") {
+    if !quiet && cfg!(feature = "cuda") && report.device == "cpu" && device_reason.starts_with("no CUDA") {
         lines.push(out(Look::Faint, &format!("on the CPU, because {device_reason}")));
     }
     lines.join("\n") + "\n"

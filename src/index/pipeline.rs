@@ -127,6 +127,7 @@ pub(super) fn run(
     mut write: impl FnMut(Event) -> Result<()>,
 ) -> Result<()> {
     let Work { files, embedder, settings, identity, kept } = work;
+    let batch_tokens_max = embedder.batch_tokens_max();
     let next = AtomicUsize::new(0);
     let reader = Reader::new(settings.read.clone());
     let prepare_settings = PrepareSettings { chunk: &settings.chunk, identity };
@@ -144,7 +145,7 @@ pub(super) fn run(
         drop(item_sender);
         {
             let events = event_sender.clone();
-            scope.spawn(move || batch_chunks(&items, settings, kept, &batch_sender, &events));
+            scope.spawn(move || batch_chunks(&items, settings, batch_tokens_max, kept, &batch_sender, &events));
         }
         for worker in 0..embedder.worker_count() {
             let (batches, events) = (Arc::clone(&batches), event_sender.clone());
@@ -270,6 +271,7 @@ impl Reading<'_> {
 fn batch_chunks(
     items: &Receiver<Item>,
     settings: &IndexSettings,
+    batch_tokens_max: usize,
     kept: &HashSet<Uuid>,
     batches: &SyncSender<Vec<Job>>,
     events: &SyncSender<Result<Event>>,
@@ -296,19 +298,19 @@ fn batch_chunks(
                 continue;
             }
             window.push((document, chunk));
-            if window.len() >= settings.window_chunks && !send_window(&mut window, settings, batches) {
+            if window.len() >= settings.window_chunks && !send_window(&mut window, batch_tokens_max, batches) {
                 return;
             }
         }
     }
-    send_window(&mut window, settings, batches);
+    send_window(&mut window, batch_tokens_max, batches);
 }
 
 /// Whether somebody still listens.
-fn send_window(window: &mut Vec<Job>, settings: &IndexSettings, batches: &SyncSender<Vec<Job>>) -> bool {
+fn send_window(window: &mut Vec<Job>, batch_tokens_max: usize, batches: &SyncSender<Vec<Job>>) -> bool {
     let lengths: Vec<usize> = window.iter().map(|(_, chunk)| chunk.input.ids.len()).collect();
     let mut jobs: Vec<Option<Job>> = window.drain(..).map(Some).collect();
-    plan_batches(&lengths, settings.embed.batch_tokens_max).into_iter().all(|batch| {
+    plan_batches(&lengths, batch_tokens_max).into_iter().all(|batch| {
         let batch = batch.into_iter().map(|index| jobs[index].take().expect("a job is in one batch only")).collect();
         batches.send(batch).is_ok()
     })

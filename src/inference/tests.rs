@@ -89,7 +89,7 @@ fn every_precision_stays_close_to_the_reference_on_real_texts() {
         for precision in precisions(set) {
             let wanted: Vec<Vec<f32>> = reference.iter().step_by(step).cloned().collect();
             let close = close(&run(set, precision, &every(step)), &wanted);
-            println!("{} {}: mean cosine {close:.7}", set.name(), precision.name());
+            eprintln!("{} {}: mean cosine {close:.7}", set.name(), precision.name());
             let lowest = match precision {
                 Computed::F32 => 0.999_999,
                 Computed::Bf16 => 0.9999,

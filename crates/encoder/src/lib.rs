@@ -2,6 +2,7 @@
 
 mod activation;
 pub mod bert;
+pub mod cuda;
 pub mod error;
 pub mod instructions;
 pub mod native;

@@ -19,8 +19,7 @@ impl Embedder {
 
     fn run(&self, runner: Runner, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
         let mut encoded: Vec<Encoded> = batch.iter().map(|_| self.pool.nothing()).collect();
-        let take = |index: usize, rows: &mut [f32]| encoded[index] = self.pool.apply(rows, want);
-        self.model.run(runner, batch, take)?;
+        self.model.run(runner, batch, want, self.pool, &mut encoded)?;
         // Numbers that are not finite, or grew too large for their squares to be.
         let is_unit = |encoded: &Encoded| (dot(&encoded.vector, &encoded.vector) - 1.0).abs() < 0.01;
         if !encoded.iter().all(is_unit) {
@@ -44,7 +43,7 @@ impl Embedder {
             return self.run(Runner::Together, &[&only.ids], want);
         }
         let lengths: Vec<usize> = inputs.iter().map(|input| input.ids.len()).collect();
-        let batches = plan_batches(&lengths, self.settings.batch_tokens_max);
+        let batches = plan_batches(&lengths, self.batch_tokens_max());
         let count = batches.len();
         let queue = Mutex::new(VecDeque::from(batches));
         let done = Mutex::new(vec![Encoded::default(); inputs.len()]);

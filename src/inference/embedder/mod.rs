@@ -2,7 +2,7 @@
 //!
 //! A text's vector is pooled from its last hidden states as the model's manifest says. Batches are sorted by length and bounded
 //! by a token budget; on the CPU each core runs its own batches on one thread, which beats sharing one product between cores.
-//! The CPU runs the native encoder; another device, or a model that it does not know, runs on Candle.
+//! The CPU runs the native encoder and GPUs kernels of our own; a model that they do not know runs on Candle.
 
 mod batches;
 mod content;
@@ -11,6 +11,7 @@ mod pooling;
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +153,7 @@ pub struct Embedder {
     settings: EmbedSettings,
     worker_count: usize,
     content: OnceLock<ContentTokens>,
+    tokenizing_ns: AtomicU64,
 }
 
 impl std::fmt::Debug for Embedder {
@@ -179,6 +181,11 @@ impl Embedder {
         // A GPU is fed by one worker; more would only take turns.
         let worker_count = if device.name == "cpu" { thread_count(settings.threads) } else { 1 };
         let Opened { model, tokenizer, reason } = model::open(&manifest, files, &settings, &device, worker_count)?;
+        #[cfg(feature = "cuda")]
+        let worker_count = match &model {
+            Model::Cuda(encoder) => super::gpu::worker_count(encoder),
+            _ => worker_count,
+        };
         let pool = Pool { hidden: model.hidden_size(), dimensions, pooling, center: manifest.center };
         let prefix = |text: &str| tokenizer.encode(text.trim_end()).map(|tokens| tokens.ids);
         let prefixes = [prefix(&manifest.query_prefix)?, prefix(&manifest.passage_prefix)?];
@@ -193,6 +200,7 @@ impl Embedder {
             settings,
             worker_count,
             content: OnceLock::new(),
+            tokenizing_ns: AtomicU64::new(0),
         };
         if [Role::Query, Role::Passage].into_iter().any(|role| opened.content_tokens_max(role) == 0) {
             let reason = format!("tokens_max is {}, which leaves no room for a text", opened.manifest.tokens_max);
@@ -234,6 +242,29 @@ impl Embedder {
     /// Which vocabulary entries carry meaning.
     pub fn content_tokens(&self) -> &ContentTokens {
         self.content.get_or_init(|| ContentTokens::of(&self.tokenizer))
+    }
+
+    /// Tokens a batch at most, for the device really used.
+    pub fn batch_tokens_max(&self) -> usize {
+        match &self.model {
+            #[cfg(feature = "cuda")]
+            Model::Cuda(_) => self.settings.batch_tokens_max.saturating_mul(super::gpu::BATCHES_TOGETHER),
+            _ => self.settings.batch_tokens_max,
+        }
+    }
+
+    /// Seconds that tokenizers which ran ahead of a GPU have taken so far, summed over threads.
+    pub fn tokenizing_seconds(&self) -> f64 {
+        self.tokenizing_ns.load(Ordering::Relaxed) as f64 / 1e9
+    }
+
+    /// The encoder on CUDA devices, where that computes.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(&self) -> Option<&ibid_encoder::cuda::Encoder> {
+        match &self.model {
+            Model::Cuda(encoder) => Some(encoder),
+            _ => None,
+        }
     }
 
     /// Batches that can run at once.
@@ -310,6 +341,13 @@ impl Embedder {
     /// # Errors
     /// [`Error::Tokenizer`] or [`Error::Tensor`] when the model fails.
     pub fn embed(&self, texts: &[&str], role: Role) -> Result<Embedded> {
+        #[cfg(feature = "cuda")]
+        if matches!(self.model, Model::Cuda(_)) && texts.len() > 1 {
+            let tokenizers = thread_count(self.settings.threads);
+            let (workers, batch_tokens_max) = (self.worker_count, self.batch_tokens_max());
+            let ahead = super::ahead::Ahead { tokenizers, workers, batch_tokens_max };
+            return super::ahead::embed(self, texts, role, ahead, &self.tokenizing_ns);
+        }
         let inputs = self.tokenize_all(texts, role)?;
         let tokens = inputs.iter().map(|input| input.ids.len() as u64).sum();
         let cut_tokens = inputs.iter().map(|input| input.cut as u64).sum();

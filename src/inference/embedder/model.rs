@@ -9,10 +9,13 @@ use ibid_encoder::native::Encoder;
 use ibid_encoder::text_encoder::{Family, TextEncoder};
 use serde::Serialize;
 
-use super::EmbedSettings;
+use super::pooling::Pool;
+use super::{EmbedSettings, Encoded, Want};
 use crate::error::{Error, Result};
 use crate::inference::cache::ModelFiles;
 use crate::inference::device::OpenedDevice;
+#[cfg(feature = "cuda")]
+use crate::inference::gpu;
 use crate::inference::manifest::Manifest;
 use crate::inference::precision::Computed;
 use crate::inference::tokenizer::Tokenizer;
@@ -24,6 +27,9 @@ pub(super) enum Model {
     /// Candle splits its products over the pool it is called from: one of one thread for each worker, and one of all
     /// threads for lone queries.
     Candle { encoder: Box<TextEncoder>, workers: Vec<rayon::ThreadPool>, together: rayon::ThreadPool },
+    /// Kernels of our own on CUDA devices, each with threads of its own.
+    #[cfg(feature = "cuda")]
+    Cuda(Box<ibid_encoder::cuda::Encoder>),
 }
 
 /// Which of Candle's thread pools computes.
@@ -38,9 +44,9 @@ pub(super) enum Runner {
 /// Which implementation computes, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Engine {
-    /// `native` or `candle`.
+    /// `native`, `cuda` or `candle`.
     pub name: &'static str,
-    /// Vector instructions: `amx`, `avx512`, `avx2` or `portable`; `candle` where Candle chooses.
+    /// Vector instructions: `amx`, `avx512`, `avx2` or `portable`; else the name again.
     pub instructions: &'static str,
     /// What products are computed in.
     pub precision: Computed,
@@ -95,13 +101,19 @@ pub(super) fn open(
         // A BERT is likely to be opened natively, and need not be held twice.
         kept = Some(encoder).filter(|encoder| encoder.family() != Family::Bert);
     }
+    #[cfg(feature = "cuda")]
+    if let Some(encoder) = gpu::open(&files.config, &files.weights, device, settings, manifest)? {
+        let tokenizer = tokenizer.map_or_else(|| pinned(encoder.config(), manifest, &files), Ok)?;
+        let reason = "a BERT, which kernels of our own run on GPUs".to_owned();
+        return Ok(Opened { model: Model::Cuda(Box::new(encoder)), tokenizer, reason });
+    }
     let instructions = Instructions::of_environment()?;
     let reason = match (instructions, device.name) {
         (None, _) => "IBID_SIMD says so".to_owned(),
         (_, name) if name != "cpu" => format!("the native encoder runs on CPUs, this is {name}"),
         (Some(instructions), _) => match open_native(&files, settings, instructions) {
             Ok(encoder) => {
-                let tokenizer = tokenizer.map_or_else(|| pinned(&encoder, manifest, &files), Ok)?;
+                let tokenizer = tokenizer.map_or_else(|| pinned(encoder.config(), manifest, &files), Ok)?;
                 let reason = "a BERT, which the native encoder runs".to_owned();
                 return Ok(Opened { model: Model::Native(Box::new(encoder)), tokenizer, reason });
             }
@@ -134,8 +146,7 @@ fn open_native(files: &Files, settings: &EmbedSettings, instructions: Instructio
 }
 
 /// The tokenizer of a model whose files are proven, so that they fit each other.
-fn pinned(encoder: &Encoder, manifest: &Manifest, files: &Files) -> Result<Tokenizer> {
-    let config = encoder.config();
+fn pinned(config: &BertConfig, manifest: &Manifest, files: &Files) -> Result<Tokenizer> {
     check_sizes(manifest, &files.config, config.hidden_size, Some(config.max_position_embeddings))?;
     Tokenizer::open(&files.tokenizer)
 }
@@ -195,6 +206,8 @@ impl Model {
         match self {
             Self::Native(encoder) => encoder.config().hidden_size,
             Self::Candle { encoder, .. } => encoder.hidden_size(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(encoder) => encoder.config().hidden_size,
         }
     }
 
@@ -204,11 +217,12 @@ impl Model {
                 Engine { name: "native", instructions: encoder.instructions().name(), precision: encoder.precision() }
             }
             Self::Candle { .. } => Engine { name: "candle", instructions: "candle", precision: Computed::F32 },
+            #[cfg(feature = "cuda")]
+            Self::Cuda(_) => Engine { name: "cuda", instructions: "cuda", precision: Computed::Bf16 },
         }
     }
 
-    /// Runs `batch`; `take` gets each text's index and last hidden states, `[tokens, hidden]`, and nothing of a text without
-    /// tokens.
+    /// Runs `batch` and writes the outputs of all texts that have tokens into `encoded`, one a text.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the model fails.
@@ -216,14 +230,16 @@ impl Model {
         &self,
         runner: Runner,
         batch: &[&[u32]],
-        mut take: impl FnMut(usize, &mut [f32]) + Send,
+        want: Want,
+        pool: Pool,
+        encoded: &mut [Encoded],
     ) -> Result<()> {
         let places: Vec<usize> = (0..batch.len()).filter(|index| !batch[*index].is_empty()).collect();
         let texts: Vec<&[u32]> = places.iter().map(|index| batch[*index]).collect();
         if texts.is_empty() {
             return Ok(());
         }
-        let take = |index: usize, rows: &mut [f32]| take(places[index], rows);
+        let take = |index: usize, rows: &mut [f32]| encoded[places[index]] = pool.apply(rows, want);
         match self {
             Self::Native(encoder) => Ok(encoder.forward(&texts, take)?),
             Self::Candle { encoder, workers, together } => {
@@ -232,6 +248,14 @@ impl Model {
                     Runner::Together => together,
                 };
                 pool.install(|| run_candle(encoder, &texts, take))
+            }
+            // Pooled on the device.
+            #[cfg(feature = "cuda")]
+            Self::Cuda(encoder) => {
+                for (place, output) in places.iter().zip(gpu::run(encoder, &texts, want)?) {
+                    encoded[*place] = output;
+                }
+                Ok(())
             }
         }
     }

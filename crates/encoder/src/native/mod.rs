@@ -27,7 +27,7 @@ mod layer;
 mod weights;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

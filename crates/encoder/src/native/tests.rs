@@ -21,14 +21,19 @@ fn ways() -> impl Iterator<Item = (Instructions, Computed)> {
 }
 
 /// Sizes that are no multiple of any register's width.
-fn odd_config() -> BertConfig {
+pub(crate) fn odd_config() -> BertConfig {
     let text = r#"{"hidden_size": 57, "num_hidden_layers": 2, "num_attention_heads": 3, "max_position_embeddings": 40,
         "layer_norm_eps": 1e-12, "hidden_act": "gelu", "model_type": "bert"}"#;
     serde_json::from_str(text).unwrap()
 }
 
 /// Writes random weights for `config` with a feed-forward part of `wide`; every value passes `change` first.
-fn save_random(config: &BertConfig, wide: usize, folder: &Path, change: impl Fn(&str, f32) -> f32) -> PathBuf {
+pub(crate) fn save_random(
+    config: &BertConfig,
+    wide: usize,
+    folder: &Path,
+    change: impl Fn(&str, f32) -> f32,
+) -> PathBuf {
     let mut random = Random::new(7);
     let mut tensors = HashMap::new();
     let hidden = config.hidden_size;
@@ -102,7 +107,7 @@ fn lowest_cosines(one: &[Vec<f32>], other: &[Vec<f32>], width: usize) -> (f32, f
     (means, rows)
 }
 
-fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
+pub(crate) fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
     let file = candle_core::safetensors::load(weights, &Device::Cpu).unwrap();
     let inner = file["bert.encoder.layer.0.intermediate.dense.bias"].elem_count();
     let described = serde_json::json!({
