@@ -12,7 +12,7 @@ use pulp::x86::V4;
 
 use super::arithmetic::{Arithmetic, pack_rows, place_keys, place_values};
 use super::functions::Activate;
-use super::kernel::{Kernel, TileRows};
+use super::kernel::{Kernel, TileRows, by_rows, grouped};
 use crate::activation::Activation;
 
 /// Columns of a panel.
@@ -28,12 +28,6 @@ impl Bf16 {
     }
 }
 
-/// Where an input of a column lies in a panel: two inputs of a column lie side by side.
-#[inline(always)]
-pub(super) fn place(input: usize, column: usize) -> usize {
-    (input / 2 * WIDTH + column) * 2 + input % 2
-}
-
 impl Kernel for Bf16 {
     type Left = u16;
     type Right = u16;
@@ -44,7 +38,7 @@ impl Kernel for Bf16 {
 
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
-        place(input, column)
+        grouped::<2>(WIDTH, input, column)
     }
 
     #[inline(always)]
@@ -59,16 +53,8 @@ impl Kernel for Bf16 {
         mut beside: impl FnMut(Range<usize>),
     ) {
         beside(0..work);
-        macro_rules! by_rows {
-            ($($rows:literal)*) => {
-                match rows {
-                    // SAFETY: `self` exists only where `try_new` found them.
-                    $($rows => unsafe { tile::<$rows>(left, right, out) },)*
-                    _ => unreachable!("a tile has 1 to 14 rows, this has {rows}"),
-                }
-            };
-        }
-        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        // SAFETY: `self` exists only where `try_new` found them.
+        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], N => unsafe { tile::<N>(left, right, out) });
     }
 }
 

@@ -49,6 +49,26 @@ pub(super) trait Kernel: Copy + Send + Sync + 'static {
     }
 }
 
+/// Where an input of a column lies in a panel whose instructions take `GROUP` inputs of a column at once: these lie side by side.
+#[inline(always)]
+pub(super) fn grouped<const GROUP: usize>(width: usize, input: usize, column: usize) -> usize {
+    (input / GROUP * width + column) * GROUP + input % GROUP
+}
+
+/// `$call` with `$known` as the constant that `$rows` is: kernels are compiled for each number of rows.
+macro_rules! by_rows {
+    ($rows:expr, [$($count:literal)*], $known:ident => $call:expr) => {
+        match $rows {
+            $($count => {
+                const $known: usize = $count;
+                $call
+            })*
+            rows => unreachable!("no kernel for a tile of {rows} rows"),
+        }
+    };
+}
+pub(super) use by_rows;
+
 /// One tile of a left operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TileRows {

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use pulp::x86::V4;
 
 use super::arithmetic::Arithmetic;
-use super::bf16::{Bf16, WIDTH, place};
+use super::bf16::{Bf16, WIDTH};
 use super::kernel::{Kernel, TileRows};
 use crate::activation::Activation;
 pub(super) use tiles::{TILE_ROWS, product_u8};
@@ -71,7 +71,7 @@ impl Kernel for Amx {
 
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
-        place(input, column)
+        Bf16::place(input, column)
     }
 
     #[inline(always)]

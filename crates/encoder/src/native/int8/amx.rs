@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::native::amx::{Amx, TILE_ROWS, product_u8};
-use crate::native::kernel::Kernel;
+use crate::native::kernel::{Kernel, grouped};
 
 /// Proof that this machine has AMX for 8 bits and lets this process use it.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +26,9 @@ impl Kernel for AmxInt8 {
     const WIDTH: usize = 32;
     const BLOCK: usize = 64;
 
-    /// Four inputs of a column lie side by side.
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
-        (input / 4 * Self::WIDTH + column) * 4 + input % 4
+        grouped::<4>(Self::WIDTH, input, column)
     }
 
     #[inline(always)]

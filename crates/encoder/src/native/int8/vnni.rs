@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::bytemuck::cast;
 use pulp::x86::V4;
 
-use crate::native::kernel::Kernel;
+use crate::native::kernel::{Kernel, by_rows, grouped};
 
 /// Columns of a panel.
 const WIDTH: usize = 32;
@@ -35,7 +35,7 @@ impl Kernel for Vnni {
 
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
-        (input / QUAD * WIDTH + column) * QUAD + input % QUAD
+        grouped::<QUAD>(WIDTH, input, column)
     }
 
     #[inline(always)]
@@ -50,16 +50,8 @@ impl Kernel for Vnni {
         mut beside: impl FnMut(Range<usize>),
     ) {
         beside(0..work);
-        macro_rules! by_rows {
-            ($($rows:literal)*) => {
-                match rows {
-                    // SAFETY: `self` exists only where `try_new` found them.
-                    $($rows => unsafe { tile::<$rows>(left, right, out) },)*
-                    _ => unreachable!("a tile has 1 to 14 rows, this has {rows}"),
-                }
-            };
-        }
-        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        // SAFETY: `self` exists only where `try_new` found them.
+        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], N => unsafe { tile::<N>(left, right, out) });
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use pulp::bytemuck::cast;
 
-use crate::native::kernel::Kernel;
+use crate::native::kernel::{Kernel, by_rows, grouped};
 
 /// Inputs of a block.
 const BLOCK: usize = 16;
@@ -32,10 +32,9 @@ impl Kernel for Words {
     const WIDTH: usize = Self::COLUMNS;
     const BLOCK: usize = BLOCK;
 
-    /// Two inputs of a column lie side by side.
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
-        (input / 2 * Self::WIDTH + column) * 2 + input % 2
+        grouped::<2>(Self::WIDTH, input, column)
     }
 
     #[inline(always)]
@@ -49,15 +48,7 @@ impl Kernel for Words {
         mut beside: impl FnMut(Range<usize>),
     ) {
         beside(0..work);
-        match rows {
-            1 => tile::<1>(left, right, out),
-            2 => tile::<2>(left, right, out),
-            3 => tile::<3>(left, right, out),
-            4 => tile::<4>(left, right, out),
-            5 => tile::<5>(left, right, out),
-            6 => tile::<6>(left, right, out),
-            _ => unreachable!("a tile has 1 to 6 rows, this has {rows}"),
-        }
+        by_rows!(rows, [1 2 3 4 5 6], N => tile::<N>(left, right, out));
     }
 }
 
@@ -108,7 +99,7 @@ impl Kernel for Avx2Words {
 
     #[inline(always)]
     fn place(input: usize, column: usize) -> usize {
-        (input / 2 * Self::WIDTH + column) * 2 + input % 2
+        grouped::<2>(Self::WIDTH, input, column)
     }
 
     #[inline(always)]
@@ -123,16 +114,8 @@ impl Kernel for Avx2Words {
         mut beside: impl FnMut(Range<usize>),
     ) {
         beside(0..work);
-        macro_rules! by_rows {
-            ($($rows:literal)*) => {
-                match rows {
-                    // SAFETY: `self` exists only where the machine has AVX2.
-                    $($rows => unsafe { avx2_tile::<$rows>(left, right, out) },)*
-                    _ => unreachable!("a tile has 1 to 6 rows, this has {rows}"),
-                }
-            };
-        }
-        by_rows!(1 2 3 4 5 6);
+        // SAFETY: `self` exists only where the machine has AVX2.
+        by_rows!(rows, [1 2 3 4 5 6], N => unsafe { avx2_tile::<N>(left, right, out) });
     }
 }
 
