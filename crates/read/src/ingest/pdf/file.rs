@@ -74,11 +74,46 @@ struct Inherited<'a> {
 
 /// Loads all objects; `None` as the error of a panic inside the library.
 fn load(bytes: &[u8], settings: &PdfSettings) -> Result<lopdf::Document, Option<lopdf::Error>> {
-    let options = LoadOptions { max_decompressed_size: Some(settings.stream_bytes_max), ..LoadOptions::default() };
+    let options = LoadOptions {
+        max_decompressed_size: Some(settings.stream_bytes_max),
+        filter: Some(without_structure),
+        ..LoadOptions::default()
+    };
+    match load_as(bytes, options.clone()) {
+        // The library mends a damaged page tree only when it may keep everything.
+        Ok(document) if document.page_iter().next().is_none() => load_as(bytes, LoadOptions { filter: None, ..options }),
+        other => other,
+    }
+}
+
+fn load_as(bytes: &[u8], options: LoadOptions) -> Result<lopdf::Document, Option<lopdf::Error>> {
     // The library is careful but its input is hostile: a panic of its own is one more kind of damage.
     match catch_unwind(AssertUnwindSafe(|| lopdf::Document::load_mem_with_options(bytes, options))) {
         Ok(loaded) => loaded.map_err(Some),
         Err(_) => Err(None),
+    }
+}
+
+/// Puts null in the place of a structure element. Tagged files have tens of thousands of them, which take a hundred times the bytes of
+/// the file, and nothing here reads them.
+fn without_structure(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> {
+    if is_structure(object) {
+        *object = Object::Null;
+    }
+    // What is handed back counts for objects inside of streams, what is left in place for all others, as streams always are.
+    let inside = if matches!(object, Object::Stream(_)) { Object::Null } else { object.clone() };
+    Some((id, inside))
+}
+
+/// Whether an object is a structure element (PDF 32000-1:2008, 14.7.2), whose type need not be told.
+fn is_structure(object: &Object) -> bool {
+    let Object::Dictionary(dict) = object else { return false };
+    match dict.get(b"Type") {
+        Ok(name) => name.as_name().is_ok_and(|name| name == b"StructElem"),
+        Err(_) => {
+            let is_named = dict.get(b"S").is_ok_and(|name| name.as_name().is_ok());
+            is_named && dict.get(b"P").is_ok_and(|parent| parent.as_reference().is_ok()) && dict.has(b"K")
+        }
     }
 }
 
