@@ -28,11 +28,11 @@ pub(super) trait Arithmetic: Kernel<Right = <Self as Kernel>::Left> {
     /// Packs the rows of one tile, `stride` apart in `from`, `depth` inputs of each; `to` is `[blocks, padded, WIDTH]`.
     fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [Self::Left]);
 
-    /// Puts `rows` rows of a tile, each plus `bias`, from `to` on, `stride` apart; `columns` of each count.
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [Self::Left], stride: usize);
+    /// Puts `rows` rows of a tile, each plus `bias`, from `to` on, `stride` apart.
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [Self::Left], stride: usize);
 
-    /// Puts a row of a tile for each of `factors`, times it, from `to` on, `stride` apart; `columns` of each count.
-    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [Self::Left], stride: usize);
+    /// Puts a row of a tile for each of `factors`, times it, into `to`, one after the other.
+    fn put_scaled(self, tile: &[f32], factors: &[f32], to: &mut [Self::Left]);
 
     /// `to = activation(tile + bias)`, both `[rows, WIDTH]`. The tile is left in any state.
     fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [Self::Left]);
@@ -48,62 +48,15 @@ pub(super) trait Arithmetic: Kernel<Right = <Self as Kernel>::Left> {
         weights: &mut [Self::Left],
     );
 
-    /// Packs the keys of up to `WIDTH` tokens, `head` wide and `stride` apart, as one panel of as many columns.
-    fn pack_keys(self, rows: &[Self::Left], stride: usize, tokens: usize, head: usize, panel: &mut [Self::Left]);
+    /// Packs the keys of up to `WIDTH` tokens, `depth` wide, which is whole blocks, and `stride` apart, as one panel of as many columns.
+    fn pack_keys(self, rows: &[Self::Left], stride: usize, tokens: usize, depth: usize, panel: &mut [Self::Left]);
 
-    /// Packs `columns` columns of the values of `tokens` tokens, `stride` apart, as one panel.
-    fn pack_values(self, rows: &[Self::Left], stride: usize, tokens: usize, columns: usize, panel: &mut [Self::Left]);
+    /// Packs `WIDTH` columns of the values of `tokens` tokens, `stride` apart, as one panel.
+    fn pack_values(self, rows: &[Self::Left], stride: usize, tokens: usize, panel: &mut [Self::Left]);
 }
 
-/// As [`Arithmetic::pack_keys`], one number after the other.
-#[inline(always)]
-pub(super) fn place_keys<A: Arithmetic>(
-    rows: &[A::Left],
-    stride: usize,
-    tokens: usize,
-    head: usize,
-    panel: &mut [A::Left],
-) {
-    for token in 0..tokens {
-        for (input, &key) in rows[token * stride..][..head].iter().enumerate() {
-            panel[A::place(input, token)] = key;
-        }
-    }
-}
-
-/// As [`Arithmetic::pack_values`], one number after the other.
-#[inline(always)]
-pub(super) fn place_values<A: Arithmetic>(
-    rows: &[A::Left],
-    stride: usize,
-    tokens: usize,
-    columns: usize,
-    panel: &mut [A::Left],
-) {
-    for token in 0..tokens {
-        for (column, &value) in rows[token * stride..][..columns].iter().enumerate() {
-            panel[A::place(token, column)] = value;
-        }
-    }
-}
-
-/// Packs `rows` rows of `depth` inputs, `stride` apart, as a left operand of `depth` padded to whole blocks.
-pub(super) fn pack_left<A: Arithmetic>(
-    arithmetic: A,
-    from: &[f32],
-    stride: usize,
-    rows: usize,
-    depth: usize,
-    to: &mut [A::Left],
-) {
-    let padded = padded_depth::<A>(depth);
-    for tile in tiles::<A>(rows) {
-        let to = &mut to[tile.slot * padded..(tile.slot + tile.padded) * padded];
-        arithmetic.pack_tile(&from[tile.start * stride..], stride, depth, tile, to);
-    }
-}
-
-/// As [`pack_left`], of rows that are made of what operands are made of.
+/// Packs `rows` rows of `depth` inputs, `stride` apart, as a left operand of `depth` padded to whole blocks; they are made of what operands are
+/// made of.
 pub(super) fn copy_left<A: Arithmetic>(from: &[A::Left], stride: usize, rows: usize, depth: usize, to: &mut [A::Left]) {
     let padded = padded_depth::<A>(depth);
     for tile in tiles::<A>(rows) {

@@ -1,14 +1,14 @@
-//! Queries, keys and values of one text in, its context vectors out: multi-head attention as two products a head.
+//! Queries, keys and values of one head in, the head's part of the context vectors out: attention as two products.
 
 use super::arithmetic::{Arithmetic, copy_left};
 use super::buffer::Buffer;
-use super::kernel::{padded_depth, padded_rows, tiles};
+use super::kernel::{Blocks, padded_depth, padded_rows, tiles};
 
 /// Memory that attention works in.
 #[derive(Debug, Default)]
 pub(super) struct AttentionScratch<E> {
     queries: Buffer<E>,
-    /// Panels of keys: `[panels, head, WIDTH]`.
+    /// Panels of keys: `[panels, depth, WIDTH]`.
     keys: Buffer<E>,
     /// Panels of head columns: `[panels, length, WIDTH]`.
     values: Buffer<E>,
@@ -25,65 +25,67 @@ pub(super) struct Heads {
     pub(super) width: usize,
 }
 
-/// Attends `length` tokens to each other. `qkv` is `[length, 3 · hidden]` with queries that are scaled already; `context`,
-/// `[length, hidden]`, is overwritten.
+impl Heads {
+    /// The width of one with what is added to whole blocks, and so to whole panels.
+    pub(super) fn depth<A: Arithmetic>(self) -> usize {
+        padded_depth::<A>(self.width)
+    }
+}
+
+/// Attends the `length` tokens of one text to each other in one head. `qkv` is `[length, 3 · depth]`: queries, which are scaled already,
+/// keys and values, each with zeros up to `depth`. The context goes into `context` from the row `start` and the block `block` on.
 pub(super) fn attend<A: Arithmetic>(
     arithmetic: A,
-    heads: Heads,
     length: usize,
     qkv: &[A::Left],
-    context: &mut [A::Left],
+    context: &mut Blocks<'_, A::Left>,
+    (start, block): (usize, usize),
     scratch: &mut AttentionScratch<A::Left>,
 ) {
     if length == 0 {
         return;
     }
-    let hidden = heads.count * heads.width;
-    let stride = 3 * hidden;
-    let depth = padded_depth::<A>(heads.width);
+    let stride = qkv.len() / length;
+    let depth = stride / 3;
     let length_padded = padded_depth::<A>(length);
     let (key_panels, value_panels) = (length_padded / A::WIDTH, depth / A::WIDTH);
     let queries = scratch.queries.hold(padded_rows::<A>(length) * depth);
+    copy_left::<A>(qkv, stride, length, depth, queries);
     let keys = scratch.keys.hold(key_panels * depth * A::WIDTH);
+    for (panel, keys) in keys.chunks_exact_mut(depth * A::WIDTH).enumerate() {
+        let first = panel * A::WIDTH;
+        let tokens = A::WIDTH.min(length - first);
+        if tokens < A::WIDTH {
+            keys.fill(A::Left::default());
+        }
+        arithmetic.pack_keys(&qkv[first * stride + depth..], stride, tokens, depth, keys);
+    }
     let values = scratch.values.hold(value_panels * length_padded * A::WIDTH);
-    // Padding stays 0 for all heads; the rest is overwritten by each.
-    keys.fill(A::Left::default());
-    values.fill(A::Left::default());
+    for (panel, values) in values.chunks_exact_mut(length_padded * A::WIDTH).enumerate() {
+        // Blocks are whole in the panel, so that what lies behind the last one's tokens does, too.
+        values[length / A::BLOCK * A::BLOCK * A::WIDTH..].fill(A::Left::default());
+        arithmetic.pack_values(&qkv[2 * depth + panel * A::WIDTH..], stride, length, values);
+    }
     let scores = scratch.scores.hold(length_padded * A::ROWS);
     let weights = scratch.weights.hold(length_padded * A::ROWS);
     let out = scratch.out.hold(A::ROWS * A::WIDTH);
     let mut factors = [0.0; 32];
-    for head in 0..heads.count {
-        let column = head * heads.width;
-        copy_left::<A>(&qkv[column..], stride, length, heads.width, queries);
-        for (panel, keys) in keys.chunks_exact_mut(depth * A::WIDTH).enumerate() {
-            let first = panel * A::WIDTH;
-            let rows = &qkv[first * stride + hidden + column..];
-            arithmetic.pack_keys(rows, stride, A::WIDTH.min(length - first), heads.width, keys);
+    for tile in tiles::<A>(length) {
+        let size = tile.padded * A::WIDTH;
+        let scores = &mut scores[..key_panels * size];
+        let queries = &queries[tile.slot * depth..][..tile.padded * depth];
+        for (keys, scores) in keys.chunks_exact(depth * A::WIDTH).zip(scores.chunks_exact_mut(size)) {
+            arithmetic.tile(tile.padded, queries, keys, scores);
         }
-        for (panel, values) in values.chunks_exact_mut(length_padded * A::WIDTH).enumerate() {
-            let first = panel * A::WIDTH;
-            let rows = &qkv[2 * hidden + column + first..];
-            arithmetic.pack_values(rows, stride, length, A::WIDTH.min(heads.width - first), values);
-        }
-        for tile in tiles::<A>(length) {
-            let block = tile.padded * A::WIDTH;
-            let scores = &mut scores[..key_panels * block];
-            let queries = &queries[tile.slot * depth..][..tile.padded * depth];
-            for (keys, scores) in keys.chunks_exact(depth * A::WIDTH).zip(scores.chunks_exact_mut(block)) {
-                arithmetic.tile(tile.padded, queries, keys, scores);
-            }
-            let factors = &mut factors[..tile.rows];
-            let weights = &mut weights[..scores.len()];
-            arithmetic.softmax(scores, tile.padded, factors, length, weights);
-            for (panel, values) in values.chunks_exact(length_padded * A::WIDTH).enumerate() {
-                let out = &mut out[..block];
-                arithmetic.tile(tile.padded, weights, values, out);
-                let first = panel * A::WIDTH;
-                let columns = A::WIDTH.min(heads.width - first);
-                let to = &mut context[tile.start * hidden + column + first..];
-                arithmetic.put_scaled(out, factors, columns, to, hidden);
-            }
+        let factors = &mut factors[..tile.rows];
+        let weights = &mut weights[..scores.len()];
+        arithmetic.softmax(scores, tile.padded, factors, length, weights);
+        for (panel, values) in values.chunks_exact(length_padded * A::WIDTH).enumerate() {
+            let out = &mut out[..size];
+            arithmetic.tile(tile.padded, weights, values, out);
+            context.fill(start + tile.start, tile.rows, block + panel, |rows, to| {
+                arithmetic.put_scaled(&out[rows.start * A::WIDTH..], &factors[rows], to);
+            });
         }
     }
 }

@@ -10,7 +10,7 @@ use pulp::Simd;
 use pulp::bytemuck::cast;
 use pulp::x86::V4;
 
-use super::arithmetic::{Arithmetic, pack_rows, place_keys, place_values};
+use super::arithmetic::{Arithmetic, pack_rows};
 use super::functions::Activate;
 use super::kernel::{Kernel, TileRows, by_rows, grouped};
 use crate::activation::Activation;
@@ -91,17 +91,17 @@ impl Arithmetic for Bf16 {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [u16], stride: usize) {
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [u16], stride: usize) {
         let bias = bias.first_chunk().expect("a panel's biases");
         // SAFETY: `self` exists only where `try_new` found them.
-        unsafe { rows::put_biased(tile, rows, bias, columns, to, stride) }
+        unsafe { rows::put_biased(tile, rows, bias, to, stride) }
     }
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [u16], stride: usize) {
+    fn put_scaled(self, tile: &[f32], factors: &[f32], to: &mut [u16]) {
         // SAFETY: `self` exists only where `try_new` found them.
-        unsafe { rows::put_scaled(tile, factors, columns, to, stride) }
+        unsafe { rows::put_scaled(tile, factors, to) }
     }
 
     #[inline(always)]
@@ -126,24 +126,16 @@ impl Arithmetic for Bf16 {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn pack_keys(self, rows: &[u16], stride: usize, tokens: usize, head: usize, panel: &mut [u16]) {
-        if head.is_multiple_of(WIDTH) {
-            // SAFETY: `self` exists only where `try_new` found them.
-            unsafe { interleave::pack_keys(rows, stride, tokens, head, panel) }
-        } else {
-            place_keys::<Self>(rows, stride, tokens, head, panel);
-        }
+    fn pack_keys(self, rows: &[u16], stride: usize, tokens: usize, depth: usize, panel: &mut [u16]) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { interleave::pack_keys(rows, stride, tokens, depth, panel) }
     }
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn pack_values(self, rows: &[u16], stride: usize, tokens: usize, columns: usize, panel: &mut [u16]) {
-        if columns == WIDTH {
-            // SAFETY: `self` exists only where `try_new` found them.
-            unsafe { interleave::pack_values(rows, stride, tokens, panel) }
-        } else {
-            place_values::<Self>(rows, stride, tokens, columns, panel);
-        }
+    fn pack_values(self, rows: &[u16], stride: usize, tokens: usize, panel: &mut [u16]) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { interleave::pack_values(rows, stride, tokens, panel) }
     }
 }
 

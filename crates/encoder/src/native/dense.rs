@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 
-use super::arithmetic::{Arithmetic, copy_left, pack_left};
+use pulp::Simd;
+
+use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
-use super::functions::{Onto, PlaceTile};
-use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows};
+use super::functions::{Norm, NormRows, Onto, PlaceTile};
+use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows, tiles};
 use super::lanes::Lanes;
 use super::weights::Linear;
 use crate::activation::Activation;
@@ -17,6 +19,8 @@ pub(super) type Element<D> = <<D as Dense>::Between as Kernel>::Left;
 pub(super) trait Dense: Copy + Send + Sync + 'static {
     /// What attention is computed in, and what stands between products.
     type Between: Arithmetic;
+    /// What cuts rows into tiles.
+    type Tiling: Kernel;
     /// A layer's packed weights with its bias.
     type Panels: Send + Sync + Debug;
     /// A packed left operand; keeps its memory.
@@ -31,11 +35,15 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
     /// Bytes of the packed weights.
     fn bytes(panels: &Self::Panels) -> usize;
 
-    /// Packs `x`, rows of `width` values.
-    fn pack_states(self, x: &[f32], width: usize, left: &mut Self::Left);
+    /// Normalizes the rows of `x` and packs them.
+    fn pack_states(self, x: &mut [f32], norm: &Norm, left: &mut Self::Left);
 
-    /// Packs rows of `width` elements.
-    fn pack_rows(self, rows: &[Element<Self>], width: usize, left: &mut Self::Left);
+    /// Room for `rows` rows of `depth` elements, which is whole blocks, as [`super::kernel::Blocks`] of this tiling. Once they are
+    /// written, [`Dense::seal`] makes a left operand of them.
+    fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [Element<Self>];
+
+    /// See [`Dense::room`]. Of each row `columns` elements count.
+    fn seal(self, rows: usize, columns: usize, left: &mut Self::Left);
 
     /// `to = left · weights + bias`, rows of all columns.
     fn project(
@@ -64,6 +72,7 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
 
 impl<A: Arithmetic> Dense for A {
     type Between = A;
+    type Tiling = A;
     type Panels = Panels<A::Right>;
     type Left = Buffer<A::Left>;
     const SPACE: usize = 2 * A::ROWS * A::WIDTH;
@@ -80,15 +89,23 @@ impl<A: Arithmetic> Dense for A {
         panels.bytes()
     }
 
-    fn pack_states(self, x: &[f32], width: usize, left: &mut Self::Left) {
+    fn pack_states(self, x: &mut [f32], norm: &Norm, left: &mut Self::Left) {
+        let (simd, width) = (self.simd(), norm.weight.len());
         let rows = x.len() / width;
-        pack_left(self, x, width, rows, width, left.hold(padded_rows::<A>(rows) * padded_depth::<A>(width)));
+        let depth = padded_depth::<A>(width);
+        let left = left.hold(padded_rows::<A>(rows) * depth);
+        for tile in tiles::<A>(rows) {
+            let x = &mut x[tile.start * width..][..tile.rows * width];
+            simd.vectorize(NormRows { simd, rows: x, norm });
+            self.pack_tile(x, width, width, tile, &mut left[tile.slot * depth..][..tile.padded * depth]);
+        }
     }
 
-    fn pack_rows(self, rows: &[A::Left], width: usize, left: &mut Self::Left) {
-        let count = rows.len() / width;
-        copy_left::<A>(rows, width, count, width, left.hold(padded_rows::<A>(count) * padded_depth::<A>(width)));
+    fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [A::Left] {
+        left.hold(padded_rows::<A>(rows) * depth)
     }
+
+    fn seal(self, _: usize, _: usize, _: &mut Self::Left) {}
 
     fn project(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], to: &mut [A::Left]) {
         panels.multiply(self, left, rows, space, |part| put(self, panels.columns, part, to));
@@ -107,17 +124,17 @@ impl<A: Arithmetic> Dense for A {
         space: &mut [f32],
         wide: &mut Self::Left,
     ) {
-        let wide = wide.hold(padded_rows::<A>(rows) * padded_depth::<A>(panels.columns));
+        let wide = Self::room(wide, rows, padded_depth::<A>(panels.columns));
         panels.multiply(self, left, rows, space, |part| activate(self, activation, panels.columns, part, wide));
     }
 }
 
-/// Puts a part of a product with its bias into `to`, rows of `columns` elements.
+/// Puts a part of a product with its bias into `to`, rows of `columns` elements, which is whole panels.
 #[inline(always)]
 pub(super) fn put<A: Arithmetic>(arithmetic: A, columns: usize, part: Part<'_>, to: &mut [A::Left]) {
     let Part { start, rows, column, bias, values, .. } = part;
     let to = &mut to[start * columns + column..];
-    arithmetic.put_biased(values, rows, bias, A::WIDTH.min(columns - column), to, columns);
+    arithmetic.put_biased(values, rows, bias, to, columns);
 }
 
 /// Adds a part of a product with its bias to `x`, rows of `columns` values.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::arithmetic::{Arithmetic, pack_rows, place_keys, place_values};
+use super::arithmetic::{Arithmetic, pack_rows};
 use super::functions::{Activate, Onto, PlaceTile, Softmax};
 use super::kernel::{Kernel, TileRows};
 use super::lanes::Lanes;
@@ -68,15 +68,14 @@ impl<S: Lanes> Arithmetic for F32<S> {
     }
 
     #[inline(always)]
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [f32], stride: usize) {
-        let onto = Onto::Nothing;
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [f32], stride: usize) {
+        let (columns, onto) = (S::WIDTH, Onto::Nothing);
         self.0.vectorize(PlaceTile { simd: self.0, tile, bias, to, stride, rows, columns, onto });
     }
 
     #[inline(always)]
-    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [f32], stride: usize) {
-        for (row, (tile, factor)) in tile.chunks_exact(S::WIDTH).zip(factors).enumerate() {
-            let to = &mut to[row * stride..][..columns];
+    fn put_scaled(self, tile: &[f32], factors: &[f32], to: &mut [f32]) {
+        for ((tile, factor), to) in tile.chunks_exact(S::WIDTH).zip(factors).zip(to.chunks_exact_mut(S::WIDTH)) {
             to.iter_mut().zip(tile).for_each(|(to, value)| *to = value * factor);
         }
     }
@@ -94,13 +93,19 @@ impl<S: Lanes> Arithmetic for F32<S> {
     }
 
     #[inline(always)]
-    fn pack_keys(self, rows: &[f32], stride: usize, tokens: usize, head: usize, panel: &mut [f32]) {
-        place_keys::<Self>(rows, stride, tokens, head, panel);
+    fn pack_keys(self, rows: &[f32], stride: usize, tokens: usize, depth: usize, panel: &mut [f32]) {
+        for token in 0..tokens {
+            for (input, &key) in rows[token * stride..][..depth].iter().enumerate() {
+                panel[Self::place(input, token)] = key;
+            }
+        }
     }
 
     #[inline(always)]
-    fn pack_values(self, rows: &[f32], stride: usize, tokens: usize, columns: usize, panel: &mut [f32]) {
-        place_values::<Self>(rows, stride, tokens, columns, panel);
+    fn pack_values(self, rows: &[f32], stride: usize, tokens: usize, panel: &mut [f32]) {
+        for (token, panel) in panel.chunks_exact_mut(S::WIDTH).take(tokens).enumerate() {
+            panel.copy_from_slice(&rows[token * stride..][..S::WIDTH]);
+        }
     }
 }
 

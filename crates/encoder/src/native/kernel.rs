@@ -99,6 +99,41 @@ pub(super) fn tiles<K: Kernel>(rows: usize) -> impl Iterator<Item = TileRows> {
     })
 }
 
+/// A left operand that is being written: for each tile its blocks, `[blocks, padded, width]`.
+#[derive(Debug)]
+pub(super) struct Blocks<'a, E> {
+    pub(super) data: &'a mut [E],
+    pub(super) tiles: &'a [TileRows],
+    /// Inputs of a row.
+    pub(super) depth: usize,
+    /// Inputs of a block.
+    pub(super) width: usize,
+}
+
+impl<E> Blocks<'_, E> {
+    /// Has `put` write a block of `rows` rows from `start` on, in parts that lie in one tile each: it is told which of the rows, and
+    /// where they go, one after the other.
+    pub(super) fn fill(
+        &mut self,
+        start: usize,
+        rows: usize,
+        block: usize,
+        mut put: impl FnMut(Range<usize>, &mut [E]),
+    ) {
+        let mut next = self.tiles.partition_point(|tile| tile.start + tile.rows <= start);
+        let mut done = 0;
+        while done < rows {
+            let tile = self.tiles[next];
+            let offset = start + done - tile.start;
+            let count = (tile.rows - offset).min(rows - done);
+            let at = tile.slot * self.depth + (block * tile.padded + offset) * self.width;
+            put(done..done + count, &mut self.data[at..at + count * self.width]);
+            done += count;
+            next += 1;
+        }
+    }
+}
+
 /// Padded rows that the tiles of `rows` rows take at most.
 pub(super) fn padded_rows<K: Kernel>(rows: usize) -> usize {
     rows.next_multiple_of(K::ROWS_STEP) + K::ROWS_STEP

@@ -7,14 +7,17 @@ use super::attention::{AttentionScratch, Heads, attend};
 use super::buffer::Buffer;
 use super::dense::{Dense, Element};
 use super::functions::{Norm, NormRows};
+use super::kernel::{Blocks, Kernel, TileRows, tiles};
 use super::weights::{LayerWeights, Linear};
 use crate::activation::Activation;
 
 /// The packed weights of one layer.
 #[derive(Debug)]
 pub(super) struct Layer<P> {
-    /// Query, key and value in one product: `3 · hidden` columns; the queries' scale is in the weights.
-    qkv: P,
+    /// For each head query, key and value in one product, each with columns of zeros up to whole panels; the queries' scale is in the
+    /// weights.
+    heads: Vec<P>,
+    /// Its inputs are padded as the heads' columns are.
     attention_out: P,
     attention_norm: Norm,
     feed_forward: Vec<UpDown<P>>,
@@ -30,18 +33,28 @@ struct UpDown<P> {
 
 impl<P> Layer<P> {
     /// Packs a layer's weights.
-    pub(super) fn pack<D: Dense<Panels = P>>(dense: D, weights: LayerWeights) -> Self {
-        let LayerWeights { qkv, attention_out, attention_norm, up, down, out_norm } = weights;
+    pub(super) fn pack<D: Dense<Panels = P>>(dense: D, heads: Heads, weights: LayerWeights) -> Self {
+        let LayerWeights { query, key, value, attention_out, attention_norm, up, down, out_norm } = weights;
+        let (width, depth) = (heads.width, heads.depth::<D::Between>());
         let pack = |linear: Linear| dense.pack_weights(&linear);
+        let head = |head: usize| {
+            let own = head * width..(head + 1) * width;
+            pack(Linear::beside([&query, &key, &value].map(|part| part.outputs(own.clone(), depth))))
+        };
         let parts = up.parts_of_outputs(WIDE_COLUMNS).zip(down.parts_of_inputs(WIDE_COLUMNS));
-        let feed_forward = parts.map(|(up, down)| UpDown { up: pack(up), down: pack(down) }).collect();
-        Self { qkv: pack(qkv), attention_out: pack(attention_out), attention_norm, feed_forward, out_norm }
+        Self {
+            heads: (0..heads.count).map(head).collect(),
+            attention_out: pack(attention_out.with_padded_inputs(width, depth)),
+            attention_norm,
+            feed_forward: parts.map(|(up, down)| UpDown { up: pack(up), down: pack(down) }).collect(),
+            out_norm,
+        }
     }
 
     /// Bytes of the packed weights.
     pub(super) fn bytes<D: Dense<Panels = P>>(&self) -> usize {
         let feed_forward = self.feed_forward.iter().flat_map(|part| [&part.up, &part.down]);
-        [&self.qkv, &self.attention_out].into_iter().chain(feed_forward).map(D::bytes).sum()
+        self.heads.iter().chain([&self.attention_out]).chain(feed_forward).map(D::bytes).sum()
     }
 }
 
@@ -56,20 +69,23 @@ pub(super) struct Scratch<E, L> {
     pub(super) lengths: Vec<usize>,
     /// `[tokens, hidden]`: embeddings in, hidden states out.
     pub(super) x: Buffer<f32>,
+    tiles: Vec<TileRows>,
+    /// Queries, keys and values of one head.
     qkv: Buffer<E>,
-    context: Buffer<E>,
     left: L,
+    /// The context of all heads, or wide activations.
     wide: L,
     space: Buffer<f32>,
     attention: AttentionScratch<E>,
 }
 
-/// Runs all layers over `scratch.x`, which holds texts of `lengths` tokens one after the other.
-pub(super) fn run_layers<D: Dense>(
+/// Runs all layers over `scratch.x`, which holds texts of `lengths` tokens one after the other, not yet normalized by `norm`.
+pub(super) fn run_layers<'a, D: Dense>(
     dense: D,
-    layers: &[Layer<D::Panels>],
+    layers: &'a [Layer<D::Panels>],
     heads: Heads,
     activation: Activation,
+    mut norm: &'a Norm,
     lengths: &[usize],
     scratch: &mut Scratch<Element<D>, D::Left>,
 ) {
@@ -77,29 +93,37 @@ pub(super) fn run_layers<D: Dense>(
     let _session = between.begin();
     let simd = between.simd();
     let tokens: usize = lengths.iter().sum();
-    let hidden = heads.count * heads.width;
-    let Scratch { x, qkv, context, left, wide, space, attention, .. } = scratch;
-    let x = x.hold(tokens * hidden);
-    let qkv = qkv.hold(tokens * 3 * hidden);
-    let context = context.hold(tokens * hidden);
+    let depth = heads.depth::<D::Between>();
+    let width = <D::Between as Kernel>::WIDTH;
+    let Scratch { x, tiles: cut, qkv, left, wide, space, attention, .. } = scratch;
+    let x = x.hold(tokens * heads.count * heads.width);
+    let qkv = qkv.hold(tokens * 3 * depth);
     let space = space.hold(D::SPACE);
+    cut.clear();
+    cut.extend(tiles::<D::Tiling>(tokens));
     for layer in layers {
-        dense.pack_states(x, hidden, left);
-        dense.project(&layer.qkv, left, tokens, space, qkv);
-        let mut start = 0;
-        for &length in lengths {
-            let qkv = &qkv[start * 3 * hidden..][..length * 3 * hidden];
-            attend(between, heads, length, qkv, &mut context[start * hidden..][..length * hidden], attention);
-            start += length;
+        dense.pack_states(x, norm, left);
+        let inputs = heads.count * depth;
+        let data = D::room(wide, tokens, inputs);
+        let mut context = Blocks { data, tiles: cut, depth: inputs, width };
+        // Head by head, so that its queries, keys and values are still near when they are attended to.
+        for (head, panels) in layer.heads.iter().enumerate() {
+            dense.project(panels, left, tokens, space, qkv);
+            let mut start = 0;
+            for &length in lengths {
+                let qkv = &qkv[start * 3 * depth..][..length * 3 * depth];
+                attend(between, length, qkv, &mut context, (start, head * depth / width), attention);
+                start += length;
+            }
         }
-        dense.pack_rows(context, hidden, left);
-        dense.add(&layer.attention_out, left, tokens, space, x);
-        simd.vectorize(NormRows { simd, rows: x, norm: &layer.attention_norm });
-        dense.pack_states(x, hidden, left);
+        dense.seal(tokens, inputs, wide);
+        dense.add(&layer.attention_out, wide, tokens, space, x);
+        dense.pack_states(x, &layer.attention_norm, left);
         for UpDown { up, down } in &layer.feed_forward {
             dense.activate(activation, up, left, tokens, space, wide);
             dense.add(down, wide, tokens, space, x);
         }
-        simd.vectorize(NormRows { simd, rows: x, norm: &layer.out_norm });
+        norm = &layer.out_norm;
     }
+    simd.vectorize(NormRows { simd, rows: x, norm });
 }

@@ -34,7 +34,6 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::DType;
 use candle_core::safetensors::MmapedSafetensors;
-use pulp::Simd;
 use yoke::Yoke;
 
 use crate::activation::Activation;
@@ -42,11 +41,10 @@ use crate::bert::{BertConfig, map_weights, prefix_of};
 use crate::error::{Error, Result};
 use crate::instructions::Instructions;
 use crate::precision::Computed;
-use arithmetic::Arithmetic;
 use attention::Heads;
 use dense::{Dense, Element};
 use f32::F32;
-use functions::{Norm, NormRows};
+use functions::Norm;
 use int8::Int8;
 use layer::{Layer, Scratch, run_layers};
 use weights::Weights;
@@ -215,7 +213,7 @@ impl<D: Dense> Packed<D> {
         };
         let heads = Heads { count: config.num_attention_heads, width: config.hidden_size / config.num_attention_heads };
         let layers = (0..config.num_hidden_layers)
-            .map(|index| Ok(Layer::pack(dense, weights.layer(index)?)))
+            .map(|index| Ok(Layer::pack(dense, heads, weights.layer(index)?)))
             .collect::<candle_core::Result<_>>()?;
         Ok(Self { dense, heads, activation, norm, layers, spare: Mutex::new(Vec::new()) })
     }
@@ -237,9 +235,8 @@ impl<D: Dense> Layers for Packed<D> {
                 embed(id, position, row);
             }
         }
-        let simd = self.dense.between().simd();
-        simd.vectorize(NormRows { simd, rows: x, norm: &self.norm });
-        run_layers(self.dense, &self.layers, self.heads, self.activation, &lengths, &mut scratch);
+        let Self { dense, layers, heads, activation, norm, .. } = self;
+        run_layers(*dense, layers, *heads, *activation, norm, &lengths, &mut scratch);
         let mut start = 0;
         for (index, length) in lengths.iter().enumerate() {
             take(index, &mut scratch.x[start * hidden..][..length * hidden]);

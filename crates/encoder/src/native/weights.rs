@@ -1,5 +1,7 @@
 //! A weights file in, its tensors as checked rows of f32 out; knows nothing of packing.
 
+use std::ops::Range;
+
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device};
 
@@ -8,7 +10,10 @@ use crate::bert::{BertConfig, prefix_of};
 
 /// The weights of one layer as they are stored: linear layers `[outputs, inputs]`.
 pub(super) struct LayerWeights {
-    pub(super) qkv: Linear,
+    /// Scaled by 1 / √head.
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
     pub(super) attention_out: Linear,
     pub(super) attention_norm: Norm,
     pub(super) up: Linear,
@@ -23,11 +28,40 @@ pub(super) struct Linear {
 }
 
 impl Linear {
+    /// Some outputs of the layer, and then ones that are always 0, `count` in all.
+    pub(super) fn outputs(&self, range: Range<usize>, count: usize) -> Self {
+        let inputs = self.weight.len() / self.bias.len();
+        let mut weight = self.weight[range.start * inputs..range.end * inputs].to_vec();
+        let mut bias = self.bias[range].to_vec();
+        weight.resize(count * inputs, 0.0);
+        bias.resize(count, 0.0);
+        Self { weight, bias }
+    }
+
+    /// Layers of the same inputs as one.
+    pub(super) fn beside<const COUNT: usize>(layers: [Self; COUNT]) -> Self {
+        let weight = layers.iter().flat_map(|layer| layer.weight.iter().copied()).collect();
+        let bias = layers.iter().flat_map(|layer| layer.bias.iter().copied()).collect();
+        Self { weight, bias }
+    }
+
+    /// The layer with inputs that do not count, so that after each `width` of its own there are `padded`.
+    pub(super) fn with_padded_inputs(&self, width: usize, padded: usize) -> Self {
+        let mut weight = Vec::with_capacity(self.weight.len() / width * padded);
+        for own in self.weight.chunks_exact(width) {
+            weight.extend_from_slice(own);
+            weight.resize(weight.len() + padded - width, 0.0);
+        }
+        Self { weight, bias: self.bias.clone() }
+    }
+
     /// The layer cut into parts of `count` outputs each.
     pub(super) fn parts_of_outputs(&self, count: usize) -> impl Iterator<Item = Self> {
-        let inputs = self.weight.len() / self.bias.len();
-        let parts = self.weight.chunks(count * inputs).zip(self.bias.chunks(count));
-        parts.map(|(weight, bias)| Self { weight: weight.to_vec(), bias: bias.to_vec() })
+        let outputs = self.bias.len();
+        (0..outputs).step_by(count).map(move |start| {
+            let end = outputs.min(start + count);
+            self.outputs(start..end, end - start)
+        })
     }
 
     /// The layer cut into parts of `count` inputs each, whose outputs sum up to its own; the first has the bias.
@@ -97,21 +131,19 @@ impl<'a> Weights<'a> {
         Ok((positions, self.norm("embeddings.LayerNorm")?))
     }
 
-    /// Layer `index`, the queries scaled by 1 / √head.
+    /// Layer `index`.
     pub(super) fn layer(&self, index: usize) -> candle_core::Result<LayerWeights> {
         let hidden = self.config.hidden_size;
         let intermediate = self.intermediate()?;
         let at = format!("encoder.layer.{index}");
-        let mut qkv = self.linear(&format!("{at}.attention.self.query"), hidden, hidden)?;
+        let attention = |part: &str| self.linear(&format!("{at}.attention.self.{part}"), hidden, hidden);
+        let mut query = attention("query")?;
         let scale = 1.0 / ((hidden / self.config.num_attention_heads) as f32).sqrt();
-        qkv.weight.iter_mut().chain(&mut qkv.bias).for_each(|value| *value *= scale);
-        for part in ["key", "value"] {
-            let more = self.linear(&format!("{at}.attention.self.{part}"), hidden, hidden)?;
-            qkv.weight.extend(more.weight);
-            qkv.bias.extend(more.bias);
-        }
+        query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
         Ok(LayerWeights {
-            qkv,
+            query,
+            key: attention("key")?,
+            value: attention("value")?,
             attention_out: self.linear(&format!("{at}.attention.output.dense"), hidden, hidden)?,
             attention_norm: self.norm(&format!("{at}.attention.output.LayerNorm"))?,
             up: self.linear(&format!("{at}.intermediate.dense"), intermediate, hidden)?,

@@ -121,13 +121,13 @@ impl Arithmetic for Amx {
     }
 
     #[inline(always)]
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], columns: usize, to: &mut [u16], stride: usize) {
-        self.0.put_biased(tile, rows, bias, columns, to, stride);
+    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [u16], stride: usize) {
+        self.0.put_biased(tile, rows, bias, to, stride);
     }
 
     #[inline(always)]
-    fn put_scaled(self, tile: &[f32], factors: &[f32], columns: usize, to: &mut [u16], stride: usize) {
-        self.0.put_scaled(tile, factors, columns, to, stride);
+    fn put_scaled(self, tile: &[f32], factors: &[f32], to: &mut [u16]) {
+        self.0.put_scaled(tile, factors, to);
     }
 
     #[inline(always)]
@@ -141,12 +141,12 @@ impl Arithmetic for Amx {
     }
 
     #[inline(always)]
-    fn pack_keys(self, rows: &[u16], stride: usize, tokens: usize, head: usize, panel: &mut [u16]) {
-        self.0.pack_keys(rows, stride, tokens, head, panel);
+    fn pack_keys(self, rows: &[u16], stride: usize, tokens: usize, depth: usize, panel: &mut [u16]) {
+        self.0.pack_keys(rows, stride, tokens, depth, panel);
     }
 
     #[inline(always)]
-    fn pack_values(self, rows: &[u16], stride: usize, tokens: usize, columns: usize, panel: &mut [u16]) {
-        self.0.pack_values(rows, stride, tokens, columns, panel);
+    fn pack_values(self, rows: &[u16], stride: usize, tokens: usize, panel: &mut [u16]) {
+        self.0.pack_values(rows, stride, tokens, panel);
     }
 }

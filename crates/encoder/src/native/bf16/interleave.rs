@@ -12,12 +12,12 @@ use super::WIDTH;
 /// Tokens whose keys are turned together.
 const TOKENS: usize = 16;
 
-/// Writes the keys of up to 32 tokens into one panel, `[head / 2, 32, 2]`: `rows` begins with the first token's key, `stride` from one
-/// token to the next; `head` is a multiple of [`WIDTH`]. Columns of tokens that are not there are left alone or become 0.
+/// Writes the keys of up to 32 tokens into one panel, `[depth / 2, 32, 2]`: `rows` begins with the first token's key, `stride` from one
+/// token to the next; `depth`, the width of a key, is a multiple of [`WIDTH`]. Columns of tokens that are not there are left alone or become 0.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn pack_keys(rows: &[u16], stride: usize, tokens: usize, head: usize, panel: &mut [u16]) {
+pub(super) fn pack_keys(rows: &[u16], stride: usize, tokens: usize, depth: usize, panel: &mut [u16]) {
     for half in 0..tokens.div_ceil(TOKENS) {
-        for block in 0..head / WIDTH {
+        for block in 0..depth / WIDTH {
             let mut keys = [_mm512_setzero_si512(); TOKENS];
             for (token, key) in keys.iter_mut().enumerate().take(tokens - half * TOKENS) {
                 let row = &rows[(half * TOKENS + token) * stride + block * WIDTH..];

@@ -49,42 +49,25 @@ fn halves(row: &[f32; WIDTH]) -> [__m512; 2] {
     [load(&halves[0]), load(&halves[1])]
 }
 
-/// Puts rows of a tile, each plus `bias`, from `to` on, `stride` apart; `columns` of each count.
+/// Puts rows of a tile, each plus `bias`, from `to` on, `stride` apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn put_biased(
-    tile: &[f32],
-    rows: usize,
-    bias: &[f32; WIDTH],
-    columns: usize,
-    to: &mut [u16],
-    stride: usize,
-) {
+pub(super) fn put_biased(tile: &[f32], rows: usize, bias: &[f32; WIDTH], to: &mut [u16], stride: usize) {
     let [bias_low, bias_high] = halves(bias);
     let (tile, _) = tile.as_chunks::<WIDTH>();
     for (row, values) in tile.iter().take(rows).enumerate() {
         let [low, high] = halves(values);
-        let row = &mut to[row * stride..][..columns];
-        put(rounded(_mm512_add_ps(low, bias_low), _mm512_add_ps(high, bias_high)), row);
+        let to = to[row * stride..].first_chunk_mut().expect("a row is as wide as a tile");
+        *to = rounded(_mm512_add_ps(low, bias_low), _mm512_add_ps(high, bias_high));
     }
 }
 
-/// Puts rows of a tile, each times its factor, from `to` on, `stride` apart; `columns` of each count.
+/// Puts rows of a tile, each times its factor, into `to`, one after the other.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn put_scaled(tile: &[f32], factors: &[f32], columns: usize, to: &mut [u16], stride: usize) {
-    let (tile, _) = tile.as_chunks::<WIDTH>();
-    for (row, (values, &factor)) in tile.iter().zip(factors).enumerate() {
+pub(super) fn put_scaled(tile: &[f32], factors: &[f32], to: &mut [u16]) {
+    let ((tile, _), (to, _)) = (tile.as_chunks::<WIDTH>(), to.as_chunks_mut::<WIDTH>());
+    for ((values, &factor), to) in tile.iter().zip(factors).zip(to) {
         let ([low, high], factor) = (halves(values), _mm512_set1_ps(factor));
-        let row = &mut to[row * stride..][..columns];
-        put(rounded(_mm512_mul_ps(low, factor), _mm512_mul_ps(high, factor)), row);
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn put(values: [u16; WIDTH], to: &mut [u16]) {
-    match to.first_chunk_mut::<WIDTH>() {
-        Some(to) => *to = values,
-        None => to.copy_from_slice(&values[..to.len()]),
+        *to = rounded(_mm512_mul_ps(low, factor), _mm512_mul_ps(high, factor));
     }
 }
 
@@ -154,7 +137,7 @@ pub(super) fn softmax(scores: &mut [f32], padded: usize, factors: &mut [f32], co
             let low = power_of_2(_mm512_sub_ps(_mm512_mul_ps(low, unit), offset));
             let high = power_of_2(_mm512_sub_ps(_mm512_mul_ps(high, unit), offset));
             sums = [_mm512_add_ps(sums[0], low), _mm512_add_ps(sums[1], high)];
-            put(rounded(low, high), &mut weights[row * WIDTH..][..WIDTH]);
+            *weights[row * WIDTH..].first_chunk_mut().expect("a block holds whole rows") = rounded(low, high);
         }
         *factor = 1.0 / _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
     }

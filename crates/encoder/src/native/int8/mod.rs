@@ -18,7 +18,8 @@ use pulp::Simd;
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
 use super::dense::{self, Dense};
-use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows, tiles};
+use super::functions::{Norm, NormRows};
+use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, padded_rows, tiles};
 use super::weights::Linear;
 use crate::activation::Activation;
 #[cfg(target_arch = "x86_64")]
@@ -56,12 +57,13 @@ pub(super) struct QuantizedRows<E, F> {
     zeros: Buffer<f32>,
     /// One row of values.
     row: Buffer<f32>,
-    /// Activations on their way to be quantized.
+    /// Rows on their way to be quantized, in blocks.
     wide: Buffer<F>,
 }
 
 impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K, A> {
     type Between = A;
+    type Tiling = K;
     type Panels = QuantizedPanels<K::Right>;
     type Left = QuantizedRows<K::Left, A::Left>;
     const SPACE: usize = 2 * K::ROWS * K::WIDTH;
@@ -88,13 +90,29 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         panels.panels.bytes()
     }
 
-    fn pack_states(self, x: &[f32], width: usize, left: &mut Self::Left) {
-        self.pack_each(x.len() / width, width, left, |row, values| values.copy_from_slice(&x[row * width..][..width]));
+    fn pack_states(self, x: &mut [f32], norm: &Norm, left: &mut Self::Left) {
+        let (simd, width) = (self.between.simd(), norm.weight.len());
+        self.pack_each(x.len() / width, width, left, |_, row, values| {
+            let rows = &mut x[row * width..][..width];
+            simd.vectorize(NormRows { simd, rows: &mut *rows, norm });
+            values.copy_from_slice(rows);
+        });
     }
 
-    fn pack_rows(self, rows: &[A::Left], width: usize, left: &mut Self::Left) {
-        let widen = |row: usize, values: &mut [f32]| self.between.widen(&rows[row * width..][..width], values);
-        self.pack_each(rows.len() / width, width, left, widen);
+    fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [A::Left] {
+        left.wide.hold(padded_rows::<K>(rows) * depth)
+    }
+
+    fn seal(self, rows: usize, columns: usize, left: &mut Self::Left) {
+        let depth = padded_depth::<A>(columns);
+        let wide = std::mem::take(&mut left.wide);
+        self.pack_each(rows, columns, left, |tile, row, values| {
+            let blocks = &wide[tile.slot * depth..][..tile.padded * depth];
+            for (block, values) in blocks.chunks_exact(tile.padded * A::WIDTH).zip(values.chunks_mut(A::WIDTH)) {
+                self.between.widen(&block[(row - tile.start) * A::WIDTH..][..values.len()], values);
+            }
+        });
+        left.wide = wide;
     }
 
     fn project(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], to: &mut [A::Left]) {
@@ -116,37 +134,22 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         wide: &mut Self::Left,
     ) {
         let columns = panels.panels.columns;
-        let depth = padded_depth::<A>(columns);
-        let mut activations = std::mem::take(&mut wide.wide);
-        let held = activations.hold(padded_rows::<K>(rows) * depth);
+        let held = Self::room(wide, rows, padded_depth::<A>(columns));
         self.multiply(panels, left, rows, space, |part| dense::activate(self.between, activation, columns, part, held));
         // Only now is a row's greatest value known.
-        let mut tiles = tiles::<K>(rows);
-        let mut tile = tiles.next();
-        self.pack_each(rows, columns, wide, |row, values| {
-            if tile.is_some_and(|tile| row == tile.start + tile.rows) {
-                tile = tiles.next();
-            }
-            let tile = tile.expect("every row is in a tile");
-            let blocks = &held[tile.slot * depth..][..tile.padded * depth];
-            for (block, values) in blocks.chunks_exact(tile.padded * A::WIDTH).zip(values.chunks_mut(A::WIDTH)) {
-                let from = &block[(row - tile.start) * A::WIDTH..][..values.len()];
-                self.between.widen(from, values);
-            }
-        });
-        wide.wide = activations;
+        self.seal(rows, columns, wide);
     }
 }
 
 impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
-    /// Packs rows of `width` values; `read` writes those of a row. It is asked for them in order.
+    /// Packs rows of `width` values; `read` writes those of a row. It is asked for them in order, and told their tile.
     #[inline(always)]
     fn pack_each<F>(
         self,
         rows: usize,
         width: usize,
         left: &mut QuantizedRows<K::Left, F>,
-        mut read: impl FnMut(usize, &mut [f32]),
+        mut read: impl FnMut(TileRows, usize, &mut [f32]),
     ) {
         let simd = self.between.simd();
         let depth = padded_depth::<K>(width);
@@ -156,7 +159,7 @@ impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
         for tile in tiles::<K>(rows) {
             let data = &mut data[tile.slot * depth..][..tile.padded * depth];
             for row in 0..tile.rows {
-                read(tile.start + row, values);
+                read(tile, tile.start + row, values);
                 let (block, step) = (K::BLOCK, tile.padded * K::BLOCK);
                 let to = &mut data[row * block..];
                 let (scale, zero) = simd.vectorize(Quantize { simd, values: &*values, to, block, step });
