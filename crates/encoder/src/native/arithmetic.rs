@@ -1,6 +1,6 @@
 //! What stands between products: tiles of f32 in, packed operands out; knows nothing of layers.
 
-use super::kernel::{Kernel, TileRows, padded_depth, tiles};
+use super::kernel::{Kernel, tiles};
 use super::lanes::Lanes;
 use crate::activation::Activation;
 
@@ -24,9 +24,6 @@ pub(super) trait Arithmetic: Kernel<Right = <Self as Kernel>::Left> {
 
     /// Converts what operands are made of to values; both of one length.
     fn widen(self, from: &[Self::Left], to: &mut [f32]);
-
-    /// Packs the rows of one tile, `stride` apart in `from`, `depth` inputs of each; `to` is `[blocks, padded, WIDTH]`.
-    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [Self::Left]);
 
     /// Puts `rows` rows of a tile, each plus `bias`, from `to` on, `stride` apart.
     fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [Self::Left], stride: usize);
@@ -55,38 +52,14 @@ pub(super) trait Arithmetic: Kernel<Right = <Self as Kernel>::Left> {
     fn pack_values(self, rows: &[Self::Left], stride: usize, tokens: usize, panel: &mut [Self::Left]);
 }
 
-/// Packs `rows` rows of `depth` inputs, `stride` apart, as a left operand of `depth` padded to whole blocks; they are made of what operands are
-/// made of.
+/// Packs `rows` rows of `depth` inputs, `stride` apart, as a left operand of `depth`, which is whole blocks.
 pub(super) fn copy_left<A: Arithmetic>(from: &[A::Left], stride: usize, rows: usize, depth: usize, to: &mut [A::Left]) {
-    let padded = padded_depth::<A>(depth);
     for tile in tiles::<A>(rows) {
-        let to = &mut to[tile.slot * padded..(tile.slot + tile.padded) * padded];
-        let copy = |from: &[A::Left], to: &mut [A::Left]| to.copy_from_slice(from);
-        pack_rows(&from[tile.start * stride..], stride, depth, tile, A::WIDTH, to, copy);
-    }
-}
-
-/// Packs the rows of one tile by `narrow`; see [`Arithmetic::pack_tile`].
-#[inline(always)]
-pub(super) fn pack_rows<F, E: Copy + Default>(
-    from: &[F],
-    stride: usize,
-    depth: usize,
-    tile: TileRows,
-    width: usize,
-    to: &mut [E],
-    narrow: impl Fn(&[F], &mut [E]),
-) {
-    let full = depth / width;
-    for row in 0..tile.rows {
-        let from = &from[row * stride..][..depth];
-        for (block, from) in from.chunks(width).enumerate() {
-            let to = &mut to[(block * tile.padded + row) * width..][..width];
-            if block < full {
-                narrow(from, to);
-            } else {
-                narrow(from, &mut to[..from.len()]);
-                to[from.len()..].fill(E::default());
+        let from = &from[tile.start * stride..];
+        let blocks = to[tile.slot * depth..].chunks_exact_mut(tile.padded * A::WIDTH).take(depth / A::WIDTH);
+        for (block, to) in blocks.enumerate() {
+            for (row, to) in to.chunks_exact_mut(A::WIDTH).take(tile.rows).enumerate() {
+                to.copy_from_slice(&from[row * stride + block * A::WIDTH..][..A::WIDTH]);
             }
         }
     }

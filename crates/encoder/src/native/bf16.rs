@@ -10,9 +10,9 @@ use pulp::Simd;
 use pulp::bytemuck::cast;
 use pulp::x86::V4;
 
-use super::arithmetic::{Arithmetic, pack_rows};
+use super::arithmetic::Arithmetic;
 use super::functions::Activate;
-use super::kernel::{Kernel, TileRows, by_rows, grouped};
+use super::kernel::{Kernel, by_rows, grouped};
 use crate::activation::Activation;
 
 /// Columns of a panel.
@@ -80,13 +80,6 @@ impl Arithmetic for Bf16 {
         from.iter().zip(to).for_each(|(&from, to)| *to = f32::from_bits(u32::from(from) << 16));
     }
 
-    #[inline(always)]
-    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
-        // SAFETY: `self` exists only where `try_new` found them.
-        unsafe { pack_tile(from, stride, depth, tile, to) }
-    }
-
     fn begin(self) -> Self::Session {}
 
     #[inline(always)]
@@ -139,12 +132,6 @@ impl Arithmetic for Bf16 {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn pack_tile(from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
-    pack_rows(from, stride, depth, tile, WIDTH, to, |from, to| narrow(from, to));
-}
-
-#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 fn narrow(from: &[f32], to: &mut [u16]) {
     let (from, from_rest) = from.as_chunks::<16>();

@@ -1,13 +1,14 @@
 //! Linear layers on rows of hidden states: what they are computed in, apart from attention; knows nothing of their order.
+//!
+//! States are f32 in blocks: for each tile of rows `[blocks, padded, WIDTH]`, as packed operands are, so that a tile of a product goes to
+//! one place. Their columns are padded with zeros to whole blocks.
 
 use std::fmt::Debug;
 
-use pulp::Simd;
-
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
-use super::functions::{Norm, NormRows, Onto, PlaceTile};
-use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows, tiles};
+use super::functions::{AddTile, Norm, NormTile};
+use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, padded_rows, tiles};
 use super::lanes::Lanes;
 use super::weights::Linear;
 use crate::activation::Activation;
@@ -35,8 +36,8 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
     /// Bytes of the packed weights.
     fn bytes(panels: &Self::Panels) -> usize;
 
-    /// Normalizes the rows of `x` and packs them.
-    fn pack_states(self, x: &mut [f32], norm: &Norm, left: &mut Self::Left);
+    /// Normalizes `rows` rows of states, in place, and packs them.
+    fn pack_states(self, states: &mut [f32], rows: usize, norm: &Norm, left: &mut Self::Left);
 
     /// Room for `rows` rows of `depth` elements, which is whole blocks, as [`super::kernel::Blocks`] of this tiling. Once they are
     /// written, [`Dense::seal`] makes a left operand of them.
@@ -55,8 +56,8 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
         to: &mut [Element<Self>],
     );
 
-    /// `x += left · weights + bias`, rows of all columns.
-    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], x: &mut [f32]);
+    /// `states += left · weights + bias`.
+    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]);
 
     /// `activation(left · weights + bias)`, packed as the left operand of the next product.
     fn activate(
@@ -89,15 +90,13 @@ impl<A: Arithmetic> Dense for A {
         panels.bytes()
     }
 
-    fn pack_states(self, x: &mut [f32], norm: &Norm, left: &mut Self::Left) {
-        let (simd, width) = (self.simd(), norm.weight.len());
-        let rows = x.len() / width;
-        let depth = padded_depth::<A>(width);
+    fn pack_states(self, states: &mut [f32], rows: usize, norm: &Norm, left: &mut Self::Left) {
+        let depth = norm.weight.len();
         let left = left.hold(padded_rows::<A>(rows) * depth);
         for tile in tiles::<A>(rows) {
-            let x = &mut x[tile.start * width..][..tile.rows * width];
-            simd.vectorize(NormRows { simd, rows: x, norm });
-            self.pack_tile(x, width, width, tile, &mut left[tile.slot * depth..][..tile.padded * depth]);
+            let place = tile.slot * depth..(tile.slot + tile.padded) * depth;
+            normalize(self.simd(), tile, &mut states[place.clone()], norm);
+            self.narrow(&states[place.clone()], &mut left[place]);
         }
     }
 
@@ -111,8 +110,9 @@ impl<A: Arithmetic> Dense for A {
         panels.multiply(self, left, rows, space, |part| put(self, panels.columns, part, to));
     }
 
-    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], x: &mut [f32]) {
-        panels.multiply(self, left, rows, space, |part| add(self.simd(), panels.columns, part, x));
+    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
+        let depth = padded_depth::<A>(panels.columns);
+        panels.multiply(self, left, rows, space, |part| add(self.simd(), depth, part, states));
     }
 
     fn activate(
@@ -137,13 +137,18 @@ pub(super) fn put<A: Arithmetic>(arithmetic: A, columns: usize, part: Part<'_>, 
     arithmetic.put_biased(values, rows, bias, to, columns);
 }
 
-/// Adds a part of a product with its bias to `x`, rows of `columns` values.
+/// Normalizes the rows of a tile of states.
 #[inline(always)]
-pub(super) fn add<S: Lanes>(simd: S, columns: usize, part: Part<'_>, x: &mut [f32]) {
-    let Part { start, rows, column, bias, values, .. } = part;
-    let (to, onto) = (&mut x[start * columns + column..], Onto::Residual);
-    let counted = S::WIDTH.min(columns - column);
-    simd.vectorize(PlaceTile { simd, tile: values, bias, to, stride: columns, rows, columns: counted, onto });
+pub(super) fn normalize<S: Lanes>(simd: S, tile: TileRows, states: &mut [f32], norm: &Norm) {
+    let TileRows { rows, padded, .. } = tile;
+    simd.vectorize(NormTile { simd, tile: states, padded, rows, norm });
+}
+
+/// Adds a part of a product with its bias to states of `depth` columns.
+#[inline(always)]
+pub(super) fn add<S: Lanes>(simd: S, depth: usize, part: Part<'_>, states: &mut [f32]) {
+    let place = part.place(depth, S::WIDTH);
+    simd.vectorize(AddTile { simd, tile: part.values, bias: part.bias, to: &mut states[place] });
 }
 
 /// Puts the activation of a part of a product with its bias into `wide`: tiles of `columns` padded to blocks of `WIDTH`, each
@@ -156,9 +161,6 @@ pub(super) fn activate<A: Arithmetic>(
     part: Part<'_>,
     wide: &mut [A::Left],
 ) {
-    let Part { slot, padded, offset, column, bias, values, .. } = part;
-    let depth = padded_depth::<A>(columns);
-    // A tile is a block: `column` columns come before it in each of the tile's rows.
-    let to = &mut wide[slot * depth + column * padded + offset * A::WIDTH..][..values.len()];
-    arithmetic.activate(activation, values, bias, to);
+    let place = part.place(padded_depth::<A>(columns), A::WIDTH);
+    arithmetic.activate(activation, part.values, part.bias, &mut wide[place]);
 }

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::arithmetic::{Arithmetic, pack_rows};
-use super::functions::{Activate, Onto, PlaceTile, Softmax};
-use super::kernel::{Kernel, TileRows};
+use super::arithmetic::Arithmetic;
+use super::functions::{Activate, PutTile, Softmax};
+use super::kernel::Kernel;
 use super::lanes::Lanes;
 use crate::activation::Activation;
 
@@ -63,14 +63,9 @@ impl<S: Lanes> Arithmetic for F32<S> {
         to.copy_from_slice(from);
     }
 
-    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [f32]) {
-        pack_rows(from, stride, depth, tile, S::WIDTH, to, |from, to| to.copy_from_slice(from));
-    }
-
     #[inline(always)]
     fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [f32], stride: usize) {
-        let (columns, onto) = (S::WIDTH, Onto::Nothing);
-        self.0.vectorize(PlaceTile { simd: self.0, tile, bias, to, stride, rows, columns, onto });
+        self.0.vectorize(PutTile { simd: self.0, tile, bias, to, stride, rows });
     }
 
     #[inline(always)]

@@ -97,51 +97,76 @@ impl<S: Lanes> WithSimd for Activate<'_, S> {
     }
 }
 
-/// Layer norm of rows in place.
-pub(super) struct NormRows<'a, S> {
+/// Layer norm of the first rows of a tile in place.
+pub(super) struct NormTile<'a, S> {
     pub(super) simd: S,
-    /// `[rows, width]`.
-    pub(super) rows: &'a mut [f32],
+    /// `[blocks, padded, WIDTH]`.
+    pub(super) tile: &'a mut [f32],
+    /// Rows of a block.
+    pub(super) padded: usize,
+    /// Rows that count.
+    pub(super) rows: usize,
     pub(super) norm: &'a Norm,
 }
 
 /// The parameters of a layer norm.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
+    /// One for each value of a row, and then zeros, as many as rows are padded with.
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
+    /// Values of a row.
+    pub(super) width: usize,
     /// Added to the variance.
     pub(super) eps: f32,
 }
 
-impl<S: Lanes> WithSimd for NormRows<'_, S> {
+impl Norm {
+    /// The norm of rows that are padded to `depth` values.
+    pub(super) fn padded(mut self, depth: usize) -> Self {
+        self.weight.resize(depth, 0.0);
+        self.bias.resize(depth, 0.0);
+        self
+    }
+}
+
+impl<S: Lanes> WithSimd for NormTile<'_, S> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Self { simd, rows, norm } = self;
-        let width = norm.weight.len();
-        let (weights, weights_rest) = S::as_simd_f32s(&norm.weight);
-        let (biases, biases_rest) = S::as_simd_f32s(&norm.bias);
-        for row in rows.chunks_exact_mut(width) {
-            let (body, rest) = S::as_mut_simd_f32s(row);
-            let sum = body.iter().fold(simd.splat_f32s(0.0), |sum, &x| simd.add_f32s(sum, x));
-            let mean = (simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>()) / width as f32;
+        let Self { simd, tile, padded, rows, norm } = self;
+        let size = padded * S::WIDTH;
+        let (weights, _) = S::as_simd_f32s(&norm.weight);
+        let (biases, _) = S::as_simd_f32s(&norm.bias);
+        let padding = (norm.weight.len() - norm.width) as f32;
+        let width = norm.width as f32;
+        for row in 0..rows {
+            let from = row * S::WIDTH;
+            let mut sums = [simd.splat_f32s(0.0); 2];
+            for block in tile.chunks_exact(size) {
+                let (values, _) = S::as_simd_f32s(&block[from..from + S::WIDTH]);
+                sums = [simd.add_f32s(sums[0], values[0]), simd.add_f32s(sums[1], values[1])];
+            }
+            let mean = simd.reduce_sum_f32s(simd.add_f32s(sums[0], sums[1])) / width;
             let means = simd.splat_f32s(mean);
-            let mut squares = simd.splat_f32s(0.0);
-            for &x in body.iter() {
-                let off = simd.sub_f32s(x, means);
-                squares = simd.fma(off, off, squares);
+            let mut squares = [simd.splat_f32s(0.0); 2];
+            for block in tile.chunks_exact(size) {
+                let (values, _) = S::as_simd_f32s(&block[from..from + S::WIDTH]);
+                for (sum, &value) in squares.iter_mut().zip(values) {
+                    let off = simd.sub_f32s(value, means);
+                    *sum = simd.fma(off, off, *sum);
+                }
             }
-            let rest_squares: f32 = rest.iter().map(|x| (x - mean) * (x - mean)).sum();
-            let variance = (simd.reduce_sum_f32s(squares) + rest_squares) / width as f32;
-            let scale = 1.0 / (variance + norm.eps).sqrt();
-            let scales = simd.splat_f32s(scale);
-            for ((x, &weight), &bias) in body.iter_mut().zip(weights).zip(biases) {
-                *x = simd.fma(simd.mul_f32s(simd.sub_f32s(*x, means), scales), weight, bias);
-            }
-            for ((x, &weight), &bias) in rest.iter_mut().zip(weights_rest).zip(biases_rest) {
-                *x = (*x - mean) * scale * weight + bias;
+            // Each zero of the padding is as far off as the mean.
+            let squares = simd.reduce_sum_f32s(simd.add_f32s(squares[0], squares[1])) - padding * mean * mean;
+            let scales = simd.splat_f32s(1.0 / (squares.max(0.0) / width + norm.eps).sqrt());
+            let parameters = weights.chunks_exact(2).zip(biases.chunks_exact(2));
+            for (block, (weights, biases)) in tile.chunks_exact_mut(size).zip(parameters) {
+                let (values, _) = S::as_mut_simd_f32s(&mut block[from..from + S::WIDTH]);
+                for ((value, &weight), &bias) in values.iter_mut().zip(weights).zip(biases) {
+                    *value = simd.fma(simd.mul_f32s(simd.sub_f32s(*value, means), scales), weight, bias);
+                }
             }
         }
     }
@@ -194,53 +219,58 @@ impl<S: Lanes> WithSimd for Softmax<'_, S> {
     }
 }
 
-/// Adds a tile of a product and its bias to rows, or puts it there.
-pub(super) struct PlaceTile<'a, S> {
+/// Puts rows of a tile, each plus a bias, some way apart.
+pub(super) struct PutTile<'a, S> {
     pub(super) simd: S,
     /// `[rows, WIDTH]`.
     pub(super) tile: &'a [f32],
     /// `[WIDTH]`.
     pub(super) bias: &'a [f32],
-    /// From the first row's first column on.
     pub(super) to: &'a mut [f32],
     /// From a row to the next.
     pub(super) stride: usize,
     pub(super) rows: usize,
-    /// Columns of the tile that count.
-    pub(super) columns: usize,
-    pub(super) onto: Onto,
 }
 
-/// What stands in the place that a product goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Onto {
-    /// Nothing that counts.
-    Nothing,
-    /// The residual, which the product is added to.
-    Residual,
-}
-
-impl<S: Lanes> WithSimd for PlaceTile<'_, S> {
+impl<S: Lanes> WithSimd for PutTile<'_, S> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Self { simd, tile, bias, to, stride, rows, columns, onto } = self;
+        let Self { simd, tile, bias, to, stride, rows } = self;
         let (biases, _) = S::as_simd_f32s(bias);
         for (row, tile) in tile.chunks_exact(S::WIDTH).take(rows).enumerate() {
-            let to = &mut to[row * stride..][..columns];
-            if columns == S::WIDTH {
-                let (to, _) = S::as_mut_simd_f32s(to);
-                let (tile, _) = S::as_simd_f32s(tile);
-                for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(biases) {
-                    let value = simd.add_f32s(value, bias);
-                    *to = if onto == Onto::Residual { simd.add_f32s(*to, value) } else { value };
-                }
-            } else {
-                for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(bias) {
-                    let value = value + bias;
-                    *to = if onto == Onto::Residual { *to + value } else { value };
-                }
+            let (to, _) = S::as_mut_simd_f32s(&mut to[row * stride..][..S::WIDTH]);
+            let (tile, _) = S::as_simd_f32s(tile);
+            for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(biases) {
+                *to = simd.add_f32s(value, bias);
+            }
+        }
+    }
+}
+
+/// Adds rows of a tile, each plus a bias, to others.
+pub(super) struct AddTile<'a, S> {
+    pub(super) simd: S,
+    /// `[rows, WIDTH]`.
+    pub(super) tile: &'a [f32],
+    /// `[WIDTH]`.
+    pub(super) bias: &'a [f32],
+    /// `[rows, WIDTH]`.
+    pub(super) to: &'a mut [f32],
+}
+
+impl<S: Lanes> WithSimd for AddTile<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, tile, bias, to } = self;
+        let (biases, _) = S::as_simd_f32s(bias);
+        for (tile, to) in tile.chunks_exact(S::WIDTH).zip(to.chunks_exact_mut(S::WIDTH)) {
+            let ((tile, _), (to, _)) = (S::as_simd_f32s(tile), S::as_mut_simd_f32s(to));
+            for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(biases) {
+                *to = simd.add_f32s(*to, simd.add_f32s(value, bias));
             }
         }
     }

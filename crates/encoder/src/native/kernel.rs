@@ -247,3 +247,13 @@ pub(super) struct Part<'a> {
     /// `[rows, WIDTH]`.
     pub(super) values: &'a mut [f32],
 }
+
+impl Part<'_> {
+    /// Where the values go among rows of `depth` columns that lie in blocks of `width`, a panel's columns.
+    #[inline(always)]
+    pub(super) fn place(&self, depth: usize, width: usize) -> Range<usize> {
+        // A block is a panel: `column` columns come before it in each of the tile's rows.
+        let start = self.slot * depth + self.column * self.padded + self.offset * width;
+        start..start + self.values.len()
+    }
+}

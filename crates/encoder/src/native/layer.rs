@@ -1,13 +1,11 @@
 //! Hidden states of a few texts in, those after every layer out: the order of an encoder's operations.
 
-use pulp::Simd;
-
 use super::arithmetic::Arithmetic;
 use super::attention::{AttentionScratch, Heads, attend};
 use super::buffer::Buffer;
-use super::dense::{Dense, Element};
-use super::functions::{Norm, NormRows};
-use super::kernel::{Blocks, Kernel, TileRows, tiles};
+use super::dense::{Dense, Element, normalize};
+use super::functions::Norm;
+use super::kernel::{Blocks, Kernel, TileRows, padded_depth, padded_rows, tiles};
 use super::weights::{LayerWeights, Linear};
 use crate::activation::Activation;
 
@@ -37,6 +35,10 @@ impl<P> Layer<P> {
         let LayerWeights { query, key, value, attention_out, attention_norm, up, down, out_norm } = weights;
         let (width, depth) = (heads.width, heads.depth::<D::Between>());
         let pack = |linear: Linear| dense.pack_weights(&linear);
+        let padded = |norm: Norm| {
+            let width = norm.width;
+            norm.padded(padded_depth::<D::Between>(width))
+        };
         let head = |head: usize| {
             let own = head * width..(head + 1) * width;
             pack(Linear::beside([&query, &key, &value].map(|part| part.outputs(own.clone(), depth))))
@@ -45,9 +47,9 @@ impl<P> Layer<P> {
         Self {
             heads: (0..heads.count).map(head).collect(),
             attention_out: pack(attention_out.with_padded_inputs(width, depth)),
-            attention_norm,
+            attention_norm: padded(attention_norm),
             feed_forward: parts.map(|(up, down)| UpDown { up: pack(up), down: pack(down) }).collect(),
-            out_norm,
+            out_norm: padded(out_norm),
         }
     }
 
@@ -69,6 +71,8 @@ pub(super) struct Scratch<E, L> {
     pub(super) lengths: Vec<usize>,
     /// `[tokens, hidden]`: embeddings in, hidden states out.
     pub(super) x: Buffer<f32>,
+    /// Hidden states in blocks.
+    states: Buffer<f32>,
     tiles: Vec<TileRows>,
     /// Queries, keys and values of one head.
     qkv: Buffer<E>,
@@ -91,18 +95,23 @@ pub(super) fn run_layers<'a, D: Dense>(
 ) {
     let between = dense.between();
     let _session = between.begin();
-    let simd = between.simd();
     let tokens: usize = lengths.iter().sum();
     let depth = heads.depth::<D::Between>();
     let width = <D::Between as Kernel>::WIDTH;
-    let Scratch { x, tiles: cut, qkv, left, wide, space, attention, .. } = scratch;
-    let x = x.hold(tokens * heads.count * heads.width);
+    let hidden = heads.count * heads.width;
+    let Scratch { x, states, tiles: cut, qkv, left, wide, space, attention, .. } = scratch;
+    let x = x.hold(tokens * hidden);
+    let states = states.hold(padded_rows::<D::Tiling>(tokens) * padded_depth::<D::Between>(hidden));
     let qkv = qkv.hold(tokens * 3 * depth);
     let space = space.hold(D::SPACE);
     cut.clear();
     cut.extend(tiles::<D::Tiling>(tokens));
+    for_blocks::<D>(cut, hidden, x, states, |row, block| {
+        block[..row.len()].copy_from_slice(row);
+        block[row.len()..].fill(0.0);
+    });
     for layer in layers {
-        dense.pack_states(x, norm, left);
+        dense.pack_states(states, tokens, norm, left);
         let inputs = heads.count * depth;
         let data = D::room(wide, tokens, inputs);
         let mut context = Blocks { data, tiles: cut, depth: inputs, width };
@@ -117,13 +126,38 @@ pub(super) fn run_layers<'a, D: Dense>(
             }
         }
         dense.seal(tokens, inputs, wide);
-        dense.add(&layer.attention_out, wide, tokens, space, x);
-        dense.pack_states(x, &layer.attention_norm, left);
+        dense.add(&layer.attention_out, wide, tokens, space, states);
+        dense.pack_states(states, tokens, &layer.attention_norm, left);
         for UpDown { up, down } in &layer.feed_forward {
             dense.activate(activation, up, left, tokens, space, wide);
-            dense.add(down, wide, tokens, space, x);
+            dense.add(down, wide, tokens, space, states);
         }
         norm = &layer.out_norm;
     }
-    simd.vectorize(NormRows { simd, rows: x, norm });
+    let depth = norm.weight.len();
+    for tile in &*cut {
+        let states = &mut states[tile.slot * depth..][..tile.padded * depth];
+        normalize(between.simd(), *tile, states, norm);
+    }
+    for_blocks::<D>(cut, hidden, x, states, |row, block| row.copy_from_slice(&block[..row.len()]));
+}
+
+/// Calls `each` with every part of a row of `x`, `hidden` wide, and the part of a block of `states` that it lies in.
+fn for_blocks<D: Dense>(
+    cut: &[TileRows],
+    hidden: usize,
+    x: &mut [f32],
+    states: &mut [f32],
+    mut each: impl FnMut(&mut [f32], &mut [f32]),
+) {
+    let width = <D::Between as Kernel>::WIDTH;
+    let depth = padded_depth::<D::Between>(hidden);
+    for tile in cut {
+        let states = &mut states[tile.slot * depth..][..tile.padded * depth];
+        for (row, x) in x[tile.start * hidden..].chunks_exact_mut(hidden).take(tile.rows).enumerate() {
+            for (block, x) in states.chunks_exact_mut(tile.padded * width).zip(x.chunks_mut(width)) {
+                each(x, &mut block[row * width..][..width]);
+            }
+        }
+    }
 }

@@ -46,6 +46,7 @@ use dense::{Dense, Element};
 use f32::F32;
 use functions::Norm;
 use int8::Int8;
+use kernel::padded_depth;
 use layer::{Layer, Scratch, run_layers};
 use weights::Weights;
 
@@ -215,7 +216,8 @@ impl<D: Dense> Packed<D> {
         let layers = (0..config.num_hidden_layers)
             .map(|index| Ok(Layer::pack(dense, heads, weights.layer(index)?)))
             .collect::<candle_core::Result<_>>()?;
-        Ok(Self { dense, heads, activation, norm, layers, spare: Mutex::new(Vec::new()) })
+        let depth = padded_depth::<D::Between>(norm.width);
+        Ok(Self { dense, heads, activation, norm: norm.padded(depth), layers, spare: Mutex::new(Vec::new()) })
     }
 }
 

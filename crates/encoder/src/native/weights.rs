@@ -114,6 +114,7 @@ impl<'a> Weights<'a> {
         Ok(Norm {
             weight: self.load(&format!("{name}.weight"), &[hidden])?,
             bias: self.load(&format!("{name}.bias"), &[hidden])?,
+            width: hidden,
             eps: self.config.layer_norm_eps as f32,
         })
     }

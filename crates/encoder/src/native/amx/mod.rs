@@ -9,7 +9,7 @@ use pulp::x86::V4;
 
 use super::arithmetic::Arithmetic;
 use super::bf16::{Bf16, WIDTH};
-use super::kernel::{Kernel, TileRows};
+use super::kernel::Kernel;
 use crate::activation::Activation;
 pub(super) use tiles::{TILE_ROWS, product_u8};
 use tiles::{Tiles, product_bf16};
@@ -107,11 +107,6 @@ impl Arithmetic for Amx {
     #[inline(always)]
     fn widen(self, from: &[u16], to: &mut [f32]) {
         self.0.widen(from, to);
-    }
-
-    #[inline(always)]
-    fn pack_tile(self, from: &[f32], stride: usize, depth: usize, tile: TileRows, to: &mut [u16]) {
-        self.0.pack_tile(from, stride, depth, tile, to);
     }
 
     #[expect(unsafe_code, reason = "the language has no tiles")]

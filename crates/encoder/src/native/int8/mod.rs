@@ -18,8 +18,8 @@ use pulp::Simd;
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
 use super::dense::{self, Dense};
-use super::functions::{Norm, NormRows};
-use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, padded_rows, tiles};
+use super::functions::Norm;
+use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows, tiles};
 use super::weights::Linear;
 use crate::activation::Activation;
 #[cfg(target_arch = "x86_64")]
@@ -90,13 +90,13 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         panels.panels.bytes()
     }
 
-    fn pack_states(self, x: &mut [f32], norm: &Norm, left: &mut Self::Left) {
-        let (simd, width) = (self.between.simd(), norm.weight.len());
-        self.pack_each(x.len() / width, width, left, |_, row, values| {
-            let rows = &mut x[row * width..][..width];
-            simd.vectorize(NormRows { simd, rows: &mut *rows, norm });
-            values.copy_from_slice(rows);
-        });
+    fn pack_states(self, states: &mut [f32], rows: usize, norm: &Norm, left: &mut Self::Left) {
+        let depth = norm.weight.len();
+        for tile in tiles::<K>(rows) {
+            let states = &mut states[tile.slot * depth..][..tile.padded * depth];
+            dense::normalize(self.between.simd(), tile, states, norm);
+        }
+        self.pack_blocks(rows, norm.width, left, states, |from, to| to.copy_from_slice(from));
     }
 
     fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [A::Left] {
@@ -104,14 +104,8 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
     }
 
     fn seal(self, rows: usize, columns: usize, left: &mut Self::Left) {
-        let depth = padded_depth::<A>(columns);
         let wide = std::mem::take(&mut left.wide);
-        self.pack_each(rows, columns, left, |tile, row, values| {
-            let blocks = &wide[tile.slot * depth..][..tile.padded * depth];
-            for (block, values) in blocks.chunks_exact(tile.padded * A::WIDTH).zip(values.chunks_mut(A::WIDTH)) {
-                self.between.widen(&block[(row - tile.start) * A::WIDTH..][..values.len()], values);
-            }
-        });
+        self.pack_blocks(rows, columns, left, &wide, |from, to| self.between.widen(from, to));
         left.wide = wide;
     }
 
@@ -119,9 +113,9 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         self.multiply(panels, left, rows, space, |part| dense::put(self.between, panels.panels.columns, part, to));
     }
 
-    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], x: &mut [f32]) {
-        let simd = self.between.simd();
-        self.multiply(panels, left, rows, space, |part| dense::add(simd, panels.panels.columns, part, x));
+    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
+        let (simd, depth) = (self.between.simd(), padded_depth::<A>(panels.panels.columns));
+        self.multiply(panels, left, rows, space, |part| dense::add(simd, depth, part, states));
     }
 
     fn activate(
@@ -142,24 +136,28 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
 }
 
 impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
-    /// Packs rows of `width` values; `read` writes those of a row. It is asked for them in order, and told their tile.
+    /// Packs rows of `width` values that lie in `blocks`; `widen` makes values of what these are made of.
     #[inline(always)]
-    fn pack_each<F>(
+    fn pack_blocks<F, E>(
         self,
         rows: usize,
         width: usize,
         left: &mut QuantizedRows<K::Left, F>,
-        mut read: impl FnMut(TileRows, usize, &mut [f32]),
+        blocks: &[E],
+        widen: impl Fn(&[E], &mut [f32]),
     ) {
         let simd = self.between.simd();
-        let depth = padded_depth::<K>(width);
+        let (depth, padded_width) = (padded_depth::<K>(width), padded_depth::<A>(width));
         let data = left.data.hold(padded_rows::<K>(rows) * depth);
         let (scales, zeros) = (left.scales.hold(rows), left.zeros.hold(rows));
         let values = left.row.hold(width);
         for tile in tiles::<K>(rows) {
             let data = &mut data[tile.slot * depth..][..tile.padded * depth];
+            let blocks = &blocks[tile.slot * padded_width..][..tile.padded * padded_width];
             for row in 0..tile.rows {
-                read(tile, tile.start + row, values);
+                for (block, values) in blocks.chunks_exact(tile.padded * A::WIDTH).zip(values.chunks_mut(A::WIDTH)) {
+                    widen(&block[row * A::WIDTH..][..values.len()], values);
+                }
                 let (block, step) = (K::BLOCK, tile.padded * K::BLOCK);
                 let to = &mut data[row * block..];
                 let (scale, zero) = simd.vectorize(Quantize { simd, values: &*values, to, block, step });
