@@ -32,12 +32,13 @@ impl Heads {
     }
 }
 
-/// Attends the `length` tokens of one text to each other in one head. `qkv` is `[length, 3 · depth]`: queries, which are scaled already,
-/// keys and values, each with zeros up to `depth`. The context goes into `context` from the row `start` and the block `block` on.
+/// Attends the `length` tokens of one text to each other in one head. `qkv` has `stride` elements from a token to the next, of which the
+/// first `3 · depth` are the head's query, which is scaled already, key and value, each with zeros up to `depth`. The context goes into
+/// `context` from the row `start` and the block `block` on.
 pub(super) fn attend<A: Arithmetic>(
     arithmetic: A,
-    length: usize,
-    qkv: &[A::Left],
+    (length, depth): (usize, usize),
+    (qkv, stride): (&[A::Left], usize),
     context: &mut Blocks<'_, A::Left>,
     (start, block): (usize, usize),
     scratch: &mut AttentionScratch<A::Left>,
@@ -45,8 +46,6 @@ pub(super) fn attend<A: Arithmetic>(
     if length == 0 {
         return;
     }
-    let stride = qkv.len() / length;
-    let depth = stride / 3;
     let length_padded = padded_depth::<A>(length);
     let (key_panels, value_panels) = (length_padded / A::WIDTH, depth / A::WIDTH);
     let queries = scratch.queries.hold(padded_rows::<A>(length) * depth);

@@ -4,6 +4,7 @@
 //! one place. Their columns are padded with zeros to whole blocks.
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
@@ -46,10 +47,11 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
     /// See [`Dense::room`]. Of each row `columns` elements count.
     fn seal(self, rows: usize, columns: usize, left: &mut Self::Left);
 
-    /// `to = left · weights + bias`, rows of all columns.
+    /// `to = left · weights + bias`, rows of some `columns`, which are whole panels.
     fn project(
         self,
         panels: &Self::Panels,
+        columns: Range<usize>,
         left: &Self::Left,
         rows: usize,
         space: &mut [f32],
@@ -106,13 +108,22 @@ impl<A: Arithmetic> Dense for A {
 
     fn seal(self, _: usize, _: usize, _: &mut Self::Left) {}
 
-    fn project(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], to: &mut [A::Left]) {
-        panels.multiply(self, left, rows, space, |part| put(self, panels.columns, part, to));
+    fn project(
+        self,
+        panels: &Self::Panels,
+        columns: Range<usize>,
+        left: &Self::Left,
+        rows: usize,
+        space: &mut [f32],
+        to: &mut [A::Left],
+    ) {
+        let some = columns.start / A::WIDTH..columns.end / A::WIDTH;
+        panels.multiply(self, some, left, rows, space, |part| put(self, &columns, part, to));
     }
 
     fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
         let depth = padded_depth::<A>(panels.columns);
-        panels.multiply(self, left, rows, space, |part| add(self.simd(), depth, part, states));
+        panels.multiply(self, panels.all::<A>(), left, rows, space, |part| add(self.simd(), depth, part, states));
     }
 
     fn activate(
@@ -125,16 +136,16 @@ impl<A: Arithmetic> Dense for A {
         wide: &mut Self::Left,
     ) {
         let wide = Self::room(wide, rows, padded_depth::<A>(panels.columns));
-        panels.multiply(self, left, rows, space, |part| activate(self, activation, panels.columns, part, wide));
+        panels.multiply(self, panels.all::<A>(), left, rows, space, |part| activate(self, activation, panels.columns, part, wide));
     }
 }
 
-/// Puts a part of a product with its bias into `to`, rows of `columns` elements, which is whole panels.
+/// Puts a part of a product with its bias into `to`, rows of `columns`.
 #[inline(always)]
-pub(super) fn put<A: Arithmetic>(arithmetic: A, columns: usize, part: Part<'_>, to: &mut [A::Left]) {
+pub(super) fn put<A: Arithmetic>(arithmetic: A, columns: &Range<usize>, part: Part<'_>, to: &mut [A::Left]) {
     let Part { start, rows, column, bias, values, .. } = part;
-    let to = &mut to[start * columns + column..];
-    arithmetic.put_biased(values, rows, bias, to, columns);
+    let to = &mut to[start * columns.len() + column - columns.start..];
+    arithmetic.put_biased(values, rows, bias, to, columns.len());
 }
 
 /// Normalizes the rows of a tile of states.

@@ -184,11 +184,17 @@ impl<E: Copy + Default> Panels<E> {
         self.data.len() * size_of::<E>()
     }
 
-    /// Multiplies the packed `left` of `rows` rows with every panel; `space` is `[2, ROWS, WIDTH]`. `take` gets each tile of the
+    /// All panels.
+    pub(super) fn all<K: Kernel<Right = E>>(&self) -> Range<usize> {
+        0..self.bias.len() / K::WIDTH
+    }
+
+    /// Multiplies the packed `left` of `rows` rows with some of the panels; `space` is `[2, ROWS, WIDTH]`. `take` gets each tile of the
     /// product, without the bias, in parts of whole rows, while the next tile is computed.
     pub(super) fn multiply<K: Kernel<Right = E>>(
         &self,
         kernel: K,
+        panels: Range<usize>,
         left: &[K::Left],
         rows: usize,
         space: &mut [f32],
@@ -210,7 +216,9 @@ impl<E: Copy + Default> Panels<E> {
             });
         };
         // Panels outside: each is read from far memory once and stays near while all tiles pass.
-        for (index, panel) in self.data.chunks_exact(padded * K::WIDTH).enumerate() {
+        let size = padded * K::WIDTH;
+        let data = &self.data[panels.start * size..panels.end * size];
+        for (index, panel) in panels.zip(data.chunks_exact(size)) {
             for tile in tiles::<K>(rows) {
                 let left = &left[tile.slot * padded..(tile.slot + tile.padded) * padded];
                 let work = last.map_or(0, |(tile, _)| tile.rows);

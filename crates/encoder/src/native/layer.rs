@@ -14,7 +14,7 @@ use crate::activation::Activation;
 pub(super) struct Layer<P> {
     /// For each head query, key and value in one product, each with columns of zeros up to whole panels; the queries' scale is in the
     /// weights.
-    heads: Vec<P>,
+    heads: P,
     /// Its inputs are padded as the heads' columns are.
     attention_out: P,
     attention_norm: Norm,
@@ -41,11 +41,11 @@ impl<P> Layer<P> {
         };
         let head = |head: usize| {
             let own = head * width..(head + 1) * width;
-            pack(Linear::beside([&query, &key, &value].map(|part| part.outputs(own.clone(), depth))))
+            [&query, &key, &value].map(|part| part.outputs(own.clone(), depth))
         };
         let parts = up.parts_of_outputs(WIDE_COLUMNS).zip(down.parts_of_inputs(WIDE_COLUMNS));
         Self {
-            heads: (0..heads.count).map(head).collect(),
+            heads: pack(Linear::beside((0..heads.count).flat_map(head))),
             attention_out: pack(attention_out.with_padded_inputs(width, depth)),
             attention_norm: padded(attention_norm),
             feed_forward: parts.map(|(up, down)| UpDown { up: pack(up), down: pack(down) }).collect(),
@@ -56,13 +56,17 @@ impl<P> Layer<P> {
     /// Bytes of the packed weights.
     pub(super) fn bytes<D: Dense<Panels = P>>(&self) -> usize {
         let feed_forward = self.feed_forward.iter().flat_map(|part| [&part.up, &part.down]);
-        self.heads.iter().chain([&self.attention_out]).chain(feed_forward).map(D::bytes).sum()
+        [&self.heads, &self.attention_out].into_iter().chain(feed_forward).map(D::bytes).sum()
     }
 }
 
 /// Columns of the wide activations that are computed and used up together, for all rows of a pass: each weight is read from far memory
 /// once a pass, while the activations stay in the second-level cache.
 const WIDE_COLUMNS: usize = 768;
+
+/// Bytes of queries, keys and values that are computed before they are attended to: few enough to stay in the second-level cache beside
+/// all else, and a few tokens' worth of all heads, so that their weights are read in one go.
+const NEAR_BYTES: usize = 128 << 10;
 
 /// Memory that one pass works in.
 #[derive(Debug, Default)]
@@ -74,7 +78,7 @@ pub(super) struct Scratch<E, L> {
     /// Hidden states in blocks.
     states: Buffer<f32>,
     tiles: Vec<TileRows>,
-    /// Queries, keys and values of one head.
+    /// Queries, keys and values of some heads: `[tokens, heads, 3, depth]`.
     qkv: Buffer<E>,
     left: L,
     /// The context of all heads, or wide activations.
@@ -102,7 +106,8 @@ pub(super) fn run_layers<'a, D: Dense>(
     let Scratch { x, states, tiles: cut, qkv, left, wide, space, attention, .. } = scratch;
     let x = x.hold(tokens * hidden);
     let states = states.hold(padded_rows::<D::Tiling>(tokens) * padded_depth::<D::Between>(hidden));
-    let qkv = qkv.hold(tokens * 3 * depth);
+    let together = (NEAR_BYTES / (tokens * 3 * depth * size_of::<Element<D>>()).max(1)).clamp(1, heads.count);
+    let qkv = qkv.hold(tokens * together * 3 * depth);
     let space = space.hold(D::SPACE);
     cut.clear();
     cut.extend(tiles::<D::Tiling>(tokens));
@@ -115,14 +120,18 @@ pub(super) fn run_layers<'a, D: Dense>(
         let inputs = heads.count * depth;
         let data = D::room(wide, tokens, inputs);
         let mut context = Blocks { data, tiles: cut, depth: inputs, width };
-        // Head by head, so that its queries, keys and values are still near when they are attended to.
-        for (head, panels) in layer.heads.iter().enumerate() {
-            dense.project(panels, left, tokens, space, qkv);
-            let mut start = 0;
-            for &length in lengths {
-                let qkv = &qkv[start * 3 * depth..][..length * 3 * depth];
-                attend(between, length, qkv, &mut context, (start, head * depth / width), attention);
-                start += length;
+        for first in (0..heads.count).step_by(together) {
+            let some = first..heads.count.min(first + together);
+            let stride = some.len() * 3 * depth;
+            dense.project(&layer.heads, 3 * depth * some.start..3 * depth * some.end, left, tokens, space, qkv);
+            for (index, head) in some.enumerate() {
+                let mut start = 0;
+                for &length in lengths {
+                    let qkv = &qkv[start * stride + index * 3 * depth..];
+                    let to = (start, head * depth / width);
+                    attend(between, (length, depth), (qkv, stride), &mut context, to, attention);
+                    start += length;
+                }
             }
         }
         dense.seal(tokens, inputs, wide);

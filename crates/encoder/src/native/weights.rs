@@ -39,10 +39,12 @@ impl Linear {
     }
 
     /// Layers of the same inputs as one.
-    pub(super) fn beside<const COUNT: usize>(layers: [Self; COUNT]) -> Self {
-        let weight = layers.iter().flat_map(|layer| layer.weight.iter().copied()).collect();
-        let bias = layers.iter().flat_map(|layer| layer.bias.iter().copied()).collect();
-        Self { weight, bias }
+    pub(super) fn beside(layers: impl Iterator<Item = Self>) -> Self {
+        layers.fold(Self { weight: Vec::new(), bias: Vec::new() }, |mut all, layer| {
+            all.weight.extend(layer.weight);
+            all.bias.extend(layer.bias);
+            all
+        })
     }
 
     /// The layer with inputs that do not count, so that after each `width` of its own there are `padded`.

@@ -12,6 +12,7 @@ mod vnni;
 mod words;
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use pulp::Simd;
 
@@ -109,13 +110,22 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         left.wide = wide;
     }
 
-    fn project(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], to: &mut [A::Left]) {
-        self.multiply(panels, left, rows, space, |part| dense::put(self.between, panels.panels.columns, part, to));
+    fn project(
+        self,
+        panels: &Self::Panels,
+        columns: Range<usize>,
+        left: &Self::Left,
+        rows: usize,
+        space: &mut [f32],
+        to: &mut [A::Left],
+    ) {
+        let some = columns.start / K::WIDTH..columns.end / K::WIDTH;
+        self.multiply(panels, some, left, rows, space, |part| dense::put(self.between, &columns, part, to));
     }
 
     fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
         let (simd, depth) = (self.between.simd(), padded_depth::<A>(panels.panels.columns));
-        self.multiply(panels, left, rows, space, |part| dense::add(simd, depth, part, states));
+        self.multiply(panels, panels.panels.all::<K>(), left, rows, space, |part| dense::add(simd, depth, part, states));
     }
 
     fn activate(
@@ -129,7 +139,9 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
     ) {
         let columns = panels.panels.columns;
         let held = Self::room(wide, rows, padded_depth::<A>(columns));
-        self.multiply(panels, left, rows, space, |part| dense::activate(self.between, activation, columns, part, held));
+        let all = panels.panels.all::<K>();
+        let between = self.between;
+        self.multiply(panels, all, left, rows, space, |part| dense::activate(between, activation, columns, part, held));
         // Only now is a row's greatest value known.
         self.seal(rows, columns, wide);
     }
@@ -152,18 +164,18 @@ impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
         let (scales, zeros) = (left.scales.hold(rows), left.zeros.hold(rows));
         let values = left.row.hold(width);
         for tile in tiles::<K>(rows) {
-            let data = &mut data[tile.slot * depth..][..tile.padded * depth];
-            let blocks = &blocks[tile.slot * padded_width..][..tile.padded * padded_width];
-            for row in 0..tile.rows {
-                for (block, values) in blocks.chunks_exact(tile.padded * A::WIDTH).zip(values.chunks_mut(A::WIDTH)) {
-                    widen(&block[row * A::WIDTH..][..values.len()], values);
-                }
-                let (block, step) = (K::BLOCK, tile.padded * K::BLOCK);
-                let to = &mut data[row * block..];
-                let (scale, zero) = simd.vectorize(Quantize { simd, values: &*values, to, block, step });
-                scales[tile.start + row] = scale;
-                zeros[tile.start + row] = zero;
-            }
+            let rows = tile.start..tile.start + tile.rows;
+            simd.vectorize(Quantize {
+                simd,
+                from: &blocks[tile.slot * padded_width..][..tile.padded * padded_width],
+                widen: &widen,
+                to: &mut data[tile.slot * depth..][..tile.padded * depth],
+                block: K::BLOCK,
+                padded: tile.padded,
+                values: &mut *values,
+                scales: &mut scales[rows.clone()],
+                zeros: &mut zeros[rows],
+            });
         }
     }
 
@@ -172,13 +184,14 @@ impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
     fn multiply<F>(
         self,
         panels: &QuantizedPanels<K::Right>,
+        some: Range<usize>,
         left: &QuantizedRows<K::Left, F>,
         rows: usize,
         space: &mut [f32],
         mut take: impl FnMut(Part<'_>),
     ) {
         let simd = self.between.simd();
-        panels.panels.multiply(self.kernel, &left.data, rows, space, |part| {
+        panels.panels.multiply(self.kernel, some, &left.data, rows, space, |part| {
             let (rows, columns) = (part.start..part.start + part.rows, part.column..part.column + K::WIDTH);
             simd.vectorize(Dequantize {
                 simd,

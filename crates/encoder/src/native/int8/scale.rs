@@ -27,50 +27,74 @@ pub(super) fn quantize_column<E: From<i8>>(weights: &[f32], to: &mut [E]) -> (f3
     (scale + 0.0 * weights.iter().sum::<f32>(), sum)
 }
 
-/// Writes the numbers of one row; gives its scale and its zero. A value that is not a number makes the scale none.
-pub(super) struct Quantize<'a, S, E> {
+/// Writes the numbers of the rows of a tile, and what makes them values again. A value that is not a number makes a row's scale none.
+pub(super) struct Quantize<'a, S, F, E, W> {
     pub(super) simd: S,
-    pub(super) values: &'a [f32],
-    /// From the row's first block on; the rest of its last block becomes 0.
+    /// `[blocks, padded, WIDTH]`.
+    pub(super) from: &'a [F],
+    /// Makes values of what `from` holds.
+    pub(super) widen: W,
+    /// `[blocks, padded, block]`; the rest of a row's last block becomes 0.
     pub(super) to: &'a mut [E],
     /// Numbers of a block.
     pub(super) block: usize,
-    /// From a block to the next.
-    pub(super) step: usize,
+    /// Rows of a block.
+    pub(super) padded: usize,
+    /// One row of values.
+    pub(super) values: &'a mut [f32],
+    /// What a row's numbers less its zero are to be multiplied by; one for each row.
+    pub(super) scales: &'a mut [f32],
+    pub(super) zeros: &'a mut [f32],
 }
 
-impl<S: Lanes, E: From<u8>> WithSimd for Quantize<'_, S, E> {
-    type Output = (f32, f32);
+impl<S: Lanes, F, E: From<u8>, W: Fn(&[F], &mut [f32])> WithSimd for Quantize<'_, S, F, E, W> {
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<T: Simd>(self, _: T) -> (f32, f32) {
-        let Self { simd, values, to, block, step } = self;
-        let (body, rest) = S::as_simd_f32s(values);
-        let zero = simd.splat_f32s(0.0);
-        // 0 is in the range, so that padding is exact and a row of one value has a range.
-        let (mut least, mut most, mut sum) = (zero, zero, zero);
-        for &value in body {
-            least = simd.min_f32s(least, value);
-            most = simd.max_f32s(most, value);
-            sum = simd.add_f32s(sum, value);
-        }
-        let least = rest.iter().fold(simd.reduce_min_f32s(least), |least, &value| least.min(value));
-        let most = rest.iter().fold(simd.reduce_max_f32s(most), |most, &value| most.max(value));
-        let sum = simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>();
-        let range = (most - least).max(LEAST_RANGE);
-        let per_value = MOST / range;
-        let zero = -least * per_value;
-        for (block, values) in
-            to.chunks_mut(step).zip(values.chunks(block)).map(|(to, values)| (&mut to[..block], values))
-        {
-            let (numbers, padding) = block.split_at_mut(values.len());
-            for (number, value) in numbers.iter_mut().zip(values) {
-                *number = E::from(((value * per_value + zero) + ROUNDING).to_bits() as u8);
+    fn with_simd<T: Simd>(self, _: T) {
+        let Self { simd, from, widen, to, block, padded, values, scales, zeros } = self;
+        for (row, (scale, zero)) in scales.iter_mut().zip(zeros).enumerate() {
+            for (from, values) in from.chunks_exact(padded * S::WIDTH).zip(values.chunks_mut(S::WIDTH)) {
+                widen(&from[row * S::WIDTH..][..values.len()], values);
             }
-            padding.iter_mut().for_each(|number| *number = E::from(0));
+            (*scale, *zero) = quantize_row(simd, values, &mut to[row * block..], block, padded * block);
         }
-        (range / MOST + 0.0 * sum, zero)
     }
+}
+
+/// Writes the numbers of one row into blocks of `block`, `step` apart; gives its scale and its zero.
+#[inline(always)]
+fn quantize_row<S: Lanes, E: From<u8>>(
+    simd: S,
+    values: &[f32],
+    to: &mut [E],
+    block: usize,
+    step: usize,
+) -> (f32, f32) {
+    let (body, rest) = S::as_simd_f32s(values);
+    let zero = simd.splat_f32s(0.0);
+    // 0 is in the range, so that padding is exact and a row of one value has a range.
+    let (mut least, mut most, mut sum) = (zero, zero, zero);
+    for &value in body {
+        least = simd.min_f32s(least, value);
+        most = simd.max_f32s(most, value);
+        sum = simd.add_f32s(sum, value);
+    }
+    let least = rest.iter().fold(simd.reduce_min_f32s(least), |least, &value| least.min(value));
+    let most = rest.iter().fold(simd.reduce_max_f32s(most), |most, &value| most.max(value));
+    let sum = simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>();
+    let range = (most - least).max(LEAST_RANGE);
+    let per_value = MOST / range;
+    let zero = -least * per_value;
+    for (block, values) in to.chunks_mut(step).zip(values.chunks(block)).map(|(to, values)| (&mut to[..block], values))
+    {
+        let (numbers, padding) = block.split_at_mut(values.len());
+        for (number, value) in numbers.iter_mut().zip(values) {
+            *number = E::from(((value * per_value + zero) + ROUNDING).to_bits() as u8);
+        }
+        padding.iter_mut().for_each(|number| *number = E::from(0));
+    }
+    (range / MOST + 0.0 * sum, zero)
 }
 
 /// Makes values of rows of a product of whole numbers, in place.
