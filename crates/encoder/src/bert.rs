@@ -1,4 +1,4 @@
-//! The shape of a BERT encoder from its `config.json`, and its weights as a mapped file.
+//! The shape of a BERT or RoBERTa encoder from its `config.json`, and its weights as a mapped file.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 
-/// The shape of a BERT encoder, from its `config.json`.
+/// The shape of a BERT or RoBERTa encoder, from its `config.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct BertConfig {
     /// Width of the hidden states.
@@ -17,7 +17,7 @@ pub struct BertConfig {
     pub num_hidden_layers: usize,
     /// Attention heads a layer.
     pub num_attention_heads: usize,
-    /// Most positions, special tokens included.
+    /// Rows of the table of positions.
     pub max_position_embeddings: usize,
     /// Added to the variance under the root of a layer norm.
     pub layer_norm_eps: f64,
@@ -26,9 +26,15 @@ pub struct BertConfig {
     /// `absolute` positions are the only ones known here.
     #[serde(default = "absolute")]
     pub position_embedding_type: String,
-    /// `bert`.
+    /// One of [`MODEL_TYPES`].
     pub model_type: String,
+    /// The token of padding: the positions of RoBERTa begin behind its number.
+    #[serde(default)]
+    pub pad_token_id: Option<usize>,
 }
+
+/// The architectures that are run here. They differ in their positions only.
+pub const MODEL_TYPES: [&str; 4] = ["bert", "roberta", "xlm-roberta", "camembert"];
 
 fn absolute() -> String {
     "absolute".into()
@@ -43,17 +49,37 @@ impl BertConfig {
         let wrong = |reason: String| Error::Config { path: path.to_path_buf(), reason };
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let config: Self = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-        if config.model_type != "bert" || config.position_embedding_type != "absolute" || config.activation().is_none()
-        {
+        let is_known = MODEL_TYPES.contains(&config.model_type.as_str());
+        if !is_known || config.position_embedding_type != "absolute" || config.activation().is_none() {
             return Err(wrong(format!(
-                "only BERT with absolute positions and gelu, relu or silu runs here, this is {} with {} positions and {}",
-                config.model_type, config.position_embedding_type, config.hidden_act
+                "only {} with absolute positions and gelu, relu or silu runs here, this is {} with {} positions and {}",
+                MODEL_TYPES.join(", "),
+                config.model_type,
+                config.position_embedding_type,
+                config.hidden_act
             )));
+        }
+        if config.tokens_max() == 0 {
+            return Err(wrong("pad_token_id is needed, and leaves some of max_position_embeddings".into()));
         }
         if config.num_attention_heads == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return Err(wrong("hidden_size is not a multiple of num_attention_heads".into()));
         }
         Ok(config)
+    }
+
+    /// The position of a text's first token.
+    pub(crate) fn first_position(&self) -> usize {
+        match self.model_type.as_str() {
+            "bert" => 0,
+            _ => self.pad_token_id.map_or(self.max_position_embeddings, |pad| pad.saturating_add(1)),
+        }
+    }
+
+    /// Most tokens of a text, special tokens included.
+    #[must_use]
+    pub fn tokens_max(&self) -> usize {
+        self.max_position_embeddings.saturating_sub(self.first_position())
     }
 
     /// The activation of the feed-forward part, where it is known.
@@ -77,7 +103,8 @@ pub(crate) fn map_weights(path: &Path) -> Result<MmapedSafetensors> {
     file.map_err(Error::tensor("map the weights"))
 }
 
-/// What stands before every tensor's name: some exports write `bert.…`.
+/// What stands before every tensor's name: some exports write `bert.…` or `roberta.…`.
 pub(crate) fn prefix_of(weights: &MmapedSafetensors) -> &'static str {
-    if weights.get("embeddings.word_embeddings.weight").is_ok() { "" } else { "bert." }
+    let has = |prefix: &&str| weights.get(&format!("{prefix}embeddings.word_embeddings.weight")).is_ok();
+    ["", "roberta."].into_iter().find(has).unwrap_or("bert.")
 }

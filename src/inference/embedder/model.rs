@@ -98,13 +98,13 @@ pub(super) fn open(
     if manifest.folder.is_some() {
         let encoder = candle()?;
         tokenizer = Some(checked(&encoder, manifest, &files)?);
-        // A BERT is likely to be opened natively, and need not be held twice.
-        kept = Some(encoder).filter(|encoder| encoder.family() != Family::Bert);
+        // These are likely to be opened natively, and need not be held twice.
+        kept = Some(encoder).filter(|encoder| !matches!(encoder.family(), Family::Bert | Family::Roberta));
     }
     #[cfg(feature = "cuda")]
     if let Some(encoder) = gpu::open(&files.config, &files.weights, device, settings, manifest)? {
         let tokenizer = tokenizer.map_or_else(|| pinned(encoder.config(), manifest, &files), Ok)?;
-        let reason = "a BERT, which kernels of our own run on GPUs".to_owned();
+        let reason = "of the BERT family, which kernels of our own run on GPUs".to_owned();
         return Ok(Opened { model: Model::Cuda(Box::new(encoder)), tokenizer, reason });
     }
     let instructions = Instructions::of_environment()?;
@@ -114,7 +114,7 @@ pub(super) fn open(
         (Some(instructions), _) => match open_native(&files, settings, instructions) {
             Ok(encoder) => {
                 let tokenizer = tokenizer.map_or_else(|| pinned(encoder.config(), manifest, &files), Ok)?;
-                let reason = "a BERT, which the native encoder runs".to_owned();
+                let reason = "of the BERT family, which the native encoder runs".to_owned();
                 return Ok(Opened { model: Model::Native(Box::new(encoder)), tokenizer, reason });
             }
             Err(setting @ Error::Setting { .. }) => return Err(setting),
@@ -128,7 +128,7 @@ pub(super) fn open(
         return Err(Error::Setting { name, value, reason });
     }
     let reason = match encoder.family() {
-        Family::Bert => reason,
+        Family::Bert | Family::Roberta => reason,
         family => format!("{}, which the native encoder does not run", family.name()),
     };
     let model = Model::Candle {
@@ -147,7 +147,7 @@ fn open_native(files: &Files, settings: &EmbedSettings, instructions: Instructio
 
 /// The tokenizer of a model whose files are proven, so that they fit each other.
 fn pinned(config: &BertConfig, manifest: &Manifest, files: &Files) -> Result<Tokenizer> {
-    check_sizes(manifest, &files.config, config.hidden_size, Some(config.max_position_embeddings))?;
+    check_sizes(manifest, &files.config, config.hidden_size, Some(config.tokens_max()))?;
     Tokenizer::open(&files.tokenizer)
 }
 

@@ -110,7 +110,7 @@ pub(super) struct Packed {
 pub(super) struct Places {
     /// `[words, hidden]` halves.
     pub(super) words: usize,
-    /// `[positions, hidden]` floats: position plus token type 0, the only one that occurs.
+    /// `[positions, hidden]` floats, from a text's first on: position plus token type 0, the only one that occurs.
     pub(super) positions: usize,
     pub(super) norm: Norm,
     pub(super) layers: Vec<Layer>,
@@ -131,12 +131,12 @@ pub(super) fn pack(file: &MmapedSafetensors, config: &BertConfig, half: Half) ->
         intermediate,
         layers: config.num_hidden_layers,
         words: words.first().copied().unwrap_or(0),
-        positions: config.max_position_embeddings,
+        positions: config.tokens_max(),
         eps: config.layer_norm_eps as f32,
         half,
     }
     .check()?;
-    let places = packer.places(&shape)?;
+    let places = packer.places(&shape, config.first_position())?;
     Ok(Packed { shape, halves: packer.halves, floats: packer.floats, places })
 }
 
@@ -205,14 +205,16 @@ impl Packer<'_> {
         Ok(Linear { weight: self.put_halves(at, &weight)?, bias: self.put_floats(&bias) })
     }
 
-    fn places(&mut self, shape: &Shape) -> Result<Places> {
+    fn places(&mut self, shape: &Shape, first_position: usize) -> Result<Places> {
         let hidden = shape.hidden;
         let name = "embeddings.word_embeddings.weight";
         let words = self.load(name, &[shape.words, hidden])?;
         let words = self.put_halves(name, &words)?;
         let types = self.shape("embeddings.token_type_embeddings.weight")?;
         let types = self.load("embeddings.token_type_embeddings.weight", &types)?;
-        let mut positions = self.load("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
+        let rows = first_position + shape.positions;
+        let mut positions = self.load("embeddings.position_embeddings.weight", &[rows, hidden])?;
+        positions.drain(..first_position * hidden);
         for row in positions.chunks_exact_mut(hidden) {
             row.iter_mut().zip(&types).for_each(|(value, add)| *value += add);
         }

@@ -32,7 +32,7 @@ impl Heads {
     }
 }
 
-/// Attends the `length` tokens of one text to each other in one head. `qkv` has `stride` elements from a token to the next, of which the
+/// Attends the `length` tokens of one text, one or more, to each other in one head. `qkv` has `stride` elements from a token to the next, of which the
 /// first `3 · depth` are the head's query, which is scaled already, key and value, each with zeros up to `depth`. The context goes into
 /// `context` from the row `start` and the block `block` on.
 pub(super) fn attend<A: Arithmetic>(
@@ -43,9 +43,6 @@ pub(super) fn attend<A: Arithmetic>(
     (start, block): (usize, usize),
     scratch: &mut AttentionScratch<A::Left>,
 ) {
-    if length == 0 {
-        return;
-    }
     let length_padded = padded_depth::<A>(length);
     let (key_panels, value_panels) = (length_padded / A::WIDTH, depth / A::WIDTH);
     let queries = scratch.queries.hold(padded_rows::<A>(length) * depth);

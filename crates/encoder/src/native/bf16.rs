@@ -3,7 +3,10 @@
 mod interleave;
 mod rows;
 
-use std::arch::x86_64::{__m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps};
+use std::arch::x86_64::{
+    __m512, __m512bh, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32,
+    _mm512_setzero_ps, _mm512_slli_epi32,
+};
 use std::ops::Range;
 
 use pulp::Simd;
@@ -75,9 +78,10 @@ impl Arithmetic for Bf16 {
     }
 
     #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
     fn widen(self, from: &[u16], to: &mut [f32]) {
-        // A bf16 is the upper half of an f32.
-        from.iter().zip(to).for_each(|(&from, to)| *to = f32::from_bits(u32::from(from) << 16));
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { widen(from, to) }
     }
 
     fn begin(self) -> Self::Session {}
@@ -145,6 +149,17 @@ fn narrow(from: &[f32], to: &mut [u16]) {
         let narrow: [u16; 16] = cast(_mm512_cvtneps_pbh(cast::<[f32; 16], __m512>(full)));
         to_rest.copy_from_slice(&narrow[..from_rest.len()]);
     }
+}
+
+/// A bf16 is the upper half of an f32.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn widen(from: &[u16], to: &mut [f32]) {
+    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<16>(), to.as_chunks_mut::<16>());
+    for (from, to) in from.iter().zip(to) {
+        *to = cast(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(cast(*from))));
+    }
+    from_rest.iter().zip(to_rest).for_each(|(&from, to)| *to = f32::from_bits(u32::from(from) << 16));
 }
 
 /// As the tile of f32, but each step takes two inputs of a column at once.

@@ -136,7 +136,9 @@ impl<A: Arithmetic> Dense for A {
         wide: &mut Self::Left,
     ) {
         let wide = Self::room(wide, rows, padded_depth::<A>(panels.columns));
-        panels.multiply(self, panels.all::<A>(), left, rows, space, |part| activate(self, activation, panels.columns, part, wide));
+        panels.multiply(self, panels.all::<A>(), left, rows, space, |part| {
+            activate(self, activation, panels.columns, part, wide);
+        });
     }
 }
 
@@ -159,7 +161,8 @@ pub(super) fn normalize<S: Lanes>(simd: S, tile: TileRows, states: &mut [f32], n
 #[inline(always)]
 pub(super) fn add<S: Lanes>(simd: S, depth: usize, part: Part<'_>, states: &mut [f32]) {
     let place = part.place(depth, S::WIDTH);
-    simd.vectorize(AddTile { simd, tile: part.values, bias: part.bias, to: &mut states[place] });
+    let Part { values: tile, bias, .. } = part;
+    simd.vectorize(AddTile { simd, tile, bias, to: &mut states[place] });
 }
 
 /// Puts the activation of a part of a product with its bias into `wide`: tiles of `columns` padded to blocks of `WIDTH`, each
@@ -173,5 +176,6 @@ pub(super) fn activate<A: Arithmetic>(
     wide: &mut [A::Left],
 ) {
     let place = part.place(padded_depth::<A>(columns), A::WIDTH);
-    arithmetic.activate(activation, part.values, part.bias, &mut wide[place]);
+    let Part { values, bias, .. } = part;
+    arithmetic.activate(activation, values, bias, &mut wide[place]);
 }

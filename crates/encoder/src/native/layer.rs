@@ -126,7 +126,7 @@ pub(super) fn run_layers<'a, D: Dense>(
             dense.project(&layer.heads, 3 * depth * some.start..3 * depth * some.end, left, tokens, space, qkv);
             for (index, head) in some.enumerate() {
                 let mut start = 0;
-                for &length in lengths {
+                for &length in lengths.iter().filter(|length| **length > 0) {
                     let qkv = &qkv[start * stride + index * 3 * depth..];
                     let to = (start, head * depth / width);
                     attend(between, (length, depth), (qkv, stride), &mut context, to, attention);

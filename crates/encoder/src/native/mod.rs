@@ -154,7 +154,7 @@ impl Encoder {
     /// Whether every id and length of `batch` is within the tables.
     fn check(&self, batch: &[&[u32]]) -> candle_core::Result<()> {
         let rows = self.words.get().len() / (4 * self.config.hidden_size);
-        let positions = self.config.max_position_embeddings;
+        let positions = self.config.tokens_max();
         for ids in batch {
             if ids.len() > positions {
                 candle_core::bail!("{} tokens, the model has {positions} positions", ids.len());

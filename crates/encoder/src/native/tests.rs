@@ -200,6 +200,9 @@ fn bad_input_is_an_error_and_nan_weights_no_crash() {
         );
         encoder.forward(&[], |_, _| panic!("there is no text")).unwrap();
         encoder.forward(&[&[]], |_, rows| assert!(rows.is_empty())).unwrap();
+        let mut widths = Vec::new();
+        encoder.forward(&[&[1], &[]], |_, rows| widths.push(rows.len())).unwrap();
+        assert_eq!(widths, [config.hidden_size, 0], "a text of no tokens may come last");
         assert!(encoder.forward(&[&[1, 50]], |_, _| panic!("refused before it runs")).is_err());
         assert!(encoder.forward(&[&[1], &[1; 41]], |_, _| panic!("refused before it runs")).is_err());
     }

@@ -121,13 +121,15 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// `[positions, hidden]`, position plus token-type embedding, since only token type 0 occurs; and the norm after it.
+    /// `[positions, hidden]` from a text's first on, position plus token-type embedding, since only token type 0 occurs; and the norm
+    /// after it.
     pub(super) fn positions(&self) -> candle_core::Result<(Vec<f32>, Norm)> {
         let hidden = self.config.hidden_size;
         let types = self.file.load(&format!("{}embeddings.token_type_embeddings.weight", self.prefix), &Device::Cpu)?;
         let type_0: Vec<f32> = types.to_dtype(DType::F32)?.get(0)?.to_vec1()?;
         let mut positions =
             self.load("embeddings.position_embeddings.weight", &[self.config.max_position_embeddings, hidden])?;
+        positions.drain(..self.config.first_position() * hidden);
         for row in positions.chunks_exact_mut(hidden) {
             row.iter_mut().zip(&type_0).for_each(|(value, add)| *value += add);
         }

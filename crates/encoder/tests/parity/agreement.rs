@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Tensor};
+use ibid_encoder::bert::BertConfig;
+use ibid_encoder::instructions::Instructions;
+use ibid_encoder::native::Encoder;
+use ibid_encoder::precision::Computed;
 use ibid_encoder::text_encoder::Family;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, compare, compare_states, names, states};
+use crate::fixture::{Fixture, compare, compare_found, compare_states, names, states};
 
 #[test]
 fn every_family_agrees_with_its_reference() {
@@ -20,6 +24,38 @@ fn every_family_agrees_with_its_reference() {
         assert_eq!(model.hidden_size(), fixture.cases[0].hidden[0].len());
         assert_eq!(model.vocabulary_size(), 120);
     }
+}
+
+#[test]
+fn what_runs_natively_agrees_with_its_reference_too() {
+    let mut count = 0;
+    let is_native = |name: &&String| name.starts_with("bert") || name.ends_with("roberta");
+    for name in names().iter().filter(is_native) {
+        let fixture = Fixture::open(name);
+        let folder = tempfile::tempdir().unwrap();
+        for prefix in ["", if name.contains("roberta") { "roberta." } else { "bert." }] {
+            let rename = |tensors: &mut HashMap<String, Tensor>| {
+                *tensors = tensors.drain().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect();
+            };
+            let (config, weights) = fixture.write(folder.path(), &rename);
+            for set in Instructions::ALL.into_iter().filter(|set| set.is_here()) {
+                let config = BertConfig::open(&config).unwrap();
+                let encoder = Encoder::open(config, &weights, set, Computed::F32).unwrap();
+                let mut found = Vec::new();
+                let width = encoder.config().hidden_size;
+                encoder
+                    .forward(&fixture.texts(), |_, rows| {
+                        found.push(rows.chunks_exact(width).map(<[f32]>::to_vec).collect());
+                    })
+                    .unwrap();
+                let likeness = compare_found(&found, &fixture);
+                assert!(likeness.cosine_min >= 0.999_999, "{name} {}: {likeness:?}", set.name());
+                assert!(likeness.difference_max <= 5e-5, "{name} {}: {likeness:?}", set.name());
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 2 * 6, "the fixtures are there");
 }
 
 #[test]

@@ -127,8 +127,12 @@ impl Likeness {
 
 /// A model's answers beside those of the fixture's reference.
 pub(crate) fn compare(model: &TextEncoder, fixture: &Fixture) -> Likeness {
-    let found = states(model, &fixture.texts());
-    let pairs = fixture.cases.iter().zip(&found).flat_map(|(case, found)| {
+    compare_found(&states(model, &fixture.texts()), fixture)
+}
+
+/// Answers beside those of the fixture's reference.
+pub(crate) fn compare_found(found: &[Vec<Vec<f32>>], fixture: &Fixture) -> Likeness {
+    let pairs = fixture.cases.iter().zip(found).flat_map(|(case, found)| {
         case.rows.iter().zip(&case.hidden).map(|(row, expected)| (found[*row].as_slice(), expected.as_slice()))
     });
     Likeness::of(pairs)

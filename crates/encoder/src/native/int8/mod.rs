@@ -1,7 +1,7 @@
 //! Linear layers in 8 bits: hidden states in, hidden states out; attention and everything else stay floats.
 //!
 //! A weight is a whole number of −127 to 127 times its column's scale. A row of a left operand is whole numbers of 0 to 255 less the
-//! row's zero, times the row's scale; both are found when it is packed. So `Σ left · weight` is the product of whole numbers less
+//! row's zero, a whole number itself, times the row's scale; both are found when it is packed. So `Σ left · weight` is the product of whole numbers less
 //! the zero times the column's sum, times both scales: the same on every processor, whatever it multiplies with.
 
 #[cfg(target_arch = "x86_64")]
@@ -125,7 +125,9 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
 
     fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
         let (simd, depth) = (self.between.simd(), padded_depth::<A>(panels.panels.columns));
-        self.multiply(panels, panels.panels.all::<K>(), left, rows, space, |part| dense::add(simd, depth, part, states));
+        self.multiply(panels, panels.panels.all::<K>(), left, rows, space, |part| {
+            dense::add(simd, depth, part, states);
+        });
     }
 
     fn activate(

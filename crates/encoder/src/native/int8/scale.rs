@@ -1,11 +1,12 @@
 //! Rows of values in, whole numbers with a scale out, and back.
 
+use pulp::bytemuck::bytes_of;
 use pulp::{Simd, WithSimd};
 
 use crate::native::lanes::Lanes;
 
-/// Greatest number of a left operand.
-const MOST: f32 = 255.0;
+/// Numbers of a left operand that a row's range is spread over: one less than there are, since its zero is rounded, too.
+const MOST: f32 = 254.0;
 /// Greatest number of a weight, and least with its sign turned: −128 is left out, so that the range is even.
 const MOST_WEIGHT: f32 = 127.0;
 /// Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
@@ -47,15 +48,22 @@ pub(super) struct Quantize<'a, S, F, E, W> {
     pub(super) zeros: &'a mut [f32],
 }
 
-impl<S: Lanes, F, E: From<u8>, W: Fn(&[F], &mut [f32])> WithSimd for Quantize<'_, S, F, E, W> {
+impl<'a, S: Lanes, F, E: From<u8>, W: Fn(&[F], &mut [f32])> WithSimd for Quantize<'a, S, F, E, W> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
         let Self { simd, from, widen, to, block, padded, values, scales, zeros } = self;
         for (row, (scale, zero)) in scales.iter_mut().zip(zeros).enumerate() {
-            for (from, values) in from.chunks_exact(padded * S::WIDTH).zip(values.chunks_mut(S::WIDTH)) {
-                widen(&from[row * S::WIDTH..][..values.len()], values);
+            // Most chunks are whole: of a length that the compiler knows.
+            let at = |block: &'a [F]| &block[row * S::WIDTH..][..S::WIDTH];
+            let mut from = from.chunks_exact(padded * S::WIDTH);
+            let (chunks, rest) = values.split_at_mut(values.len() / S::WIDTH * S::WIDTH);
+            for (values, from) in chunks.chunks_exact_mut(S::WIDTH).zip(&mut from) {
+                widen(at(from), values);
+            }
+            if let Some(from) = from.next() {
+                widen(&at(from)[..rest.len()], rest);
             }
             (*scale, *zero) = quantize_row(simd, values, &mut to[row * block..], block, padded * block);
         }
@@ -64,17 +72,11 @@ impl<S: Lanes, F, E: From<u8>, W: Fn(&[F], &mut [f32])> WithSimd for Quantize<'_
 
 /// Writes the numbers of one row into blocks of `block`, `step` apart; gives its scale and its zero.
 #[inline(always)]
-fn quantize_row<S: Lanes, E: From<u8>>(
-    simd: S,
-    values: &[f32],
-    to: &mut [E],
-    block: usize,
-    step: usize,
-) -> (f32, f32) {
+fn quantize_row<S: Lanes, E: From<u8>>(simd: S, values: &[f32], to: &mut [E], block: usize, step: usize) -> (f32, f32) {
     let (body, rest) = S::as_simd_f32s(values);
-    let zero = simd.splat_f32s(0.0);
+    let nothing = simd.splat_f32s(0.0);
     // 0 is in the range, so that padding is exact and a row of one value has a range.
-    let (mut least, mut most, mut sum) = (zero, zero, zero);
+    let (mut least, mut most, mut sum) = (nothing, nothing, nothing);
     for &value in body {
         least = simd.min_f32s(least, value);
         most = simd.max_f32s(most, value);
@@ -85,12 +87,18 @@ fn quantize_row<S: Lanes, E: From<u8>>(
     let sum = simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>();
     let range = (most - least).max(LEAST_RANGE);
     let per_value = MOST / range;
-    let zero = -least * per_value;
-    for (block, values) in to.chunks_mut(step).zip(values.chunks(block)).map(|(to, values)| (&mut to[..block], values))
-    {
-        let (numbers, padding) = block.split_at_mut(values.len());
-        for (number, value) in numbers.iter_mut().zip(values) {
-            *number = E::from(((value * per_value + zero) + ROUNDING).to_bits() as u8);
+    let zero = (ROUNDING - least * per_value) - ROUNDING;
+    let (scales, shifts) = (simd.splat_f32s(per_value), simd.splat_f32s(zero + ROUNDING));
+    for (to, values) in to.chunks_mut(step).zip(values.chunks(block)) {
+        let (numbers, padding) = to[..block].split_at_mut(values.len());
+        let (body, rest) = S::as_simd_f32s(values);
+        let mut numbers = numbers.chunks_exact_mut(S::F32_LANES);
+        for (numbers, &value) in (&mut numbers).zip(body) {
+            let bytes = simd.lowest_bytes(simd.fma(value, scales, shifts));
+            numbers.iter_mut().zip(bytes_of(&bytes)).for_each(|(to, byte)| *to = E::from(*byte));
+        }
+        for (to, value) in numbers.into_remainder().iter_mut().zip(rest) {
+            *to = E::from((value * per_value + (zero + ROUNDING)).to_bits() as u8);
         }
         padding.iter_mut().for_each(|number| *number = E::from(0));
     }
@@ -120,13 +128,11 @@ impl<S: Lanes> WithSimd for Dequantize<'_, S> {
         let Self { simd, values, scales, zeros, column_scales, column_sums } = self;
         let ((column_scales, _), (column_sums, _)) = (S::as_simd_f32s(column_scales), S::as_simd_f32s(column_sums));
         for ((row, &scale), &zero) in values.chunks_exact_mut(S::WIDTH).zip(scales).zip(zeros) {
-            for value in &mut *row {
-                *value = value.to_bits().cast_signed() as f32;
-            }
             let (scales, zeros) = (simd.splat_f32s(scale), simd.splat_f32s(-zero));
             let (row, _) = S::as_mut_simd_f32s(row);
             for ((value, &column_scale), &column_sum) in row.iter_mut().zip(column_scales).zip(column_sums) {
-                *value = simd.mul_f32s(simd.fma(zeros, column_sum, *value), simd.mul_f32s(scales, column_scale));
+                let sum = simd.fma(zeros, column_sum, simd.whole(*value));
+                *value = simd.mul_f32s(sum, simd.mul_f32s(scales, column_scale));
             }
         }
     }

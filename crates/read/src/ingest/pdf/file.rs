@@ -81,7 +81,9 @@ fn load(bytes: &[u8], settings: &PdfSettings) -> Result<lopdf::Document, Option<
     };
     match load_as(bytes, options.clone()) {
         // The library mends a damaged page tree only when it may keep everything.
-        Ok(document) if document.page_iter().next().is_none() => load_as(bytes, LoadOptions { filter: None, ..options }),
+        Ok(document) if document.page_iter().next().is_none() => {
+            load_as(bytes, LoadOptions { filter: None, ..options })
+        }
         other => other,
     }
 }
