@@ -14,13 +14,6 @@ pub(super) struct Buffer<E> {
 }
 
 impl<E: Copy + Default> Buffer<E> {
-    /// `len` default elements.
-    pub(super) fn new(len: usize) -> Self {
-        let mut buffer = Self { memory: Vec::new(), start: 0, len: 0 };
-        buffer.hold(len);
-        buffer
-    }
-
     /// Makes room for `len` elements and hands them out; what they hold is unspecified. Allocates only when it must grow.
     pub(super) fn hold(&mut self, len: usize) -> &mut [E] {
         if len > self.len {
@@ -54,7 +47,8 @@ mod tests {
 
     #[test]
     fn a_buffer_starts_on_a_line_and_keeps_its_memory() {
-        let mut buffer = Buffer::<f32>::new(100);
+        let mut buffer = Buffer::<f32>::default();
+        assert_eq!(buffer.hold(100).len(), 100);
         assert_eq!(buffer.as_ptr() as usize % LINE_BYTES, 0);
         let before = buffer.as_ptr();
         assert_eq!(buffer.hold(7).len(), 7);

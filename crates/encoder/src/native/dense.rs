@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
+use super::arena::Arena;
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
 use super::functions::{AddTile, Norm, NormTile};
@@ -32,7 +33,9 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
 
     fn between(self) -> Self::Between;
 
-    fn pack_weights(self, linear: &Linear) -> Self::Panels;
+    /// # Errors
+    /// When there is no memory.
+    fn pack_weights(self, linear: &Linear, arena: &mut Arena) -> std::io::Result<Self::Panels>;
 
     /// Bytes of the packed weights.
     fn bytes(panels: &Self::Panels) -> usize;
@@ -84,8 +87,8 @@ impl<A: Arithmetic> Dense for A {
         self
     }
 
-    fn pack_weights(self, linear: &Linear) -> Self::Panels {
-        Panels::pack::<A>(&linear.weight, &linear.bias, |from, to| self.narrow(from, to))
+    fn pack_weights(self, linear: &Linear, arena: &mut Arena) -> std::io::Result<Self::Panels> {
+        Panels::pack::<A>(&linear.weight, &linear.bias, arena, |from, to| self.narrow(from, to))
     }
 
     fn bytes(panels: &Self::Panels) -> usize {

@@ -7,14 +7,16 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::buffer::Buffer;
+use pulp::bytemuck::Pod;
+
+use super::arena::{Arena, Stored};
 
 /// A way to multiply: what operands are made of and how a tile is computed.
 pub(super) trait Kernel: Copy + Send + Sync + 'static {
     /// What packed left operands are made of.
-    type Left: Copy + Default + Send + Sync + Debug + 'static;
+    type Left: Pod + Default + Debug + Send + Sync;
     /// What packed right operands are made of.
-    type Right: Copy + Default + Send + Sync + Debug + 'static;
+    type Right: Pod + Default + Debug + Send + Sync;
     /// Most rows of a tile.
     const ROWS: usize;
     /// Rows of a tile are padded to a multiple of this.
@@ -147,36 +149,41 @@ pub(super) fn padded_depth<K: Kernel>(length: usize) -> usize {
 /// A right operand that stays: the weights of a linear layer with their bias.
 #[derive(Debug)]
 pub(super) struct Panels<E> {
-    data: Buffer<E>,
+    data: Stored<E>,
     /// Padded to whole panels with zeros.
     bias: Vec<f32>,
     pub(super) columns: usize,
     pub(super) depth: usize,
 }
 
-impl<E: Copy + Default> Panels<E> {
+impl<E: Pod + Default> Panels<E> {
     /// Packs a weight that is stored as `[columns, depth]`, the way linear layers are. `narrow` makes of a column what operands are made of.
+    ///
+    /// # Errors
+    /// When there is no memory.
     pub(super) fn pack<K: Kernel<Right = E>>(
         weight: &[f32],
         bias: &[f32],
+        arena: &mut Arena,
         mut narrow: impl FnMut(&[f32], &mut [E]),
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let columns = bias.len();
         let depth = weight.len() / columns;
         let padded = padded_depth::<K>(depth);
         let panels = columns.div_ceil(K::WIDTH);
-        let mut data = Buffer::new(panels * padded * K::WIDTH);
         let mut narrowed = vec![E::default(); depth];
-        for (column, weight) in weight.chunks_exact(depth).enumerate() {
-            narrow(weight, &mut narrowed);
-            let panel = &mut data[column / K::WIDTH * padded * K::WIDTH..][..padded * K::WIDTH];
-            for (input, &value) in narrowed.iter().enumerate() {
-                panel[K::place(input, column % K::WIDTH)] = value;
+        let data = arena.put(panels * padded * K::WIDTH, |data: &mut [E]| {
+            for (column, weight) in weight.chunks_exact(depth).enumerate() {
+                narrow(weight, &mut narrowed);
+                let panel = &mut data[column / K::WIDTH * padded * K::WIDTH..][..padded * K::WIDTH];
+                for (input, &value) in narrowed.iter().enumerate() {
+                    panel[K::place(input, column % K::WIDTH)] = value;
+                }
             }
-        }
+        })?;
         let mut bias = bias.to_vec();
         bias.resize(panels * K::WIDTH, 0.0);
-        Self { data, bias, columns, depth }
+        Ok(Self { data, bias, columns, depth })
     }
 
     /// Bytes of the packed weights.

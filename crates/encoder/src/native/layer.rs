@@ -1,5 +1,6 @@
 //! Hidden states of a few texts in, those after every layer out: the order of an encoder's operations.
 
+use super::arena::Arena;
 use super::arithmetic::Arithmetic;
 use super::attention::{AttentionScratch, Heads, attend};
 use super::buffer::Buffer;
@@ -31,10 +32,19 @@ struct UpDown<P> {
 
 impl<P> Layer<P> {
     /// Packs a layer's weights.
-    pub(super) fn pack<D: Dense<Panels = P>>(dense: D, heads: Heads, weights: LayerWeights) -> Self {
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub(super) fn pack<D: Dense<Panels = P>>(
+        dense: D,
+        heads: Heads,
+        weights: LayerWeights,
+        arena: &mut Arena,
+    ) -> std::io::Result<Self> {
         let LayerWeights { query, key, value, attention_out, attention_norm, up, down, out_norm } = weights;
         let (width, depth) = (heads.width, heads.depth::<D::Between>());
-        let pack = |linear: Linear| dense.pack_weights(&linear);
+        // In the order in which a pass reads them.
+        let mut pack = |linear: Linear| dense.pack_weights(&linear, arena);
         let padded = |norm: Norm| {
             let width = norm.width;
             norm.padded(padded_depth::<D::Between>(width))
@@ -44,13 +54,15 @@ impl<P> Layer<P> {
             [&query, &key, &value].map(|part| part.outputs(own.clone(), depth))
         };
         let parts = up.parts_of_outputs(WIDE_COLUMNS).zip(down.parts_of_inputs(WIDE_COLUMNS));
-        Self {
-            heads: pack(Linear::beside((0..heads.count).flat_map(head))),
-            attention_out: pack(attention_out.with_padded_inputs(width, depth)),
+        Ok(Self {
+            heads: pack(Linear::beside((0..heads.count).flat_map(head)))?,
+            attention_out: pack(attention_out.with_padded_inputs(width, depth))?,
             attention_norm: padded(attention_norm),
-            feed_forward: parts.map(|(up, down)| UpDown { up: pack(up), down: pack(down) }).collect(),
+            feed_forward: parts
+                .map(|(up, down)| Ok(UpDown { up: pack(up)?, down: pack(down)? }))
+                .collect::<std::io::Result<_>>()?,
             out_norm: padded(out_norm),
-        }
+        })
     }
 
     /// Bytes of the packed weights.

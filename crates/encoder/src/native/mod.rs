@@ -11,6 +11,7 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod amx;
+mod arena;
 mod arithmetic;
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -41,6 +42,7 @@ use crate::bert::{BertConfig, map_weights, prefix_of};
 use crate::error::{Error, Result};
 use crate::instructions::Instructions;
 use crate::precision::Computed;
+use arena::Arena;
 use attention::Heads;
 use dense::{Dense, Element};
 use f32::F32;
@@ -213,8 +215,9 @@ impl<D: Dense> Packed<D> {
             candle_core::bail!("the activation {} is not known", config.hidden_act);
         };
         let heads = Heads { count: config.num_attention_heads, width: config.hidden_size / config.num_attention_heads };
+        let mut arena = Arena::default();
         let layers = (0..config.num_hidden_layers)
-            .map(|index| Ok(Layer::pack(dense, heads, weights.layer(index)?)))
+            .map(|index| Ok(Layer::pack(dense, heads, weights.layer(index)?, &mut arena)?))
             .collect::<candle_core::Result<_>>()?;
         let depth = padded_depth::<D::Between>(norm.width);
         Ok(Self { dense, heads, activation, norm: norm.padded(depth), layers, spare: Mutex::new(Vec::new()) })

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::arena::Arena;
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
 use super::dense::{self, Dense};
@@ -73,18 +74,18 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         self.between
     }
 
-    fn pack_weights(self, linear: &Linear) -> Self::Panels {
+    fn pack_weights(self, linear: &Linear, arena: &mut Arena) -> std::io::Result<Self::Panels> {
         const { assert!(K::WIDTH == A::WIDTH, "a tile of one is a tile of the other") }
         let columns = linear.bias.len().next_multiple_of(K::WIDTH);
         let (mut scales, mut sums) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
-        let panels = Panels::pack::<K>(&linear.weight, &linear.bias, |from, to| {
+        let panels = Panels::pack::<K>(&linear.weight, &linear.bias, arena, |from, to| {
             let (scale, sum) = quantize_column(from, to);
             scales.push(scale);
             sums.push(sum);
-        });
+        })?;
         scales.resize(columns, 0.0);
         sums.resize(columns, 0.0);
-        QuantizedPanels { panels, scales, sums }
+        Ok(QuantizedPanels { panels, scales, sums })
     }
 
     fn bytes(panels: &Self::Panels) -> usize {
