@@ -32,9 +32,9 @@ impl Heads {
     }
 }
 
-/// Attends the `length` tokens of one text, one or more, to each other in one head. `qkv` has `stride` elements from a token to the next, of which the
-/// first `3 · depth` are the head's query, which is scaled already, key and value, each with zeros up to `depth`. The context goes into
-/// `context` from the row `start` and the block `block` on.
+/// Attends the `length` tokens of one text, one or more, to each other in one head. `qkv` has `stride` elements from a token to the next,
+/// of which the first `3 · depth` are the head's query, which is scaled already, key and value, each with zeros up to `depth`. The context
+/// goes into `context` from the row `start` and the block `block` on.
 pub(super) fn attend<A: Arithmetic>(
     arithmetic: A,
     (length, depth): (usize, usize),

@@ -1,8 +1,8 @@
 //! Linear layers in 8 bits: hidden states in, hidden states out; attention and everything else stay floats.
 //!
 //! A weight is a whole number of −127 to 127 times its column's scale. A row of a left operand is whole numbers of 0 to 255 less the
-//! row's zero, a whole number itself, times the row's scale; both are found when it is packed. So `Σ left · weight` is the product of whole numbers less
-//! the zero times the column's sum, times both scales: the same on every processor, whatever it multiplies with.
+//! row's zero, a whole number itself, times the row's scale; both are found when it is packed. So `Σ left · weight` is the product of
+//! whole numbers less the zero times the column's sum, times both scales, whatever the processor multiplies with.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;

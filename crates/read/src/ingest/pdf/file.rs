@@ -98,6 +98,7 @@ fn load_as(bytes: &[u8], options: LoadOptions) -> Result<lopdf::Document, Option
 
 /// Puts null in the place of a structure element. Tagged files have tens of thousands of them, which take a hundred times the bytes of
 /// the file, and nothing here reads them.
+#[expect(clippy::unnecessary_wraps, reason = "the library's filters may leave objects out")]
 fn without_structure(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> {
     if is_structure(object) {
         *object = Object::Null;
@@ -110,13 +111,11 @@ fn without_structure(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Obj
 /// Whether an object is a structure element (PDF 32000-1:2008, 14.7.2), whose type need not be told.
 fn is_structure(object: &Object) -> bool {
     let Object::Dictionary(dict) = object else { return false };
-    match dict.get(b"Type") {
-        Ok(name) => name.as_name().is_ok_and(|name| name == b"StructElem"),
-        Err(_) => {
-            let is_named = dict.get(b"S").is_ok_and(|name| name.as_name().is_ok());
-            is_named && dict.get(b"P").is_ok_and(|parent| parent.as_reference().is_ok()) && dict.has(b"K")
-        }
+    if let Ok(name) = dict.get(b"Type") {
+        return name.as_name().is_ok_and(|name| name == b"StructElem");
     }
+    let is_named = dict.get(b"S").is_ok_and(|name| name.as_name().is_ok());
+    is_named && dict.get(b"P").is_ok_and(|parent| parent.as_reference().is_ok()) && dict.has(b"K")
 }
 
 /// Bytes before the end of a file in which its closing words are looked for. Readers accept up to 1024 bytes of junk there
@@ -492,4 +491,41 @@ fn open_error(error: Option<lopdf::Error>, bytes: &[u8]) -> Error {
         _ => "the PDF is damaged: neither its table of objects nor the objects themselves can be found",
     };
     Error::Document { status: FileStatus::Malformed, reason: reason.into(), source: Some(error.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use lopdf::dictionary;
+
+    use super::*;
+    use crate::ingest::pdf::tests::pdf;
+
+    #[test]
+    fn structure_elements_are_let_go_and_nothing_that_looks_like_one() {
+        let page = Object::Reference((1, 0));
+        let elements = [
+            dictionary! { "Type" => "StructElem", "S" => "Table" },
+            dictionary! { "S" => "P", "P" => page.clone(), "K" => 0 },
+        ];
+        let others = [
+            dictionary! { "Type" => "Action", "S" => "URI", "P" => page.clone(), "K" => 0 },
+            dictionary! { "S" => "D", "P" => Object::string_literal("A-"), "K" => 0 },
+            dictionary! { "S" => "GoTo", "P" => page },
+        ];
+        let mut ids = Vec::new();
+        let bytes = pdf(&["BT /F1 10 Tf 72 700 Td (tagged) Tj ET"], |file, _| {
+            ids.extend(elements.iter().chain(&others).map(|dict| file.add_object(dict.clone())));
+        });
+        let mut packed = Vec::new();
+        lopdf::Document::load_mem(&bytes).unwrap().save_modern(&mut packed).unwrap();
+        assert!(find(&packed, b"/ObjStm").is_some(), "objects lie in streams");
+        for bytes in [bytes, packed] {
+            let file = PdfFile::open(&bytes, &PdfSettings::default()).unwrap();
+            let found: Vec<&Object> = ids.iter().map(|id| file.resolve(&file.document.objects[id])).collect();
+            assert_eq!(found[..2], [&Object::Null, &Object::Null]);
+            let kept: Vec<Object> = others.iter().cloned().map(Object::Dictionary).collect();
+            assert_eq!(found[2..], kept.iter().collect::<Vec<_>>());
+            assert_eq!(file.pages(9).pages.len(), 1);
+        }
+    }
 }
