@@ -60,7 +60,9 @@ impl BertConfig {
             )));
         }
         if config.tokens_max() == 0 {
-            return Err(wrong("pad_token_id is needed, and leaves some of max_position_embeddings".into()));
+            let reason =
+                "no position is left for a text: max_position_embeddings is 0, or pad_token_id missing or too large";
+            return Err(wrong(reason.into()));
         }
         if config.num_attention_heads == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return Err(wrong("hidden_size is not a multiple of num_attention_heads".into()));

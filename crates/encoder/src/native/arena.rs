@@ -6,18 +6,18 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use memmap2::{Mmap, MmapMut};
+use memmap2::MmapMut;
 use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
 
-/// Bytes of a cache line, on which every slice starts.
-const LINE_BYTES: usize = 64;
+use super::buffer::LINE_BYTES;
+
 /// Bytes that are mapped at once. Pages that nothing is put into take no memory.
 const CHUNK_BYTES: usize = 64 << 20;
 
 /// A chunk's memory, once it is filled.
-type Memory = Arc<OnceLock<Mmap>>;
+type Memory = Arc<OnceLock<MmapMut>>;
 
-/// Where slices are put, one after the other. They can be read once it is dropped.
+/// Where slices are put, one after the other, each on a cache line. They can be read once it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     filling: Option<Filling>,
@@ -79,10 +79,7 @@ impl Filling {
     }
 
     fn close(self) {
-        // Where the memory cannot be closed to writing, nobody reads it either: the first read says so.
-        if let Ok(map) = self.map.make_read_only() {
-            let _ = self.memory.set(map);
-        }
+        self.memory.set(self.map).expect("a chunk is closed once");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line, and of the widest register: loads from a line's start never touch two lines.
-const LINE_BYTES: usize = 64;
+pub(super) const LINE_BYTES: usize = 64;
 
 /// A buffer whose first element lies on a cache line.
 #[derive(Debug, Default)]
