@@ -21,6 +21,9 @@ use crate::ingest::isolated::Reader;
 use crate::ingest::members::{Outcome, Part};
 use crate::late_interaction::pack;
 
+/// Batches that wait for each worker at most: they last while the next window is gathered.
+const BATCHES_AHEAD: usize = 8;
+
 /// A file that has to be looked into.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
@@ -134,7 +137,7 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let (event_sender, events) = sync_channel::<Result<Event>>(settings.queue_chunks_max);
         let (item_sender, items) = sync_channel::<Item>(settings.queue_documents_max);
-        let (batch_sender, batches) = sync_channel::<Vec<Job>>(2 * embedder.worker_count());
+        let (batch_sender, batches) = sync_channel::<Vec<Job>>(BATCHES_AHEAD * embedder.worker_count());
         let batches = Arc::new(Mutex::new(batches));
         for _ in 0..settings.readers.max(1) {
             let (items, events) = (item_sender.clone(), event_sender.clone());

@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ibid_encoder::native::GROUP_TOKENS;
 use serde::{Deserialize, Serialize};
 
 use super::cache::ModelFiles;
@@ -249,7 +250,9 @@ impl Embedder {
         match &self.model {
             #[cfg(feature = "cuda")]
             Model::Cuda(_) => self.settings.batch_tokens_max.saturating_mul(super::gpu::BATCHES_TOGETHER),
-            _ => self.settings.batch_tokens_max,
+            // More would go through its layers in turn anyway, and only keep the last worker busy for longer.
+            Model::Native(_) => self.settings.batch_tokens_max.min(GROUP_TOKENS),
+            Model::Candle { .. } => self.settings.batch_tokens_max,
         }
     }
 
@@ -321,10 +324,11 @@ impl Embedder {
     /// When a tokenizer panicked.
     pub fn tokenize_all(&self, texts: &[&str], role: Role) -> Result<Vec<Input>> {
         let tokenize = |texts: &[&str]| texts.iter().map(|text| self.tokenize(text, role)).collect::<Result<Vec<_>>>();
-        let threads = thread_count(self.settings.threads);
-        if texts.len() < TEXTS_TOGETHER_MIN || threads == 1 {
+        // Which cores there are the system says from files, each time.
+        if texts.len() < TEXTS_TOGETHER_MIN {
             return tokenize(texts);
         }
+        let threads = thread_count(self.settings.threads);
         std::thread::scope(|scope| {
             let parts = texts.chunks(texts.len().div_ceil(threads));
             let parts: Vec<_> = parts.map(|part| scope.spawn(move || tokenize(part))).collect();

@@ -1,5 +1,9 @@
 //! What stands between products: tiles of f32 in, packed operands out; knows nothing of layers.
 
+#[cfg(test)]
+mod tests;
+
+use super::finish::Finish;
 use super::kernel::{Kernel, tiles};
 use super::lanes::Lanes;
 use crate::activation::Activation;
@@ -22,17 +26,21 @@ pub(super) trait Arithmetic: Kernel<Right = <Self as Kernel>::Left> {
     /// Converts values to what operands are made of; both of one length.
     fn narrow(self, from: &[f32], to: &mut [Self::Left]);
 
-    /// Converts what operands are made of to values; both of one length.
-    fn widen(self, from: &[Self::Left], to: &mut [f32]);
+    /// Puts the values of `rows` rows of a tile from `to` on, `stride` apart.
+    fn put(self, tile: &[f32], rows: usize, finish: impl Finish, to: &mut [Self::Left], stride: usize);
 
-    /// Puts `rows` rows of a tile, each plus `bias`, from `to` on, `stride` apart.
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [Self::Left], stride: usize);
+    /// The least and the greatest value of a row that lies in `blocks`, with 0 among them. One of them is no finite number where a value
+    /// is none.
+    fn bounds<'a>(self, blocks: impl Iterator<Item = &'a [Self::Left]>) -> (f32, f32);
+
+    /// Writes the lowest byte of the bits of each `value · factor + shift`, a float of 24 bits, for the values of one block.
+    fn bytes<E: From<u8>>(self, values: &[Self::Left], factor: f32, shift: f32, to: &mut [E]);
 
     /// Puts a row of a tile for each of `factors`, times it, into `to`, one after the other.
     fn put_scaled(self, tile: &[f32], factors: &[f32], to: &mut [Self::Left]);
 
-    /// `to = activation(tile + bias)`, both `[rows, WIDTH]`. The tile is left in any state.
-    fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [Self::Left]);
+    /// Writes the activation of a tile's values, `[rows, WIDTH]`, into `to`. The tile is left in any state.
+    fn activate(self, activation: Activation, tile: &mut [f32], finish: impl Finish, to: &mut [Self::Left]);
 
     /// Softmax of the first rows of a tile of scores without the division: `scores` and `weights` are `[blocks, padded, WIDTH]`. Each of
     /// `factors` becomes what its row is to be multiplied by. Of a row `columns` count; the weights of the others are 0.

@@ -4,8 +4,7 @@ mod interleave;
 mod rows;
 
 use std::arch::x86_64::{
-    __m512, __m512bh, _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32,
-    _mm512_setzero_ps, _mm512_slli_epi32,
+    __m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps,
 };
 use std::ops::Range;
 
@@ -14,6 +13,7 @@ use pulp::bytemuck::cast;
 use pulp::x86::V4;
 
 use super::arithmetic::Arithmetic;
+use super::finish::Finish;
 use super::functions::Activate;
 use super::kernel::{Kernel, by_rows, grouped};
 use crate::activation::Activation;
@@ -77,21 +77,29 @@ impl Arithmetic for Bf16 {
         unsafe { narrow(from, to) }
     }
 
-    #[inline(always)]
-    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn widen(self, from: &[u16], to: &mut [f32]) {
-        // SAFETY: `self` exists only where `try_new` found them.
-        unsafe { widen(from, to) }
-    }
-
     fn begin(self) -> Self::Session {}
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [u16], stride: usize) {
-        let bias = bias.first_chunk().expect("a panel's biases");
+    fn put(self, tile: &[f32], rows: usize, finish: impl Finish, to: &mut [u16], stride: usize) {
         // SAFETY: `self` exists only where `try_new` found them.
-        unsafe { rows::put_biased(tile, rows, bias, to, stride) }
+        unsafe { rows::put(self.0, tile, rows, finish, to, stride) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn bounds<'a>(self, blocks: impl Iterator<Item = &'a [u16]>) -> (f32, f32) {
+        // SAFETY: `self` exists only where `try_new` found them.
+        unsafe { rows::bounds(blocks) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn bytes<E: From<u8>>(self, values: &[u16], factor: f32, shift: f32, to: &mut [E]) {
+        let values = values.first_chunk().expect("a block of values");
+        // SAFETY: `self` exists only where `try_new` found them.
+        let bytes = unsafe { rows::bytes(values, factor, shift) };
+        to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = E::from(byte));
     }
 
     #[inline(always)]
@@ -103,13 +111,12 @@ impl Arithmetic for Bf16 {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
-    fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [u16]) {
+    fn activate(self, activation: Activation, tile: &mut [f32], finish: impl Finish, to: &mut [u16]) {
         if activation == Activation::Gelu {
-            let bias = bias.first_chunk().expect("a panel's biases");
             // SAFETY: `self` exists only where `try_new` found them.
-            unsafe { rows::gelu_biased(tile, bias, to) }
+            unsafe { rows::put_gelu(self.0, tile, finish, to) }
         } else {
-            Simd::vectorize(self.0, Activate { simd: self.0, activation, tile: &mut *tile, bias });
+            Simd::vectorize(self.0, Activate { simd: self.0, activation, tile: &mut *tile, finish });
             self.narrow(tile, to);
         }
     }
@@ -149,17 +156,6 @@ fn narrow(from: &[f32], to: &mut [u16]) {
         let narrow: [u16; 16] = cast(_mm512_cvtneps_pbh(cast::<[f32; 16], __m512>(full)));
         to_rest.copy_from_slice(&narrow[..from_rest.len()]);
     }
-}
-
-/// A bf16 is the upper half of an f32.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn widen(from: &[u16], to: &mut [f32]) {
-    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<16>(), to.as_chunks_mut::<16>());
-    for (from, to) in from.iter().zip(to) {
-        *to = cast(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(cast(*from))));
-    }
-    from_rest.iter().zip(to_rest).for_each(|(&from, to)| *to = f32::from_bits(u32::from(from) << 16));
 }
 
 /// As the tile of f32, but each step takes two inputs of a column at once.

@@ -9,8 +9,9 @@ use std::ops::Range;
 use super::arena::Arena;
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
+use super::finish::{Biased, Finish};
 use super::functions::{AddTile, Norm, NormTile};
-use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, padded_rows, tiles};
+use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, slots};
 use super::lanes::Lanes;
 use super::weights::Linear;
 use crate::activation::Activation;
@@ -18,7 +19,7 @@ use crate::activation::Activation;
 /// What the rows between products, and attention, are made of.
 pub(super) type Element<D> = <<D as Dense>::Between as Kernel>::Left;
 
-/// A way to compute linear layers.
+/// A way to compute linear layers on rows that [`Dense::Tiling`] has cut into `tiles`.
 pub(super) trait Dense: Copy + Send + Sync + 'static {
     /// What attention is computed in, and what stands between products.
     type Between: Arithmetic;
@@ -40,15 +41,15 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
     /// Bytes of the packed weights.
     fn bytes(panels: &Self::Panels) -> usize;
 
-    /// Normalizes `rows` rows of states, in place, and packs them.
-    fn pack_states(self, states: &mut [f32], rows: usize, norm: &Norm, left: &mut Self::Left);
+    /// Normalizes the rows of states, in place, and packs them.
+    fn pack_states(self, states: &mut [f32], tiles: &[TileRows], norm: &Norm, left: &mut Self::Left);
 
-    /// Room for `rows` rows of `depth` elements, which is whole blocks, as [`super::kernel::Blocks`] of this tiling. Once they are
-    /// written, [`Dense::seal`] makes a left operand of them.
-    fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [Element<Self>];
+    /// Room for rows of `depth` elements, which is whole blocks, as [`super::kernel::Blocks`]. Once they are written, [`Dense::seal`]
+    /// makes a left operand of them.
+    fn room<'a>(left: &'a mut Self::Left, tiles: &[TileRows], depth: usize) -> &'a mut [Element<Self>];
 
     /// See [`Dense::room`]. Of each row `columns` elements count.
-    fn seal(self, rows: usize, columns: usize, left: &mut Self::Left);
+    fn seal(self, tiles: &[TileRows], columns: usize, left: &mut Self::Left);
 
     /// `to = left · weights + bias`, rows of some `columns`, which are whole panels.
     fn project(
@@ -56,13 +57,13 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
         panels: &Self::Panels,
         columns: Range<usize>,
         left: &Self::Left,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         to: &mut [Element<Self>],
     );
 
     /// `states += left · weights + bias`.
-    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]);
+    fn add(self, panels: &Self::Panels, left: &Self::Left, tiles: &[TileRows], space: &mut [f32], states: &mut [f32]);
 
     /// `activation(left · weights + bias)`, packed as the left operand of the next product.
     fn activate(
@@ -70,7 +71,7 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
         activation: Activation,
         panels: &Self::Panels,
         left: &Self::Left,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         wide: &mut Self::Left,
     );
@@ -95,38 +96,40 @@ impl<A: Arithmetic> Dense for A {
         panels.bytes()
     }
 
-    fn pack_states(self, states: &mut [f32], rows: usize, norm: &Norm, left: &mut Self::Left) {
+    fn pack_states(self, states: &mut [f32], tiles: &[TileRows], norm: &Norm, left: &mut Self::Left) {
         let depth = norm.weight.len();
-        let left = left.hold(padded_rows::<A>(rows) * depth);
-        for tile in tiles::<A>(rows) {
+        let left = left.hold(slots(tiles) * depth);
+        for &tile in tiles {
             let place = tile.slot * depth..(tile.slot + tile.padded) * depth;
             normalize(self.simd(), tile, &mut states[place.clone()], norm);
             self.narrow(&states[place.clone()], &mut left[place]);
         }
     }
 
-    fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [A::Left] {
-        left.hold(padded_rows::<A>(rows) * depth)
+    fn room<'a>(left: &'a mut Self::Left, tiles: &[TileRows], depth: usize) -> &'a mut [A::Left] {
+        left.hold(slots(tiles) * depth)
     }
 
-    fn seal(self, _: usize, _: usize, _: &mut Self::Left) {}
+    fn seal(self, _: &[TileRows], _: usize, _: &mut Self::Left) {}
 
     fn project(
         self,
         panels: &Self::Panels,
         columns: Range<usize>,
         left: &Self::Left,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         to: &mut [A::Left],
     ) {
         let some = columns.start / A::WIDTH..columns.end / A::WIDTH;
-        panels.multiply(self, some, left, rows, space, |part| put(self, &columns, part, to));
+        panels.multiply(self, some, left, tiles, space, |part| put(self, &columns, biased(&part), part, to));
     }
 
-    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
+    fn add(self, panels: &Self::Panels, left: &Self::Left, tiles: &[TileRows], space: &mut [f32], states: &mut [f32]) {
         let depth = padded_depth::<A>(panels.columns);
-        panels.multiply(self, panels.all::<A>(), left, rows, space, |part| add(self.simd(), depth, part, states));
+        panels.multiply(self, panels.all::<A>(), left, tiles, space, |part| {
+            add(self.simd(), depth, biased(&part), part, states);
+        });
     }
 
     fn activate(
@@ -134,23 +137,35 @@ impl<A: Arithmetic> Dense for A {
         activation: Activation,
         panels: &Self::Panels,
         left: &Self::Left,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         wide: &mut Self::Left,
     ) {
-        let wide = Self::room(wide, rows, padded_depth::<A>(panels.columns));
-        panels.multiply(self, panels.all::<A>(), left, rows, space, |part| {
-            activate(self, activation, panels.columns, part, wide);
+        let wide = Self::room(wide, tiles, padded_depth::<A>(panels.columns));
+        panels.multiply(self, panels.all::<A>(), left, tiles, space, |part| {
+            activate(self, activation, panels.columns, biased(&part), part, wide);
         });
     }
 }
 
-/// Puts a part of a product with its bias into `to`, rows of `columns`.
+/// What makes values of a part that lacks its bias only.
 #[inline(always)]
-pub(super) fn put<A: Arithmetic>(arithmetic: A, columns: &Range<usize>, part: Part<'_>, to: &mut [A::Left]) {
-    let Part { start, rows, column, bias, values, .. } = part;
+fn biased<'a>(part: &Part<'a>) -> Biased<'a> {
+    Biased { bias: part.bias }
+}
+
+/// Puts the values of a part of a product into `to`, rows of `columns`.
+#[inline(always)]
+pub(super) fn put<A: Arithmetic>(
+    arithmetic: A,
+    columns: &Range<usize>,
+    finish: impl Finish,
+    part: Part<'_>,
+    to: &mut [A::Left],
+) {
+    let Part { start, rows, column, values, .. } = part;
     let to = &mut to[start * columns.len() + column - columns.start..];
-    arithmetic.put_biased(values, rows, bias, to, columns.len());
+    arithmetic.put(values, rows, finish, to, columns.len());
 }
 
 /// Normalizes the rows of a tile of states.
@@ -160,25 +175,24 @@ pub(super) fn normalize<S: Lanes>(simd: S, tile: TileRows, states: &mut [f32], n
     simd.vectorize(NormTile { simd, tile: states, padded, rows, norm });
 }
 
-/// Adds a part of a product with its bias to states of `depth` columns.
+/// Adds the values of a part of a product to states of `depth` columns.
 #[inline(always)]
-pub(super) fn add<S: Lanes>(simd: S, depth: usize, part: Part<'_>, states: &mut [f32]) {
+pub(super) fn add<S: Lanes>(simd: S, depth: usize, finish: impl Finish, part: Part<'_>, states: &mut [f32]) {
     let place = part.place(depth, S::WIDTH);
-    let Part { values: tile, bias, .. } = part;
-    simd.vectorize(AddTile { simd, tile, bias, to: &mut states[place] });
+    simd.vectorize(AddTile { simd, tile: part.values, finish, to: &mut states[place] });
 }
 
-/// Puts the activation of a part of a product with its bias into `wide`: tiles of `columns` padded to blocks of `WIDTH`, each
+/// Puts the activation of the values of a part of a product into `wide`: tiles of `columns` padded to blocks of `WIDTH`, each
 /// `[blocks, padded, WIDTH]`.
 #[inline(always)]
 pub(super) fn activate<A: Arithmetic>(
     arithmetic: A,
     activation: Activation,
     columns: usize,
+    finish: impl Finish,
     part: Part<'_>,
     wide: &mut [A::Left],
 ) {
     let place = part.place(padded_depth::<A>(columns), A::WIDTH);
-    let Part { values, bias, .. } = part;
-    arithmetic.activate(activation, values, bias, &mut wide[place]);
+    arithmetic.activate(activation, part.values, finish, &mut wide[place]);
 }

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use pulp::bytemuck::bytes_of;
 use pulp::{Simd, WithSimd};
 
 use super::arithmetic::Arithmetic;
+use super::finish::{Finish, both};
 use super::functions::{Activate, PutTile, Softmax};
 use super::kernel::Kernel;
 use super::lanes::Lanes;
@@ -59,13 +61,37 @@ impl<S: Lanes> Arithmetic for F32<S> {
     }
 
     #[inline(always)]
-    fn widen(self, from: &[f32], to: &mut [f32]) {
-        to.copy_from_slice(from);
+    fn put(self, tile: &[f32], rows: usize, finish: impl Finish, to: &mut [f32], stride: usize) {
+        self.0.vectorize(PutTile { simd: self.0, tile, finish, to, stride, rows });
     }
 
     #[inline(always)]
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [f32], stride: usize) {
-        self.0.vectorize(PutTile { simd: self.0, tile, bias, to, stride, rows });
+    fn bounds<'a>(self, blocks: impl Iterator<Item = &'a [f32]>) -> (f32, f32) {
+        let simd = self.0;
+        let nothing = [simd.splat_f32s(0.0); 2];
+        let (mut least, mut most, mut sum) = (nothing, nothing, nothing);
+        for block in blocks {
+            for (half, value) in both::<S>(block).into_iter().enumerate() {
+                least[half] = simd.min_f32s(least[half], value);
+                most[half] = simd.max_f32s(most[half], value);
+                sum[half] = simd.add_f32s(sum[half], value);
+            }
+        }
+        // Which of two a minimum is where one is no number differs between processors: only the sum always tells.
+        let is_number = 0.0 * simd.reduce_sum_f32s(simd.add_f32s(sum[0], sum[1]));
+        let least = simd.reduce_min_f32s(simd.min_f32s(least[0], least[1]));
+        let most = simd.reduce_max_f32s(simd.max_f32s(most[0], most[1]));
+        (least, most + is_number)
+    }
+
+    #[inline(always)]
+    fn bytes<E: From<u8>>(self, values: &[f32], factor: f32, shift: f32, to: &mut [E]) {
+        let simd = self.0;
+        let (factor, shift) = (simd.splat_f32s(factor), simd.splat_f32s(shift));
+        for (value, to) in both::<S>(values).into_iter().zip(to.chunks_exact_mut(S::F32_LANES)) {
+            let bytes = simd.lowest_bytes(simd.fma(value, factor, shift));
+            to.iter_mut().zip(bytes_of(&bytes)).for_each(|(to, byte)| *to = E::from(*byte));
+        }
     }
 
     #[inline(always)]
@@ -76,8 +102,8 @@ impl<S: Lanes> Arithmetic for F32<S> {
     }
 
     #[inline(always)]
-    fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [f32]) {
-        self.0.vectorize(Activate { simd: self.0, activation, tile: &mut *tile, bias });
+    fn activate(self, activation: Activation, tile: &mut [f32], finish: impl Finish, to: &mut [f32]) {
+        self.0.vectorize(Activate { simd: self.0, activation, tile: &mut *tile, finish });
         to.copy_from_slice(tile);
     }
 

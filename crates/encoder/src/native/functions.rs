@@ -2,6 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::finish::{Finish, both};
 use super::lanes::Lanes;
 use crate::activation::Activation;
 
@@ -72,26 +73,27 @@ fn activated<S: Lanes>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
     }
 }
 
-/// What becomes of a tile after its product.
-pub(super) struct Activate<'a, S> {
+/// The activation of a tile's values in place.
+pub(super) struct Activate<'a, S, F> {
     pub(super) simd: S,
     pub(super) activation: Activation,
+    /// `[rows, WIDTH]`.
     pub(super) tile: &'a mut [f32],
-    pub(super) bias: &'a [f32],
+    pub(super) finish: F,
 }
 
-impl<S: Lanes> WithSimd for Activate<'_, S> {
+impl<S: Lanes, F: Finish> WithSimd for Activate<'_, S, F> {
     type Output = ();
 
-    /// `activation(tile + bias)` in place; `tile` is `[rows, WIDTH]`.
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Self { simd, activation, tile, bias } = self;
-        let (bias, _) = S::as_simd_f32s(bias);
-        for row in tile.chunks_exact_mut(bias.len() * S::F32_LANES) {
+        let Self { simd, activation, tile, finish } = self;
+        let columns = finish.columns(simd);
+        for (index, row) in tile.chunks_exact_mut(S::WIDTH).enumerate() {
+            let values = finish.row(simd, columns, index, both::<S>(row));
             let (row, _) = S::as_mut_simd_f32s(row);
-            for (value, &bias) in row.iter_mut().zip(bias) {
-                *value = activated(simd, activation, simd.add_f32s(*value, bias));
+            for (to, value) in row.iter_mut().zip(values) {
+                *to = activated(simd, activation, value);
             }
         }
     }
@@ -219,58 +221,55 @@ impl<S: Lanes> WithSimd for Softmax<'_, S> {
     }
 }
 
-/// Puts rows of a tile, each plus a bias, some way apart.
-pub(super) struct PutTile<'a, S> {
+/// Puts the values of rows of a tile some way apart.
+pub(super) struct PutTile<'a, S, F> {
     pub(super) simd: S,
     /// `[rows, WIDTH]`.
     pub(super) tile: &'a [f32],
-    /// `[WIDTH]`.
-    pub(super) bias: &'a [f32],
+    pub(super) finish: F,
     pub(super) to: &'a mut [f32],
     /// From a row to the next.
     pub(super) stride: usize,
     pub(super) rows: usize,
 }
 
-impl<S: Lanes> WithSimd for PutTile<'_, S> {
+impl<S: Lanes, F: Finish> WithSimd for PutTile<'_, S, F> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Self { simd, tile, bias, to, stride, rows } = self;
-        let (biases, _) = S::as_simd_f32s(bias);
+        let Self { simd, tile, finish, to, stride, rows } = self;
+        let columns = finish.columns(simd);
         for (row, tile) in tile.chunks_exact(S::WIDTH).take(rows).enumerate() {
+            let values = finish.row(simd, columns, row, both::<S>(tile));
             let (to, _) = S::as_mut_simd_f32s(&mut to[row * stride..][..S::WIDTH]);
-            let (tile, _) = S::as_simd_f32s(tile);
-            for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(biases) {
-                *to = simd.add_f32s(value, bias);
-            }
+            to.copy_from_slice(&values);
         }
     }
 }
 
-/// Adds rows of a tile, each plus a bias, to others.
-pub(super) struct AddTile<'a, S> {
+/// Adds the values of rows of a tile to others.
+pub(super) struct AddTile<'a, S, F> {
     pub(super) simd: S,
     /// `[rows, WIDTH]`.
     pub(super) tile: &'a [f32],
-    /// `[WIDTH]`.
-    pub(super) bias: &'a [f32],
+    pub(super) finish: F,
     /// `[rows, WIDTH]`.
     pub(super) to: &'a mut [f32],
 }
 
-impl<S: Lanes> WithSimd for AddTile<'_, S> {
+impl<S: Lanes, F: Finish> WithSimd for AddTile<'_, S, F> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Self { simd, tile, bias, to } = self;
-        let (biases, _) = S::as_simd_f32s(bias);
-        for (tile, to) in tile.chunks_exact(S::WIDTH).zip(to.chunks_exact_mut(S::WIDTH)) {
-            let ((tile, _), (to, _)) = (S::as_simd_f32s(tile), S::as_mut_simd_f32s(to));
-            for ((to, &value), &bias) in to.iter_mut().zip(tile).zip(biases) {
-                *to = simd.add_f32s(*to, simd.add_f32s(value, bias));
+        let Self { simd, tile, finish, to } = self;
+        let columns = finish.columns(simd);
+        for (row, (tile, to)) in tile.chunks_exact(S::WIDTH).zip(to.chunks_exact_mut(S::WIDTH)).enumerate() {
+            let values = finish.row(simd, columns, row, both::<S>(tile));
+            let (to, _) = S::as_mut_simd_f32s(to);
+            for (to, value) in to.iter_mut().zip(values) {
+                *to = simd.add_f32s(*to, value);
             }
         }
     }

@@ -136,6 +136,11 @@ impl<E> Blocks<'_, E> {
     }
 }
 
+/// Padded rows of all tiles.
+pub(super) fn slots(tiles: &[TileRows]) -> usize {
+    tiles.last().map_or(0, |last| last.slot + last.padded)
+}
+
 /// Padded rows that the tiles of `rows` rows take at most.
 pub(super) fn padded_rows<K: Kernel>(rows: usize) -> usize {
     rows.next_multiple_of(K::ROWS_STEP) + K::ROWS_STEP
@@ -196,14 +201,14 @@ impl<E: Pod + Default> Panels<E> {
         0..self.bias.len() / K::WIDTH
     }
 
-    /// Multiplies the packed `left` of `rows` rows with some of the panels; `space` is `[2, ROWS, WIDTH]`. `take` gets each tile of the
-    /// product, without the bias, in parts of whole rows, while the next tile is computed.
+    /// Multiplies the packed `left`, rows cut into `tiles`, with some of the panels; `space` is `[2, ROWS, WIDTH]`. `take` gets each tile
+    /// of the product, without the bias, in parts of whole rows, while the next tile is computed.
     pub(super) fn multiply<K: Kernel<Right = E>>(
         &self,
         kernel: K,
         panels: Range<usize>,
         left: &[K::Left],
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         mut take: impl FnMut(Part<'_>),
     ) {
@@ -226,7 +231,7 @@ impl<E: Pod + Default> Panels<E> {
         let size = padded * K::WIDTH;
         let data = &self.data[panels.start * size..panels.end * size];
         for (index, panel) in panels.zip(data.chunks_exact(size)) {
-            for tile in tiles::<K>(rows) {
+            for &tile in tiles {
                 let left = &left[tile.slot * padded..(tile.slot + tile.padded) * padded];
                 let work = last.map_or(0, |(tile, _)| tile.rows);
                 kernel.tile_beside(tile.padded, left, panel, &mut out[..tile.padded * K::WIDTH], work, |rows| {
@@ -257,7 +262,7 @@ pub(super) struct Part<'a> {
     pub(super) offset: usize,
     /// The first column in the product.
     pub(super) column: usize,
-    /// `[WIDTH]`.
+    /// `[WIDTH]`; the values lack it.
     pub(super) bias: &'a [f32],
     /// `[rows, WIDTH]`.
     pub(super) values: &'a mut [f32],

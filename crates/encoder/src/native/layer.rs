@@ -6,7 +6,7 @@ use super::attention::{AttentionScratch, Heads, attend};
 use super::buffer::Buffer;
 use super::dense::{Dense, Element, normalize};
 use super::functions::Norm;
-use super::kernel::{Blocks, Kernel, TileRows, padded_depth, padded_rows, tiles};
+use super::kernel::{Blocks, Kernel, TileRows, padded_depth, slots, tiles};
 use super::weights::{LayerWeights, Linear};
 use crate::activation::Activation;
 
@@ -117,25 +117,25 @@ pub(super) fn run_layers<'a, D: Dense>(
     let hidden = heads.count * heads.width;
     let Scratch { x, states, tiles: cut, qkv, left, wide, space, attention, .. } = scratch;
     let x = x.hold(tokens * hidden);
-    let states = states.hold(padded_rows::<D::Tiling>(tokens) * padded_depth::<D::Between>(hidden));
     let together = (NEAR_BYTES / (tokens * 3 * depth * size_of::<Element<D>>()).max(1)).clamp(1, heads.count);
     let qkv = qkv.hold(tokens * together * 3 * depth);
     let space = space.hold(D::SPACE);
     cut.clear();
     cut.extend(tiles::<D::Tiling>(tokens));
+    let states = states.hold(slots(cut) * padded_depth::<D::Between>(hidden));
     for_blocks::<D>(cut, hidden, x, states, |row, block| {
         block[..row.len()].copy_from_slice(row);
         block[row.len()..].fill(0.0);
     });
     for layer in layers {
-        dense.pack_states(states, tokens, norm, left);
+        dense.pack_states(states, cut, norm, left);
         let inputs = heads.count * depth;
-        let data = D::room(wide, tokens, inputs);
+        let data = D::room(wide, cut, inputs);
         let mut context = Blocks { data, tiles: cut, depth: inputs, width };
         for first in (0..heads.count).step_by(together) {
             let some = first..heads.count.min(first + together);
             let stride = some.len() * 3 * depth;
-            dense.project(&layer.heads, 3 * depth * some.start..3 * depth * some.end, left, tokens, space, qkv);
+            dense.project(&layer.heads, 3 * depth * some.start..3 * depth * some.end, left, cut, space, qkv);
             for (index, head) in some.enumerate() {
                 let mut start = 0;
                 for &length in lengths.iter().filter(|length| **length > 0) {
@@ -146,12 +146,12 @@ pub(super) fn run_layers<'a, D: Dense>(
                 }
             }
         }
-        dense.seal(tokens, inputs, wide);
-        dense.add(&layer.attention_out, wide, tokens, space, states);
-        dense.pack_states(states, tokens, &layer.attention_norm, left);
+        dense.seal(cut, inputs, wide);
+        dense.add(&layer.attention_out, wide, cut, space, states);
+        dense.pack_states(states, cut, &layer.attention_norm, left);
         for UpDown { up, down } in &layer.feed_forward {
-            dense.activate(activation, up, left, tokens, space, wide);
-            dense.add(down, wide, tokens, space, states);
+            dense.activate(activation, up, left, cut, space, wide);
+            dense.add(down, wide, cut, space, states);
         }
         norm = &layer.out_norm;
     }

@@ -19,6 +19,7 @@ pub(crate) mod bf16;
 mod buffer;
 mod dense;
 mod f32;
+mod finish;
 mod functions;
 mod int8;
 
@@ -54,7 +55,7 @@ use weights::Weights;
 
 /// Tokens that go through the layers together, unless one text alone has more: enough that reading the weights costs
 /// little, few enough that everything else stays in the caches.
-const GROUP_TOKENS: usize = 512;
+pub const GROUP_TOKENS: usize = 512;
 
 /// A BERT encoder whose layers are packed for the vector instructions of this machine.
 pub struct Encoder {

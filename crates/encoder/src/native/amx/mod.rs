@@ -9,6 +9,7 @@ use pulp::x86::V4;
 
 use super::arithmetic::Arithmetic;
 use super::bf16::{Bf16, WIDTH};
+use super::finish::Finish;
 use super::kernel::Kernel;
 use crate::activation::Activation;
 pub(super) use tiles::{TILE_ROWS, product_u8};
@@ -104,11 +105,6 @@ impl Arithmetic for Amx {
         self.0.narrow(from, to);
     }
 
-    #[inline(always)]
-    fn widen(self, from: &[u16], to: &mut [f32]) {
-        self.0.widen(from, to);
-    }
-
     #[expect(unsafe_code, reason = "the language has no tiles")]
     fn begin(self) -> Tiles {
         // SAFETY: `self` exists only where `try_new` found AMX and leave to use it.
@@ -116,8 +112,18 @@ impl Arithmetic for Amx {
     }
 
     #[inline(always)]
-    fn put_biased(self, tile: &[f32], rows: usize, bias: &[f32], to: &mut [u16], stride: usize) {
-        self.0.put_biased(tile, rows, bias, to, stride);
+    fn put(self, tile: &[f32], rows: usize, finish: impl Finish, to: &mut [u16], stride: usize) {
+        self.0.put(tile, rows, finish, to, stride);
+    }
+
+    #[inline(always)]
+    fn bounds<'a>(self, blocks: impl Iterator<Item = &'a [u16]>) -> (f32, f32) {
+        self.0.bounds(blocks)
+    }
+
+    #[inline(always)]
+    fn bytes<E: From<u8>>(self, values: &[u16], factor: f32, shift: f32, to: &mut [E]) {
+        self.0.bytes(values, factor, shift, to);
     }
 
     #[inline(always)]
@@ -126,8 +132,8 @@ impl Arithmetic for Amx {
     }
 
     #[inline(always)]
-    fn activate(self, activation: Activation, tile: &mut [f32], bias: &[f32], to: &mut [u16]) {
-        self.0.activate(activation, tile, bias, to);
+    fn activate(self, activation: Activation, tile: &mut [f32], finish: impl Finish, to: &mut [u16]) {
+        self.0.activate(activation, tile, finish, to);
     }
 
     #[inline(always)]

@@ -1,30 +1,58 @@
 //! Tiles of f32 in, rows of bf16 out: what becomes of a product before the next one, without a round trip through memory.
 //!
-//! What is rounded to 8 bits at once needs no more than that: the exponential is good to 8e-6 of itself here, GELU to 1.3e-4.
+//! What is rounded to 8 bits at once needs no more than that: the exponential is good to 8e-6 of itself here, GELU to 1.3e-4 or 6e-5 of itself.
 
 use std::arch::x86_64::{
-    __m512, __m512bh, _mm512_add_ps, _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_sub_ps,
+    __m256i, __m512, __m512bh, __m512i, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_epi16, _mm512_cvtne2ps_pbh,
+    _mm512_fmadd_ps, _mm512_fmsub_ps, _mm512_max_epi16, _mm512_max_epu16, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permutex2var_ps,
+    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_sub_ps,
+    _mm512_ternarylogic_epi32,
 };
+use std::ops::Range;
 
 use pulp::bytemuck::cast;
+use pulp::x86::V4;
 
 use super::WIDTH;
+use crate::native::finish::{Finish, both};
 
-/// Φ(x) − ½ as an odd polynomial for |x| ≤ 4, least greatest error of x · Φ(x) with Φ(4) = 1; from the highest power down.
-const PHI: [f32; 8] = [
-    -4.595_433e-10,
-    5.190_955_6e-8,
-    -2.345_917_4e-6,
-    5.788_274e-5,
-    -8.863_828e-4,
-    9.053_897e-3,
-    -6.509_045e-2,
-    3.982_030_5e-1,
+/// Φ(x) near each of 32 points, −4, −3¾, … 3¾, as a polynomial: the constants, the factors of x, those of x². Each meets Φ at the
+/// Chebyshev nodes of its piece, which reaches ⅛ to both sides; the first is 0 at −4. For |x| < 3.8, x · Φ(x) is good to 3e-5.
+#[rustfmt::skip]
+const PHI: [[[f32; 16]; 2]; 3] = [
+    [[
+        9.466_194_5e-3, 1.084_221_1e-2, 2.223_184_3e-2, 4.237_917_1e-2, 7.503_429_8e-2, 1.232_880_4e-1, 1.878_540_1e-1, 2.653_358_3e-1,
+        3.475_381_7e-1, 4.228_614_6e-1, 4.799_573_4e-1, 5.123_289_2e-1, 5.213_747_6e-1, 5.156_576e-1, 5.062_577_7e-1, 5.007_962e-1,
+    ], [
+        0.5, 4.992_038e-1, 4.937_422_6e-1, 4.843_423_7e-1, 4.786_252_4e-1, 4.876_710_8e-1, 5.200_426_6e-1, 5.771_385_4e-1,
+        6.524_618_3e-1, 7.346_642e-1, 8.121_460_1e-1, 8.767_119_6e-1, 9.249_656_8e-1, 9.576_208_6e-1, 9.777_681_8e-1, 9.891_578e-1,
+    ]],
+    [[
+        4.369_180_6e-3, 5.373_718_2e-3, 1.167_904_2e-2, 2.365_733_3e-2, 4.462_168_4e-2, 7.828_665_5e-2, 1.276_073_5e-1, 1.929_964_4e-1,
+        2.704_810_5e-1, 3.508_640_5e-1, 4.210_338_9e-1, 4.678_376_9e-1, 4.834_688_6e-1, 4.698_673_2e-1, 4.393_306_1e-1, 4.100_588_3e-1,
+    ], [
+        3.981_644_5e-1, 4.100_588_3e-1, 4.393_306_1e-1, 4.698_673_2e-1, 4.834_688_6e-1, 4.678_376_9e-1, 4.210_338_9e-1, 3.508_640_5e-1,
+        2.704_810_5e-1, 1.929_964_4e-1, 1.276_073_5e-1, 7.828_665_5e-2, 4.462_168_4e-2, 2.365_733_3e-2, 1.167_904_2e-2, 5.373_718_2e-3,
+    ]],
+    [[
+        5.006_58e-4, 6.682_772_7e-4, 1.541_015e-3, 3.321_580_1e-3, 6.686_739_6e-3, 1.255_934_3e-2, 2.197_984_4e-2, 3.577_889_1e-2,
+        5.404_350_5e-2, 7.549_708_3e-2, 9.706_696_1e-2, 1.139_955_1e-1, 1.207_493_4e-1, 1.126_581_5e-1, 8.778_037_9e-2, 4.819_512_7e-2,
+    ], [
+        0.0, -4.819_512_7e-2, -8.778_037_9e-2, -1.126_581_5e-1, -1.207_493_4e-1, -1.139_955_1e-1, -9.706_696_1e-2, -7.549_708_3e-2,
+        -5.404_350_5e-2, -3.577_889_1e-2, -2.197_984_4e-2, -1.255_934_3e-2, -6.686_739_6e-3, -3.321_580_1e-3, -1.541_015e-3, -6.682_772_7e-4,
+    ]],
 ];
+/// What adds 16 to a number below 2²² and rounds it: the number is then in the low bits.
+const POINT: f32 = 12_582_912.0 + 16.0;
+/// Above this Φ(x) is as good as 1, and x as good as x · Φ(x).
+const HIGHEST: f32 = 3.87;
 /// 2ʳ for |r| ≤ ½; from the highest power down.
 const POWER: [f32; 5] = [9.670_77e-3, 5.587_554e-2, 2.402_221_2e-1, 6.931_273e-1, 1.0];
+/// Of three bits the second where the first is 1, else the third.
+const SELECT: i32 = 0xca;
+/// A row whose exponentials add up to less is computed again, below its own highest score.
+const LEAST_SUM: f32 = 1e-20;
 /// Below this power of 2 a share of a softmax is nothing.
 const LOWEST: f32 = -126.0;
 
@@ -49,16 +77,55 @@ fn halves(row: &[f32; WIDTH]) -> [__m512; 2] {
     [load(&halves[0]), load(&halves[1])]
 }
 
-/// Puts rows of a tile, each plus `bias`, from `to` on, `stride` apart.
+/// The values of row `row` of a tile, both halves of it.
+#[inline(always)]
+fn values<F: Finish>(simd: V4, finish: F, columns: F::Columns<V4>, row: usize, left: &[f32; WIDTH]) -> [__m512; 2] {
+    let [low, high] = finish.row(simd, columns, row, both::<V4>(left));
+    [cast(low), cast(high)]
+}
+
+/// Puts the values of rows of a tile from `to` on, `stride` apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn put_biased(tile: &[f32], rows: usize, bias: &[f32; WIDTH], to: &mut [u16], stride: usize) {
-    let [bias_low, bias_high] = halves(bias);
+pub(super) fn put(simd: V4, tile: &[f32], rows: usize, finish: impl Finish, to: &mut [u16], stride: usize) {
+    let columns = finish.columns(simd);
     let (tile, _) = tile.as_chunks::<WIDTH>();
-    for (row, values) in tile.iter().take(rows).enumerate() {
-        let [low, high] = halves(values);
-        let to = to[row * stride..].first_chunk_mut().expect("a row is as wide as a tile");
-        *to = rounded(_mm512_add_ps(low, bias_low), _mm512_add_ps(high, bias_high));
+    for (row, left) in tile.iter().take(rows).enumerate() {
+        let [low, high] = values(simd, finish, columns, row, left);
+        *to[row * stride..].first_chunk_mut().expect("a row is as wide as a tile") = rounded(low, high);
     }
+}
+
+/// The least and the greatest value of a row, and 0. A bf16 is the upper half of an f32: as whole numbers with a sign those of values above
+/// 0 have the values' order, as numbers without one those below 0 are greater than all others, the further down the greater, and
+/// what is no number comes behind infinity.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn bounds<'a>(blocks: impl Iterator<Item = &'a [u16]>) -> (f32, f32) {
+    let (mut most, mut least) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+    for block in blocks {
+        let values: __m512i = cast(*block.first_chunk::<WIDTH>().expect("a block of a row"));
+        most = _mm512_max_epi16(most, values);
+        least = _mm512_max_epu16(least, values);
+    }
+    let most = cast::<__m512i, [i16; WIDTH]>(most).into_iter().max().map_or(0, i16::cast_unsigned);
+    let least = cast::<__m512i, [u16; WIDTH]>(least).into_iter().max().unwrap_or(0);
+    let value = |bits: u16| f32::from_bits(u32::from(bits) << 16);
+    let is_below_0 = least > i16::MAX.cast_unsigned();
+    (if is_below_0 { value(least) } else { 0.0 }, value(most))
+}
+
+/// The lowest byte of the bits of each value times `factor` plus `shift`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn bytes(values: &[u16; WIDTH], factor: f32, shift: f32) -> [u8; WIDTH] {
+    let (factor, shift) = (_mm512_set1_ps(factor), _mm512_set1_ps(shift));
+    let values: __m512i = cast(*values);
+    let upper_half = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
+    let even = _mm512_fmadd_ps(cast(_mm512_slli_epi32::<16>(values)), factor, shift);
+    let odd = _mm512_fmadd_ps(cast(_mm512_and_si512(values, upper_half)), factor, shift);
+    // The lowest byte of the one and, above it, that of the other.
+    let both = _mm512_ternarylogic_epi32::<SELECT>(_mm512_set1_epi32(0xff), cast(even), _mm512_slli_epi32::<8>(cast(odd)));
+    cast::<__m256i, [u8; WIDTH]>(_mm512_cvtepi32_epi16(both))
 }
 
 /// Puts rows of a tile, each times its factor, into `to`, one after the other.
@@ -71,27 +138,27 @@ pub(super) fn put_scaled(tile: &[f32], factors: &[f32], to: &mut [u16]) {
     }
 }
 
-/// `gelu(tile + bias)`; `tile` and `to` are `[rows, WIDTH]`.
+/// Puts GELU of a tile's values into `to`, both `[rows, WIDTH]`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn gelu_biased(tile: &[f32], bias: &[f32; WIDTH], to: &mut [u16]) {
-    let [bias_low, bias_high] = halves(bias);
+pub(super) fn put_gelu(simd: V4, tile: &[f32], finish: impl Finish, to: &mut [u16]) {
+    let columns = finish.columns(simd);
     let ((tile, _), (to, _)) = (tile.as_chunks::<WIDTH>(), to.as_chunks_mut::<WIDTH>());
-    for (values, to) in tile.iter().zip(to) {
-        let [low, high] = halves(values);
-        *to = rounded(gelu(_mm512_add_ps(low, bias_low)), gelu(_mm512_add_ps(high, bias_high)));
+    for (row, (left, to)) in tile.iter().zip(to).enumerate() {
+        let [low, high] = values(simd, finish, columns, row, left);
+        *to = rounded(gelu(low), gelu(high));
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 fn gelu(x: __m512) -> __m512 {
-    let near = _mm512_max_ps(_mm512_min_ps(x, _mm512_set1_ps(4.0)), _mm512_set1_ps(-4.0));
-    let square = _mm512_mul_ps(near, near);
-    let mut sum = _mm512_set1_ps(PHI[0]);
-    for &coefficient in &PHI[1..] {
-        sum = _mm512_fmadd_ps(sum, square, _mm512_set1_ps(coefficient));
-    }
-    let phi = _mm512_fmadd_ps(sum, near, _mm512_set1_ps(0.5));
+    let near = _mm512_max_ps(_mm512_min_ps(x, _mm512_set1_ps(HIGHEST)), _mm512_set1_ps(-4.0));
+    // Permutations look at the five lowest bits only.
+    let point = cast(_mm512_fmadd_ps(near, _mm512_set1_ps(4.0), _mm512_set1_ps(POINT)));
+    let constant = _mm512_permutex2var_ps(load(&PHI[0][0]), point, load(&PHI[0][1]));
+    let factor = _mm512_permutex2var_ps(load(&PHI[1][0]), point, load(&PHI[1][1]));
+    let square = _mm512_permutex2var_ps(load(&PHI[2][0]), point, load(&PHI[2][1]));
+    let phi = _mm512_fmadd_ps(_mm512_fmadd_ps(square, near, factor), near, constant);
     _mm512_mul_ps(x, phi)
 }
 
@@ -121,24 +188,45 @@ pub(super) fn softmax(scores: &mut [f32], padded: usize, factors: &mut [f32], co
             row[rest..].fill(f32::NEG_INFINITY);
         }
     }
-    let unit = _mm512_set1_ps(std::f32::consts::LOG2_E);
+    // One highest score for all rows saves looking for each row's, and serves as well unless a row's are all far below it.
+    let together = highest(scores, block, 0..factors.len());
     for (row, factor) in factors.iter_mut().enumerate() {
-        let at = |block: &[f32]| halves(block[row * WIDTH..].first_chunk().expect("a block holds whole rows"));
-        let mut highest = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
-        for block in scores.chunks_exact(block) {
-            let [low, high] = at(block);
+        let mut sum = exponentials(scores, block, row, together, weights);
+        if !(sum > LEAST_SUM) {
+            sum = exponentials(scores, block, row, highest(scores, block, row..row + 1), weights);
+        }
+        *factor = 1.0 / sum;
+    }
+}
+
+/// The highest score of some rows, in every lane.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn highest(scores: &[f32], block: usize, rows: Range<usize>) -> __m512 {
+    let mut highest = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
+    for block in scores.chunks_exact(block) {
+        let (rows, _) = block[rows.start * WIDTH..rows.end * WIDTH].as_chunks();
+        for row in rows {
+            let [low, high] = halves(row);
             highest = [_mm512_max_ps(highest[0], low), _mm512_max_ps(highest[1], high)];
         }
-        let highest = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(highest[0], highest[1])));
-        let offset = _mm512_mul_ps(highest, unit);
-        let mut sums = [_mm512_setzero_ps(); 2];
-        for (scores, weights) in scores.chunks_exact(block).zip(weights.chunks_exact_mut(block)) {
-            let [low, high] = at(scores);
-            let low = power_of_2(_mm512_sub_ps(_mm512_mul_ps(low, unit), offset));
-            let high = power_of_2(_mm512_sub_ps(_mm512_mul_ps(high, unit), offset));
-            sums = [_mm512_add_ps(sums[0], low), _mm512_add_ps(sums[1], high)];
-            *weights[row * WIDTH..].first_chunk_mut().expect("a block holds whole rows") = rounded(low, high);
-        }
-        *factor = 1.0 / _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
     }
+    _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(highest[0], highest[1])))
+}
+
+/// Writes e to the power of how far each score of a row is below `highest`; the sum of them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn exponentials(scores: &[f32], block: usize, row: usize, highest: __m512, weights: &mut [u16]) -> f32 {
+    let unit = _mm512_set1_ps(std::f32::consts::LOG2_E);
+    let offset = _mm512_mul_ps(highest, unit);
+    let mut sums = [_mm512_setzero_ps(); 2];
+    for (scores, weights) in scores.chunks_exact(block).zip(weights.chunks_exact_mut(block)) {
+        let [low, high] = halves(scores[row * WIDTH..].first_chunk().expect("a block holds whole rows"));
+        let low = power_of_2(_mm512_fmsub_ps(low, unit, offset));
+        let high = power_of_2(_mm512_fmsub_ps(high, unit, offset));
+        sums = [_mm512_add_ps(sums[0], low), _mm512_add_ps(sums[1], high)];
+        *weights[row * WIDTH..].first_chunk_mut().expect("a block holds whole rows") = rounded(low, high);
+    }
+    _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
 }

@@ -20,13 +20,15 @@ use super::arena::Arena;
 use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
 use super::dense::{self, Dense};
+use super::f32::F32;
+use super::finish::Scaled;
 use super::functions::Norm;
-use super::kernel::{Kernel, Panels, Part, padded_depth, padded_rows, tiles};
+use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, slots};
 use super::weights::Linear;
 use crate::activation::Activation;
 #[cfg(target_arch = "x86_64")]
 pub(super) use amx::AmxInt8;
-use scale::{Dequantize, Quantize, quantize_column};
+use scale::{Quantize, quantize_column};
 #[cfg(target_arch = "x86_64")]
 pub(super) use vnni::Vnni;
 #[cfg(target_arch = "x86_64")]
@@ -46,7 +48,7 @@ pub(super) struct QuantizedPanels<E> {
     panels: Panels<E>,
     /// What a column's numbers are to be multiplied by; padded to whole panels with zeros.
     scales: Vec<f32>,
-    /// The sum of a column's numbers; padded likewise.
+    /// The sum of a column's numbers times that; padded likewise.
     sums: Vec<f32>,
 }
 
@@ -54,11 +56,9 @@ pub(super) struct QuantizedPanels<E> {
 #[derive(Debug, Default)]
 pub(super) struct QuantizedRows<E, F> {
     data: Buffer<E>,
-    /// What a row's numbers less its zero are to be multiplied by.
+    /// What a row's numbers are to be multiplied by, and what is then to be added to each.
     scales: Buffer<f32>,
-    zeros: Buffer<f32>,
-    /// One row of values.
-    row: Buffer<f32>,
+    offsets: Buffer<f32>,
     /// Rows on their way to be quantized, in blocks.
     wide: Buffer<F>,
 }
@@ -81,7 +81,7 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         let panels = Panels::pack::<K>(&linear.weight, &linear.bias, arena, |from, to| {
             let (scale, sum) = quantize_column(from, to);
             scales.push(scale);
-            sums.push(sum);
+            sums.push(sum * scale);
         })?;
         scales.resize(columns, 0.0);
         sums.resize(columns, 0.0);
@@ -92,22 +92,22 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         panels.panels.bytes()
     }
 
-    fn pack_states(self, states: &mut [f32], rows: usize, norm: &Norm, left: &mut Self::Left) {
+    fn pack_states(self, states: &mut [f32], tiles: &[TileRows], norm: &Norm, left: &mut Self::Left) {
         let depth = norm.weight.len();
-        for tile in tiles::<K>(rows) {
+        for &tile in tiles {
             let states = &mut states[tile.slot * depth..][..tile.padded * depth];
             dense::normalize(self.between.simd(), tile, states, norm);
         }
-        self.pack_blocks(rows, norm.width, left, states, |from, to| to.copy_from_slice(from));
+        self.pack_blocks(F32(self.between.simd()), tiles, depth, left, states);
     }
 
-    fn room(left: &mut Self::Left, rows: usize, depth: usize) -> &mut [A::Left] {
-        left.wide.hold(padded_rows::<K>(rows) * depth)
+    fn room<'a>(left: &'a mut Self::Left, tiles: &[TileRows], depth: usize) -> &'a mut [A::Left] {
+        left.wide.hold(slots(tiles) * depth)
     }
 
-    fn seal(self, rows: usize, columns: usize, left: &mut Self::Left) {
+    fn seal(self, tiles: &[TileRows], columns: usize, left: &mut Self::Left) {
         let wide = std::mem::take(&mut left.wide);
-        self.pack_blocks(rows, columns, left, &wide, |from, to| self.between.widen(from, to));
+        self.pack_blocks(self.between, tiles, padded_depth::<A>(columns), left, &wide);
         left.wide = wide;
     }
 
@@ -116,18 +116,20 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         panels: &Self::Panels,
         columns: Range<usize>,
         left: &Self::Left,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         to: &mut [A::Left],
     ) {
         let some = columns.start / K::WIDTH..columns.end / K::WIDTH;
-        self.multiply(panels, some, left, rows, space, |part| dense::put(self.between, &columns, part, to));
+        self.multiply(panels, some, left, tiles, space, |part, finish| {
+            dense::put(self.between, &columns, finish, part, to);
+        });
     }
 
-    fn add(self, panels: &Self::Panels, left: &Self::Left, rows: usize, space: &mut [f32], states: &mut [f32]) {
+    fn add(self, panels: &Self::Panels, left: &Self::Left, tiles: &[TileRows], space: &mut [f32], states: &mut [f32]) {
         let (simd, depth) = (self.between.simd(), padded_depth::<A>(panels.panels.columns));
-        self.multiply(panels, panels.panels.all::<K>(), left, rows, space, |part| {
-            dense::add(simd, depth, part, states);
+        self.multiply(panels, panels.panels.all::<K>(), left, tiles, space, |part, finish| {
+            dense::add(simd, depth, finish, part, states);
         });
     }
 
@@ -136,75 +138,71 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         activation: Activation,
         panels: &Self::Panels,
         left: &Self::Left,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
         wide: &mut Self::Left,
     ) {
         let columns = panels.panels.columns;
-        let held = Self::room(wide, rows, padded_depth::<A>(columns));
+        let held = Self::room(wide, tiles, padded_depth::<A>(columns));
         let all = panels.panels.all::<K>();
         let between = self.between;
-        self.multiply(panels, all, left, rows, space, |part| dense::activate(between, activation, columns, part, held));
+        self.multiply(panels, all, left, tiles, space, |part, finish| {
+            dense::activate(between, activation, columns, finish, part, held);
+        });
         // Only now is a row's greatest value known.
-        self.seal(rows, columns, wide);
+        self.seal(tiles, columns, wide);
     }
 }
 
 impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
-    /// Packs rows of `width` values that lie in `blocks`; `widen` makes values of what these are made of.
+    /// Packs rows of `width` values, which is whole blocks, that lie in `blocks`.
     #[inline(always)]
-    fn pack_blocks<F, E>(
+    fn pack_blocks<B: Arithmetic, F>(
         self,
-        rows: usize,
+        arithmetic: B,
+        tiles: &[TileRows],
         width: usize,
         left: &mut QuantizedRows<K::Left, F>,
-        blocks: &[E],
-        widen: impl Fn(&[E], &mut [f32]),
+        blocks: &[B::Left],
     ) {
-        let simd = self.between.simd();
-        let (depth, padded_width) = (padded_depth::<K>(width), padded_depth::<A>(width));
-        let data = left.data.hold(padded_rows::<K>(rows) * depth);
-        let (scales, zeros) = (left.scales.hold(rows), left.zeros.hold(rows));
-        let values = left.row.hold(width);
-        for tile in tiles::<K>(rows) {
+        let depth = padded_depth::<K>(width);
+        let rows = tiles.last().map_or(0, |last| last.start + last.rows);
+        let data = left.data.hold(slots(tiles) * depth);
+        let (scales, offsets) = (left.scales.hold(rows), left.offsets.hold(rows));
+        for tile in tiles {
             let rows = tile.start..tile.start + tile.rows;
-            simd.vectorize(Quantize {
-                simd,
-                from: &blocks[tile.slot * padded_width..][..tile.padded * padded_width],
-                widen: &widen,
+            arithmetic.simd().vectorize(Quantize::<B, K> {
+                arithmetic,
+                from: &blocks[tile.slot * width..][..tile.padded * width],
                 to: &mut data[tile.slot * depth..][..tile.padded * depth],
-                block: K::BLOCK,
                 padded: tile.padded,
-                values: &mut *values,
                 scales: &mut scales[rows.clone()],
-                zeros: &mut zeros[rows],
+                offsets: &mut offsets[rows],
             });
         }
     }
 
-    /// As [`Panels::multiply`], of values.
+    /// As [`Panels::multiply`], with what makes values of a part.
     #[inline(always)]
     fn multiply<F>(
         self,
         panels: &QuantizedPanels<K::Right>,
         some: Range<usize>,
         left: &QuantizedRows<K::Left, F>,
-        rows: usize,
+        tiles: &[TileRows],
         space: &mut [f32],
-        mut take: impl FnMut(Part<'_>),
+        mut take: impl FnMut(Part<'_>, Scaled<'_>),
     ) {
-        let simd = self.between.simd();
-        panels.panels.multiply(self.kernel, some, &left.data, rows, space, |part| {
+        panels.panels.multiply(self.kernel, some, &left.data, tiles, space, |part| {
             let (rows, columns) = (part.start..part.start + part.rows, part.column..part.column + K::WIDTH);
-            simd.vectorize(Dequantize {
-                simd,
-                values: &mut *part.values,
+            let finish = Scaled {
+                bias: part.bias,
                 scales: &left.scales[rows.clone()],
-                zeros: &left.zeros[rows],
+                offsets: &left.offsets[rows],
                 column_scales: &panels.scales[columns.clone()],
                 column_sums: &panels.sums[columns],
-            });
-            take(part);
+            };
+            take(part, finish);
         });
     }
 }
