@@ -3,9 +3,7 @@
 mod interleave;
 mod rows;
 
-use std::arch::x86_64::{
-    __m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps,
-};
+use std::arch::x86_64::{__m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps};
 use std::ops::Range;
 
 use pulp::Simd;

@@ -179,7 +179,8 @@ pub(super) fn normalize<S: Lanes>(simd: S, tile: TileRows, states: &mut [f32], n
 #[inline(always)]
 pub(super) fn add<S: Lanes>(simd: S, depth: usize, finish: impl Finish, part: Part<'_>, states: &mut [f32]) {
     let place = part.place(depth, S::WIDTH);
-    simd.vectorize(AddTile { simd, tile: part.values, finish, to: &mut states[place] });
+    let Part { values: tile, .. } = part;
+    simd.vectorize(AddTile { simd, tile, finish, to: &mut states[place] });
 }
 
 /// Puts the activation of the values of a part of a product into `wide`: tiles of `columns` padded to blocks of `WIDTH`, each
@@ -194,5 +195,6 @@ pub(super) fn activate<A: Arithmetic>(
     wide: &mut [A::Left],
 ) {
     let place = part.place(padded_depth::<A>(columns), A::WIDTH);
-    arithmetic.activate(activation, part.values, finish, &mut wide[place]);
+    let Part { values, .. } = part;
+    arithmetic.activate(activation, values, finish, &mut wide[place]);
 }

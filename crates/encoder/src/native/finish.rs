@@ -72,13 +72,7 @@ impl Finish for Scaled<'_> {
     }
 
     #[inline(always)]
-    fn row<S: Lanes>(
-        self,
-        simd: S,
-        columns: ScaledColumns<S::f32s>,
-        row: usize,
-        left: [S::f32s; 2],
-    ) -> [S::f32s; 2] {
+    fn row<S: Lanes>(self, simd: S, columns: ScaledColumns<S::f32s>, row: usize, left: [S::f32s; 2]) -> [S::f32s; 2] {
         let (scale, offset) = (simd.splat_f32s(self.scales[row]), simd.splat_f32s(self.offsets[row]));
         let mut values = left;
         // No closures here: they would not be inlined into the function that names the instructions.

@@ -98,7 +98,7 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
             let states = &mut states[tile.slot * depth..][..tile.padded * depth];
             dense::normalize(self.between.simd(), tile, states, norm);
         }
-        self.pack_blocks(F32(self.between.simd()), tiles, depth, left, states);
+        Self::pack_blocks(F32(self.between.simd()), tiles, depth, left, states);
     }
 
     fn room<'a>(left: &'a mut Self::Left, tiles: &[TileRows], depth: usize) -> &'a mut [A::Left] {
@@ -107,7 +107,7 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
 
     fn seal(self, tiles: &[TileRows], columns: usize, left: &mut Self::Left) {
         let wide = std::mem::take(&mut left.wide);
-        self.pack_blocks(self.between, tiles, padded_depth::<A>(columns), left, &wide);
+        Self::pack_blocks(self.between, tiles, padded_depth::<A>(columns), left, &wide);
         left.wide = wide;
     }
 
@@ -158,7 +158,6 @@ impl<K: Kernel<Left: From<u8>>, A: Arithmetic> Int8<K, A> {
     /// Packs rows of `width` values, which is whole blocks, that lie in `blocks`.
     #[inline(always)]
     fn pack_blocks<B: Arithmetic, F>(
-        self,
         arithmetic: B,
         tiles: &[TileRows],
         width: usize,
