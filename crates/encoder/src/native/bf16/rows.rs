@@ -1,6 +1,7 @@
 //! Tiles of f32 in, rows of bf16 out: what becomes of a product before the next one, without a round trip through memory.
 //!
-//! What is rounded to 8 bits at once needs no more than that: the exponential is good to 8e-6 of itself here, GELU to 1.3e-4 or 6e-5 of itself.
+//! What is rounded to 8 bits at once needs no more than that: the exponential is good to 8e-6 of itself here, GELU to 1.3e-4 and, where
+//! that is more, 6e-5 of itself.
 
 use std::arch::x86_64::{
     __m256i, __m512, __m512bh, __m512i, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_epi16, _mm512_cvtne2ps_pbh,

@@ -446,8 +446,10 @@ fn a_damaged_picture_leaves_a_warning() {
         let document = read(&scans(&[UPRIGHT], vec![picture]), Ocr::Tesseract);
         let filter = String::from_utf8_lossy(&filter).into_owned();
         assert_eq!(document.text, "", "{filter}");
+        // Without tesseract it is said of the document that pictures are not read.
+        let is_placed = |page: Option<u32>| page == Some(1) || page.is_none() && !is_installed();
         let is_told =
-            |warning: &Warning| warning.lossy && warning.page == Some(1) && warning.message.contains("picture");
+            |warning: &Warning| warning.lossy && is_placed(warning.page) && warning.message.contains("picture");
         assert!(
             document.warnings.len() >= 2 && document.warnings.iter().all(is_told),
             "{filter}: {:?}",
