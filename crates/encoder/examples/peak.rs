@@ -2,13 +2,17 @@
 //! everything else on a machine only slows down. It is what shares of a roofline refer to; x86-64 with AVX-512 only, and no AMX.
 
 #[cfg(not(target_arch = "x86_64"))]
-fn main() {}
+fn main() {
+    panic!("this measures x86-64 processors with AVX-512 only");
+}
 
 #[cfg(target_arch = "x86_64")]
 #[expect(clippy::print_stdout, reason = "an example prints what it measured")]
 fn main() {
     let threads: usize = std::env::args().nth(1).map_or(1, |threads| threads.parse().expect("a number of threads"));
-    for unit in units::here() {
+    let units = units::here();
+    assert!(!units.is_empty(), "this processor has no AVX-512");
+    for unit in units {
         let all: f64 = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| unit.measure())).collect();
             workers.into_iter().map(|worker| worker.join().expect("a measurement")).sum()

@@ -78,10 +78,10 @@ impl<S: Lanes> Arithmetic for F32<S> {
             }
         }
         // Which of two a minimum is where one is no number differs between processors: only the sum always tells.
-        let is_number = 0.0 * simd.reduce_sum_f32s(simd.add_f32s(sum[0], sum[1]));
+        let none = 0.0 * simd.reduce_sum_f32s(simd.add_f32s(sum[0], sum[1]));
         let least = simd.reduce_min_f32s(simd.min_f32s(least[0], least[1]));
         let most = simd.reduce_max_f32s(simd.max_f32s(most[0], most[1]));
-        (least, most + is_number)
+        (least, most + none)
     }
 
     #[inline(always)]

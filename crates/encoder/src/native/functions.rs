@@ -6,15 +6,17 @@ use super::finish::{Finish, both};
 use super::lanes::Lanes;
 use crate::activation::Activation;
 
+/// Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
+pub(super) const ROUNDING: f32 = 12_582_912.0;
+
 /// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷. Cody and Waite's reduction to
 /// |r| ≤ ln 2 / 2 and the polynomial of Cephes `expf`.
 #[inline(always)]
 fn exp<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value: f32| simd.splat_f32s(value);
     let x = simd.max_f32s(x, splat(-87.0));
-    // Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
-    let shifted = simd.fma(x, splat(std::f32::consts::LOG2_E), splat(12_582_912.0));
-    let n = simd.sub_f32s(shifted, splat(12_582_912.0));
+    let shifted = simd.fma(x, splat(std::f32::consts::LOG2_E), splat(ROUNDING));
+    let n = simd.sub_f32s(shifted, splat(ROUNDING));
     let r = simd.fma(n, splat(-0.693_359_4), x);
     let r = simd.fma(n, splat(2.121_944_4e-4), r);
     let mut p = splat(1.987_569_1e-4);

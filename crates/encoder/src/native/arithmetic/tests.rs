@@ -3,6 +3,7 @@
 use super::*;
 use crate::native::f32::F32;
 use crate::native::finish::{Biased, Scaled};
+use crate::native::functions::ROUNDING;
 use crate::random::Random;
 
 /// Calls `$check` with every arithmetic here, and what makes a value of an element of it.
@@ -65,7 +66,7 @@ fn bytes_are_the_nearest_whole_numbers() {
     fn check<A: Arithmetic>(arithmetic: A, _: impl Fn(A::Left) -> f32) {
         let values = short_values(&mut Random::new(5), A::WIDTH, -127, 127);
         let mut bytes = vec![0_u8; A::WIDTH];
-        arithmetic.bytes(&narrowed(arithmetic, &values), 60.0, 12_582_912.0 + 120.0, &mut bytes);
+        arithmetic.bytes(&narrowed(arithmetic, &values), 60.0, ROUNDING + 120.0, &mut bytes);
         let expected: Vec<u8> = values.iter().map(|value| (value * 60.0).round_ties_even() as i32 as u8).collect();
         let expected: Vec<u8> = expected.into_iter().map(|byte| byte.wrapping_add(120)).collect();
         assert_eq!(bytes, expected);

@@ -17,6 +17,7 @@ use pulp::x86::V4;
 
 use super::WIDTH;
 use crate::native::finish::{Finish, both};
+use crate::native::functions::ROUNDING;
 
 /// Φ(x) near each of 32 points, −4, −3¾, … 3¾, as a polynomial: the constants, the factors of x, those of x². Each meets Φ at the
 /// Chebyshev nodes of its piece, which reaches ⅛ to both sides; the first is 0 at −4. For |x| < 3.8, x · Φ(x) is good to 3e-5.
@@ -44,8 +45,8 @@ const PHI: [[[f32; 16]; 2]; 3] = [
         -5.404_350_5e-2, -3.577_889e-2, -2.197_984_4e-2, -1.255_934_3e-2, -6.686_739_6e-3, -3.321_580_1e-3, -1.541_015e-3, -6.682_772_7e-4,
     ]],
 ];
-/// What adds 16 to a number below 2²² and rounds it: the number is then in the low bits.
-const POINT: f32 = 12_582_912.0 + 16.0;
+/// What, added to four times a number, leaves the number of its piece in the low bits.
+const POINT: f32 = ROUNDING + 16.0;
 /// Above this Φ(x) is as good as 1, and x as good as x · Φ(x).
 const HIGHEST: f32 = 3.87;
 /// 2ʳ for |r| ≤ ½; from the highest power down.

@@ -3,14 +3,13 @@
 use pulp::{Simd, WithSimd};
 
 use crate::native::arithmetic::Arithmetic;
+use crate::native::functions::ROUNDING;
 use crate::native::kernel::Kernel;
 
 /// Numbers of a left operand that a row's range is spread over: one less than there are, since its zero is rounded, too.
 const MOST: f32 = 254.0;
 /// Greatest number of a weight, and least with its sign turned: −128 is left out, so that the range is even.
 const MOST_WEIGHT: f32 = 127.0;
-/// Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
-const ROUNDING: f32 = 12_582_912.0;
 /// Most rows of any kernel's tile.
 const ROWS_MAX: usize = 32;
 /// Below this a range is none.
