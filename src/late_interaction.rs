@@ -5,21 +5,19 @@
 //! extension, Gao et al. 2025). The scale makes the estimate of a dot product unbiased.
 
 mod kernel;
+mod rotation;
 
 use half::f16;
-
 use kernel::Kernel;
-
-use crate::vector::dot;
+use pulp::Simd;
+use rotation::{LANES, Rotated, Rotation};
 
 /// Version of the packed form; part of the identity of an index.
 pub const VERSION: u32 = 1;
 
-/// Bits a coordinate. Measured on retrieval: see benches/results.
+/// Bits a coordinate. Measured on retrieval: see benches/results. The codes 0 to 3 stand for -3, -1, 1 and 3, the mid-points of four
+/// equal steps, in units of half a step.
 const BITS: usize = 2;
-
-/// Codes are the odd numbers -3, -1, 1, 3: the mid-points of four equal steps, in units of half a step.
-const LEVELS: i32 = 1 << BITS;
 
 /// Half a step in standard deviations: the best uniform four-level quantizer of a normal variable has steps of 0.996
 /// (Max 1960, table I).
@@ -34,38 +32,86 @@ pub fn packed_bytes(width: usize) -> usize {
 /// Packs token vectors, `[tokens, width]` row-major, each of length 1, where `keep` says so; the others are left out.
 #[must_use]
 pub fn pack(vectors: &[f32], width: usize, keep: impl Fn(usize) -> bool) -> Vec<u8> {
-    let tokens = vectors.chunks_exact(width).enumerate().filter(|(index, _)| keep(*index)).map(|(_, vector)| vector);
-    // The same steps compiled for this processor's widest registers; none of them rounds differently there.
-    pulp::Arch::new().dispatch(|| pack_tokens(tokens, width))
+    let vectors = vectors.chunks_exact(width).enumerate();
+    let kept: Vec<&[f32]> = vectors.filter(|(index, _)| keep(*index)).map(|(_, vector)| vector).collect();
+    // The same steps for this processor's widest registers; none of them rounds differently there.
+    pulp::Arch::new().dispatch(Pack { vectors: &kept, width })
 }
 
+struct Pack<'a> {
+    vectors: &'a [&'a [f32]],
+    width: usize,
+}
+
+impl pulp::WithSimd for Pack<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<u8> {
+        let Pack { vectors, width } = self;
+        let rotation = Rotation::new(width);
+        let mut rotated = Rotated::of_width(width);
+        let bytes = packed_bytes(width);
+        let mut packed = vec![0; bytes * vectors.len()];
+        let mut codes = vec![0; (bytes - 2) * LANES];
+        for (vectors, packed) in vectors.chunks(LANES).zip(packed.chunks_mut(LANES * bytes)) {
+            rotation.apply(simd, vectors, &mut rotated);
+            let along = quantize(simd, &rotated.rows, &mut codes);
+            for (lane, token) in packed.chunks_exact_mut(bytes).enumerate() {
+                let scale = if along[lane] > 0.0 { 1.0 / along[lane] } else { 0.0 };
+                token[..2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
+                for (byte, row) in token[2..].iter_mut().zip(codes.chunks_exact(LANES)) {
+                    *byte = row[lane] as u8;
+                }
+            }
+        }
+        packed
+    }
+}
+
+/// The codes of `rows`, `[width, LANES]`, several in the low byte of each of `codes`, `[bytes, LANES]`; and for each lane the dot product
+/// of its coordinates with what their codes stand for.
 #[expect(clippy::inline_always, reason = "only within the caller is it compiled for the instructions chosen there")]
 #[inline(always)]
-fn pack_tokens<'a>(tokens: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<u8> {
-    let rotation = Rotation::new(width);
-    let (mut rotated, mut scratch, mut codes) = (vec![0.0; width], vec![0.0; width], vec![0; width]);
-    let step = 2.0 * HALF_STEP / (width as f32).sqrt();
-    let mut packed = Vec::new();
-    for vector in tokens {
-        rotation.apply(vector, &mut scratch, &mut rotated);
-        let centres = &mut scratch;
-        for ((value, level), centre) in rotated.iter().zip(&mut codes).zip(&mut *centres) {
-            let steps = value / step;
-            // How many of the edges between levels lie at or below it.
-            *level = (1..LEVELS).map(|edge| u8::from(steps >= (edge - LEVELS / 2) as f32)).sum::<u8>();
-            *centre = signed(i32::from(*level)) as f32;
+fn quantize<S: Simd>(simd: S, rows: &[f32], codes: &mut [u32]) -> [f32; LANES] {
+    let width = rows.len() / LANES;
+    let step = simd.splat_f32s(2.0 * HALF_STEP / (width as f32).sqrt());
+    let (lowest, low) = (simd.splat_f32s(-3.0), simd.splat_f32s(-1.0));
+    let (high, highest) = (simd.splat_f32s(1.0), simd.splat_f32s(3.0));
+    let edges = [low, simd.splat_f32s(0.0), high];
+    // Every eighth coordinate is summed apart: long sums of small numbers lose digits, and what is on disk was summed so.
+    let mut sums = [[0.0; LANES]; 8];
+    codes.fill(0);
+    for (index, row) in rows.chunks_exact(LANES).enumerate() {
+        let (byte, shift) = (index * BITS / 8, index * BITS % 8);
+        let (one, none) = (simd.splat_u32s(1 << shift), simd.splat_u32s(0));
+        let row = S::as_simd_f32s(row).0;
+        let codes = S::as_mut_simd_u32s(&mut codes[byte * LANES..][..LANES]).0;
+        let sums = S::as_mut_simd_f32s(&mut sums[index % 8]).0;
+        for ((value, code), sum) in row.iter().zip(codes).zip(sums) {
+            let steps = simd.div_f32s(*value, step);
+            // The code is how many of the edges between levels lie at or below it.
+            let above = [
+                simd.greater_than_or_equal_f32s(steps, edges[0]),
+                simd.greater_than_or_equal_f32s(steps, edges[1]),
+                simd.greater_than_or_equal_f32s(steps, edges[2]),
+            ];
+            let upper = simd.select_f32s(above[2], highest, high);
+            let lower = simd.select_f32s(above[0], low, lowest);
+            let centre = simd.select_f32s(above[1], upper, lower);
+            for above in above {
+                *code = simd.add_u32s(*code, simd.select_u32s(above, one, none));
+            }
+            *sum = simd.add_f32s(*sum, simd.mul_f32s(*value, centre));
         }
-        let along = dot(&rotated, centres);
-        let scale = if along > 0.0 { 1.0 / along } else { 0.0 };
-        packed.extend_from_slice(&f16::from_f32(scale).to_le_bytes());
-        let in_a_byte = |levels: &[u8]| levels.iter().rev().fold(0, |byte, level| byte << BITS | level);
-        packed.extend(codes.chunks(8 / BITS).map(in_a_byte));
     }
-    packed
-}
-
-fn signed(level: i32) -> i32 {
-    2 * level - (LEVELS - 1)
+    let mut along = [0.0; LANES];
+    for sums in sums {
+        for lane in 0..LANES {
+            along[lane] += sums[lane];
+        }
+    }
+    along
 }
 
 /// The token vectors of a query, ready to be compared with packed ones.
@@ -85,13 +131,9 @@ impl QueryTokens {
     #[must_use]
     pub fn new(vectors: &[f32], width: usize, weights: &[f32]) -> Self {
         assert_eq!(vectors.len(), width * weights.len(), "one weight a token");
-        let rotation = Rotation::new(width);
-        let mut rotated = vec![0.0; width];
         let mut codes = Vec::with_capacity(vectors.len());
         let mut scales = Vec::with_capacity(weights.len());
-        let mut scratch = vec![0.0; width];
-        for vector in vectors.chunks_exact(width) {
-            rotation.apply(vector, &mut scratch, &mut rotated);
+        for rotated in rotate(vectors, width).chunks_exact(width) {
             let largest = rotated.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
             let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
             codes.extend(rotated.iter().map(|value| (value / scale).round() as i8));
@@ -114,67 +156,34 @@ impl QueryTokens {
     }
 }
 
-/// A fixed random rotation: twice, random signs, then a Hadamard transform of each block of a power of two, the blocks
-/// interleaved in between. Takes O(width · log width) steps and no table.
-struct Rotation {
-    /// Largest power of two that divides the width.
-    block: usize,
-    signs: [Vec<f32>; 2],
+struct Rotate<'a> {
+    vectors: &'a [&'a [f32]],
+    rotation: &'a Rotation,
+    into: &'a mut Rotated,
 }
 
-impl Rotation {
-    fn new(width: usize) -> Self {
-        let block = if width == 0 { 1 } else { 1 << width.trailing_zeros() };
-        // The seed only has to be the same for chunks and queries.
-        let mut random = crate::random::Random::new(0x1b1d);
-        let mut signs = || (0..width).map(|_| if random.next_bits() & 1 == 0 { 1.0 } else { -1.0 }).collect();
-        Self { block, signs: [signs(), signs()] }
-    }
+impl pulp::WithSimd for Rotate<'_> {
+    type Output = ();
 
-    #[expect(clippy::inline_always, reason = "as `pack_tokens`")]
     #[inline(always)]
-    fn apply(&self, vector: &[f32], scratch: &mut [f32], into: &mut [f32]) {
-        let blocks = vector.len() / self.block;
-        for (value, (source, sign)) in scratch.iter_mut().zip(vector.iter().zip(&self.signs[0])) {
-            *value = source * sign;
-        }
-        scratch.chunks_exact_mut(self.block).for_each(hadamard);
-        // Coordinate i of block b goes to i · blocks + b, so that the second round mixes what the first kept apart.
-        for (at, block) in scratch.chunks_exact(self.block).enumerate() {
-            for (value, source) in into[at..].iter_mut().step_by(blocks).zip(block) {
-                *value = *source;
-            }
-        }
-        into.iter_mut().zip(&self.signs[1]).for_each(|(value, sign)| *value *= sign);
-        into.chunks_exact_mut(self.block).for_each(hadamard);
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.rotation.apply(simd, self.vectors, self.into);
     }
 }
 
-/// The orthonormal Walsh–Hadamard transform in place; the length is a power of two.
-#[expect(clippy::inline_always, reason = "as `pack_tokens`")]
-#[inline(always)]
-fn hadamard(values: &mut [f32]) {
-    let mut half = 1;
-    if values.len() >= 4 {
-        // The first two rounds at once, on what fits into one register.
-        for four in values.chunks_exact_mut(4) {
-            let (a, b) = (four[0] + four[1], four[0] - four[1]);
-            let (c, d) = (four[2] + four[3], four[2] - four[3]);
-            four.copy_from_slice(&[a + c, b + d, a - c, b - d]);
+/// The rotated vectors, `[vectors, width]` row-major like `vectors`.
+fn rotate(vectors: &[f32], width: usize) -> Vec<f32> {
+    let rotation = Rotation::new(width);
+    let mut into = Rotated::of_width(width);
+    let mut rotated = Vec::with_capacity(vectors.len());
+    for vectors in vectors.chunks(LANES * width) {
+        let vectors: Vec<&[f32]> = vectors.chunks_exact(width).collect();
+        pulp::Arch::new().dispatch(Rotate { vectors: &vectors, rotation: &rotation, into: &mut into });
+        for lane in 0..vectors.len() {
+            rotated.extend(into.rows.chunks_exact(LANES).map(|row| row[lane]));
         }
-        half = 4;
     }
-    while half < values.len() {
-        for pair in values.chunks_exact_mut(2 * half) {
-            let (low, high) = pair.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                (*a, *b) = (*a + *b, *a - *b);
-            }
-        }
-        half *= 2;
-    }
-    let scale = 1.0 / (values.len() as f32).sqrt();
-    values.iter_mut().for_each(|value| *value *= scale);
+    rotated
 }
 
 #[cfg(test)]
@@ -182,6 +191,8 @@ mod tests {
     use super::*;
     use crate::random::Random;
     use crate::vector::{dot as exact, normalize};
+
+    const LEVELS: i32 = 1 << BITS;
 
     fn unit(random: &mut Random, width: usize) -> Vec<f32> {
         // A sum of uniforms is near enough to normal for directions.
@@ -195,13 +206,10 @@ mod tests {
     fn the_rotation_keeps_lengths_and_angles() {
         let mut random = Random::new(1);
         let (a, b) = (unit(&mut random, 384), unit(&mut random, 384));
-        let rotation = Rotation::new(384);
-        let (mut ra, mut rb) = (vec![0.0; 384], vec![0.0; 384]);
-        let mut scratch = vec![0.0; 384];
-        rotation.apply(&a, &mut scratch, &mut ra);
-        rotation.apply(&b, &mut scratch, &mut rb);
-        assert!((exact(&a, &b) - exact(&ra, &rb)).abs() < 1e-5);
-        assert!((exact(&ra, &ra) - 1.0).abs() < 1e-5);
+        let both = rotate(&[a.clone(), b.clone()].concat(), 384);
+        let (ra, rb) = both.split_at(384);
+        assert!((exact(&a, &b) - exact(ra, rb)).abs() < 1e-5);
+        assert!((exact(ra, ra) - 1.0).abs() < 1e-5);
     }
 
     #[test]
@@ -210,8 +218,7 @@ mod tests {
         let width = 384;
         let vector = unit(&mut random, width);
         let packed = pack(&vector, width, |_| true);
-        let mut rotated = vec![0.0; width];
-        Rotation::new(width).apply(&vector, &mut vec![0.0; width], &mut rotated);
+        let rotated = rotate(&vector, width);
         let step = 2.0 * HALF_STEP / (width as f32).sqrt();
         for (index, value) in rotated.iter().enumerate() {
             let level = ((value / step).floor() as i32 + LEVELS / 2).clamp(0, LEVELS - 1);
@@ -220,6 +227,19 @@ mod tests {
         }
         // Indexes on disk hold this form: a change of it needs a new `VERSION`.
         assert_eq!(packed[..8], [112, 39, 233, 75, 169, 46, 22, 164]);
+    }
+
+    #[test]
+    fn tokens_packed_together_are_those_packed_alone() {
+        let mut random = Random::new(5);
+        // Blocks of 1, 4 and 64 coordinates; the last byte full or not.
+        for width in [3, 12, 18, 64] {
+            let vectors: Vec<f32> = (0..LANES + 3).flat_map(|_| unit(&mut random, width)).collect();
+            let alone: Vec<u8> = vectors.chunks_exact(width).flat_map(|vector| pack(vector, width, |_| true)).collect();
+            assert_eq!(pack(&vectors, width, |_| true), alone, "{width}");
+            let bytes = packed_bytes(width);
+            assert_eq!(pack(&vectors, width, |index| index > 0), alone[bytes..], "{width}");
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ fn reading(read: &ReadSettings) -> Result<()> {
     at_least("read.members.bytes_max", read.members.bytes_max, 1)?;
     at_least("read.members.entries_max", read.members.entries_max, 1)?;
     at_least("read.process.memory_bytes_max", read.process.memory_bytes_max, 64 << 20)?;
+    above_zero("read.process.seconds_max", read.process.seconds_max)?;
     at_least("read.process.cpu_seconds_max", read.process.cpu_seconds_max, 1)?;
     at_least("read.process.output_bytes_max", read.process.output_bytes_max, 1)?;
     at_least("read.process.files_max", read.process.files_max, 1)?;
@@ -104,7 +105,6 @@ fn chunking(chunk: &ChunkSettings) -> Result<()> {
 
 fn indexing(index: &IndexSettings) -> Result<()> {
     within("index.readers", index.readers, 1..=THREADS_MOST)?;
-    within("index.queue_documents_max", index.queue_documents_max, 1..=QUEUE_MOST)?;
     within("index.queue_chunks_max", index.queue_chunks_max, 1..=QUEUE_MOST)?;
     at_least("index.window_chunks", index.window_chunks, 1)?;
     at_least("index.commit_chunks", index.commit_chunks, 1)?;
@@ -226,7 +226,6 @@ mod tests {
             "embed.batch_tokens_max = 0",
             "embed.threads = 1025",
             "index.readers = 0",
-            "index.queue_documents_max = 0",
             "index.queue_chunks_max = 9223372036854775807",
             "index.window_chunks = 0",
             "index.commit_chunks = 0",
@@ -257,6 +256,7 @@ mod tests {
             "models.strong.usd_per_million_output = inf",
             "tools.result_bytes_max = 0",
             "tools.seconds_max = nan",
+            "read.process.seconds_max = 0",
             "tools.observation_chars_max = 0",
             "otel.timeout_s = 0.0",
         ] {

@@ -1,6 +1,6 @@
 //! The manifest: which files are in the index, with which bytes, and which points of the store are theirs.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
@@ -219,17 +219,22 @@ impl Database {
             let mut removed = Vec::new();
             let mut keep = transaction.prepare_cached("UPDATE intents SET codes = ?2 WHERE point = ?1")?;
             kept.iter().try_for_each(|chunk| keep.execute(params![chunk.point.as_bytes(), chunk.codes]).map(drop))?;
+            let mut counts = Occurrences::default();
             for entry in files {
                 let kept: HashSet<Uuid> = entry.chunks.iter().map(|chunk| chunk.point).collect();
+                counts.before_taking_out(transaction, &entry.row.path)?;
                 let old = take_out(transaction, &entry.row.path)?;
                 removed.extend(old.into_iter().filter(|point| !kept.contains(point)));
                 if entry.row.container.is_empty() {
                     for gone in no_longer_inside(transaction, entry)? {
+                        counts.before_taking_out(transaction, &gone)?;
                         removed.extend(take_out(transaction, &gone)?);
                     }
                 }
                 put_in(transaction, entry)?;
+                counts.add(entry);
             }
+            counts.write(transaction)?;
             note_removals(transaction, &removed)?;
             Ok(removed)
         })
@@ -435,16 +440,48 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
         insert.execute(params![chunk.point.as_bytes(), id, chunk.codes])?;
         settle.execute([chunk.point.as_bytes()])?;
     }
-    let mut count = transaction.prepare_cached(
-        "INSERT INTO terms (token, chunks) VALUES (?1, ?2) ON CONFLICT (token) DO UPDATE SET chunks = chunks + ?2",
-    )?;
-    for (token, chunks) in terms {
-        count.execute([token, chunks])?;
+    Ok(())
+}
+
+/// In how many chunks tokens, and in how many labels terms occur in files that were just put in: most of them in many files, and each
+/// written once.
+#[derive(Default)]
+struct Occurrences<'a> {
+    tokens: HashMap<u32, u32>,
+    labels: HashMap<u32, u32>,
+    paths: HashSet<&'a str>,
+}
+
+impl<'a> Occurrences<'a> {
+    fn add(&mut self, entry: &'a FileEntry) {
+        entry.terms.iter().for_each(|(token, chunks)| *self.tokens.entry(*token).or_default() += chunks);
+        entry.label.iter().for_each(|term| *self.labels.entry(*term).or_default() += 1);
+        self.paths.insert(&entry.row.path);
     }
-    let mut count = transaction.prepare_cached(
-        "INSERT INTO label_terms (term, files) VALUES (?1, 1) ON CONFLICT (term) DO UPDATE SET files = files + 1",
-    )?;
-    label.iter().try_for_each(|term| count.execute([term]).map(drop))
+
+    /// What is about to be taken out must have been counted.
+    fn before_taking_out(&mut self, transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<()> {
+        if self.paths.contains(path) { self.write(transaction) } else { Ok(()) }
+    }
+
+    fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let write = |sql, counts: &mut HashMap<u32, u32>| {
+            let mut counts: Vec<_> = counts.drain().collect();
+            // In the order in which they lie.
+            counts.sort_unstable();
+            let mut statement = transaction.prepare_cached(sql)?;
+            counts.into_iter().try_for_each(|(key, count)| statement.execute([key, count]).map(drop))
+        };
+        self.paths.clear();
+        write(
+            "INSERT INTO terms (token, chunks) VALUES (?1, ?2) ON CONFLICT (token) DO UPDATE SET chunks = chunks + ?2",
+            &mut self.tokens,
+        )?;
+        write(
+            "INSERT INTO label_terms (term, files) VALUES (?1, ?2) ON CONFLICT (term) DO UPDATE SET files = files + ?2",
+            &mut self.labels,
+        )
+    }
 }
 
 fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Result<()> {
@@ -523,6 +560,18 @@ mod tests {
         assert_eq!(database.leftovers().unwrap(), removed);
         database.clear_removals().unwrap();
         assert!(database.leftovers().unwrap().is_empty());
+    }
+
+    #[test]
+    fn files_of_one_commit_are_counted_together_and_the_last_of_a_path_alone() {
+        let (_folder, mut database) = database();
+        let other = FileEntry { row: file("/b", "1"), ..entry("1", vec![chunk(2)], Terms::from([(10, 1), (12, 4)])) };
+        let first = entry("1", vec![chunk(1)], Terms::from([(10, 2), (11, 1)]));
+        let last = entry("2", vec![chunk(3)], Terms::from([(10, 5)]));
+        let removed = database.commit_files(&[first, other, last], &[]).unwrap();
+        assert_eq!(removed, [Uuid::from_bytes([1; 16])]);
+        assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [6, 0, 4]);
+        assert_eq!(database.label_counts(&[77]).unwrap(), (vec![2], 2));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Paths in, an up-to-date index out: which files changed, what becomes of each, and the durable order of writing.
 
+mod backlog;
 pub mod context;
 pub mod export;
 pub mod forget;
@@ -40,13 +41,11 @@ use writer::{Writer, recover};
 pub struct IndexSettings {
     /// Threads that read and split files.
     pub readers: usize,
-    /// Documents read ahead of the embedder at most.
-    pub queue_documents_max: usize,
-    /// Encoded chunks waiting for the writer at most.
+    /// Encoded chunks waiting for the writer at most, rounded up to sixteens.
     pub queue_chunks_max: usize,
-    /// Chunks that are sorted by length together before they are cut into batches.
+    /// Chunks that are sorted by length together before they are cut into batches; readers stop at twice as many.
     pub window_chunks: usize,
-    /// Chunks written and made durable together; a crash costs at most this many.
+    /// Chunks written and made durable together; a crash costs at most this many, and those that had not come to the writer.
     pub commit_chunks: usize,
     /// With `--watch`: seconds without a change after which what has changed is indexed.
     pub watch_quiet_s: f64,
@@ -70,8 +69,7 @@ impl Default for IndexSettings {
     fn default() -> Self {
         Self {
             readers: 2,
-            queue_documents_max: 4,
-            queue_chunks_max: 256,
+            queue_chunks_max: 1024,
             window_chunks: 256,
             commit_chunks: 256,
             watch_quiet_s: 0.5,

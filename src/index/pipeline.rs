@@ -1,28 +1,34 @@
-//! Files in, encoded chunks out to one writer: readers, a batcher and embedding workers joined by bounded channels.
+//! Files in, encoded chunks out to one writer: readers and embedding workers with a backlog of chunks between them.
 //!
-//! Whoever loses its receiver ends, so an error or an interrupt anywhere stops everything upstream.
+//! Whoever loses those it works for ends, so an error or an interrupt anywhere stops everything upstream.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::mpsc::{SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::IndexSettings;
+use super::backlog::{Backlog, Feeder, Taker};
 use super::prepare::{Content, PrepareSettings, Prepared, PreparedChunk, prepare};
 use crate::document::FileStatus;
 use crate::error::{Error, ReadError, Result};
-use crate::inference::embedder::{Embedder, Want, plan_batches};
+use crate::inference::embedder::{Embedder, Want};
 use crate::ingest;
 use crate::ingest::isolated::Reader;
 use crate::ingest::members::{Outcome, Part};
 use crate::late_interaction::pack;
 
-/// Batches that wait for each worker at most: they last while the next window is gathered.
-const BATCHES_AHEAD: usize = 8;
+/// Encoded chunks in one event at most.
+const EVENT_CHUNKS: usize = 16;
+
+/// How long the writer lets events gather. It needs a small part of one core; woken for each event, it would push a worker off its
+/// core, and what that has cached with it, hundreds of times a second.
+const GATHERED_FOR: Duration = Duration::from_millis(40);
 
 /// A file that has to be looked into.
 #[derive(Debug, Clone)]
@@ -74,8 +80,8 @@ pub(super) enum Event {
     Folder { piece: Piece },
     /// A document whose chunks follow.
     Opened { document: usize, piece: Piece, prepared: Box<Prepared>, chunk_count: usize },
-    /// One chunk with its vectors.
-    Encoded { document: usize, chunk: Box<EncodedChunk> },
+    /// Chunks of any documents with their vectors.
+    Encoded { chunks: Vec<EncodedChunk> },
     /// One chunk that an interrupted run has stored with its vectors.
     Kept { document: usize, chunk: Box<PreparedChunk> },
     /// The file has no more pieces.
@@ -84,20 +90,13 @@ pub(super) enum Event {
 
 #[derive(Debug)]
 pub(super) struct EncodedChunk {
+    pub(super) document: usize,
     pub(super) prepared: PreparedChunk,
     pub(super) vector: Vec<f32>,
     pub(super) codes: Vec<u8>,
 }
 
-/// What flows from the readers to the batcher.
-enum Item {
-    /// A document with its chunks.
-    Document(Piece, Box<Prepared>),
-    /// What needs no embedding.
-    Event(Event),
-}
-
-/// What flows from the batcher to the workers: the document's number and its chunk.
+/// What waits for a worker: the document's number and its chunk.
 type Job = (usize, PreparedChunk);
 
 /// What the run cost in the embedding stage.
@@ -105,6 +104,34 @@ type Job = (usize, PreparedChunk);
 pub(super) struct Cost {
     /// Nanoseconds that workers computed, summed.
     pub(super) busy_ns: AtomicU64,
+}
+
+/// The way of events to the writer.
+#[derive(Debug, Clone)]
+struct Events {
+    sender: SyncSender<Result<Event>>,
+    writer: Thread,
+}
+
+impl Events {
+    /// Hands on an event; blocks while too many wait. Whether somebody listens.
+    fn send(&self, event: Result<Event>) -> bool {
+        match self.sender.try_send(event) {
+            Ok(()) => true,
+            Err(TrySendError::Full(event)) => {
+                self.writer.unpark();
+                self.sender.send(event).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+impl Drop for Events {
+    /// The last events need not gather any longer.
+    fn drop(&mut self) {
+        self.writer.unpark();
+    }
 }
 
 /// What the stages work on and with.
@@ -130,38 +157,56 @@ pub(super) fn run(
     mut write: impl FnMut(Event) -> Result<()>,
 ) -> Result<()> {
     let Work { files, embedder, settings, identity, kept } = work;
-    let batch_tokens_max = embedder.batch_tokens_max();
-    let next = AtomicUsize::new(0);
     let reader = Reader::new(settings.read.clone());
-    let prepare_settings = PrepareSettings { chunk: &settings.chunk, identity };
+    let length = |(_, chunk): &Job| chunk.input.ids.len();
+    let backlog = Backlog::new(settings.window_chunks, embedder.batch_tokens_max(), length);
+    let (next_file, next_document) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (sender, received) = sync_channel(settings.queue_chunks_max.div_ceil(EVENT_CHUNKS));
+    let events = Events { sender, writer: std::thread::current() };
+    let readings = (0..settings.readers.max(1)).map(|_| Reading {
+        files,
+        next_file: &next_file,
+        next_document: &next_document,
+        reader: &reader,
+        embedder,
+        prepare: PrepareSettings { chunk: &settings.chunk, identity },
+        kept,
+        stop,
+        events: events.clone(),
+        jobs: backlog.feeder(),
+    });
+    let embeddings = (0..embedder.worker_count()).map(|worker| Embedding {
+        worker,
+        embedder,
+        stop,
+        cost,
+        events: events.clone(),
+        batches: backlog.taker(),
+    });
+    // All of them before the first one works, and might find nobody else.
+    let (readings, embeddings): (Vec<_>, Vec<_>) = (readings.collect(), embeddings.collect());
+    drop(events);
     std::thread::scope(|scope| {
-        let (event_sender, events) = sync_channel::<Result<Event>>(settings.queue_chunks_max);
-        let (item_sender, items) = sync_channel::<Item>(settings.queue_documents_max);
-        let (batch_sender, batches) = sync_channel::<Vec<Job>>(BATCHES_AHEAD * embedder.worker_count());
-        let batches = Arc::new(Mutex::new(batches));
-        for _ in 0..settings.readers.max(1) {
-            let (items, events) = (item_sender.clone(), event_sender.clone());
-            let (reader, next) = (&reader, &next);
-            let reading = Reading { reader, embedder, prepare: prepare_settings, stop, items };
-            scope.spawn(move || read_files(files, next, &reading, &events));
+        // Dropped with an error, so that nobody waits to be heard.
+        let received = received;
+        for reading in readings {
+            scope.spawn(move || reading.run());
         }
-        drop(item_sender);
-        {
-            let events = event_sender.clone();
-            scope.spawn(move || batch_chunks(&items, settings, batch_tokens_max, kept, &batch_sender, &events));
+        for embedding in embeddings {
+            scope.spawn(move || embedding.run());
         }
-        for worker in 0..embedder.worker_count() {
-            let (batches, events) = (Arc::clone(&batches), event_sender.clone());
-            scope.spawn(move || embed_batches(worker, embedder, &batches, stop, cost, &events));
-        }
-        drop(event_sender);
-        // The workers hold the only other handle: when they end, the batcher's next send fails and ends it too.
-        drop(batches);
-        for event in events {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
+        while let Ok(first) = received.recv() {
+            let mut next = Ok(first);
+            while let Ok(event) = next {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
+                write(event?)?;
+                next = received.try_recv();
             }
-            write(event?)?;
+            if next.is_err_and(|why| why == TryRecvError::Empty) {
+                std::thread::park_timeout(GATHERED_FOR);
+            }
         }
         if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     })
@@ -169,30 +214,35 @@ pub(super) fn run(
 
 /// What a reading thread works with.
 struct Reading<'a> {
+    files: &'a [Pending],
+    next_file: &'a AtomicUsize,
+    next_document: &'a AtomicUsize,
     reader: &'a Reader,
     embedder: &'a Embedder,
     prepare: PrepareSettings<'a>,
+    kept: &'a HashSet<Uuid>,
     stop: &'a AtomicBool,
-    items: SyncSender<Item>,
-}
-
-/// Takes files in turn, reads them, and sends on what they hold; ends when there are none left or nobody listens.
-fn read_files(files: &[Pending], next: &AtomicUsize, reading: &Reading<'_>, events: &SyncSender<Result<Event>>) {
-    while !reading.stop.load(Ordering::Relaxed) {
-        let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-        match reading.file(&Arc::new(file.clone())) {
-            Ok(()) => {}
-            // Nobody listens any more, and whoever ended says why.
-            Err(Error::Interrupted) => return,
-            Err(error) => {
-                let _ = events.send(Err(error));
-                return;
-            }
-        }
-    }
+    events: Events,
+    jobs: Feeder<'a, Job>,
 }
 
 impl Reading<'_> {
+    /// Takes files in turn, reads them, and sends on what they hold; ends when there are none left or nobody listens.
+    fn run(self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let Some(file) = self.files.get(self.next_file.fetch_add(1, Ordering::Relaxed)) else { return };
+            match self.file(&Arc::new(file.clone())) {
+                Ok(()) => {}
+                // Nobody listens any more, and whoever ended says why.
+                Err(Error::Interrupted) => return,
+                Err(error) => {
+                    self.events.send(Err(error));
+                    return;
+                }
+            }
+        }
+    }
+
     /// Reads one file with all that is inside it. A document's own failure is its status; only a failure of the machinery is an error.
     fn file(&self, file: &Arc<Pending>) -> Result<()> {
         let itself = |sha256: &str| Piece {
@@ -242,7 +292,7 @@ impl Reading<'_> {
                 let path = if piece.name.is_empty() { file.path.clone() } else { file.path.join(&piece.name) };
                 let content = Content { path: Path::new(&path), sha256: &piece.sha256, is_empty: bytes == 0 };
                 match prepare(*document, content, self.embedder, self.prepare) {
-                    Ok(prepared) => self.send_item(Item::Document(piece, Box::new(prepared))),
+                    Ok(prepared) => self.document(piece, Box::new(prepared)),
                     Err(error) => self.fail(piece, error),
                 }
             }
@@ -260,97 +310,60 @@ impl Reading<'_> {
         self.send(Event::End { file: Arc::clone(file) })
     }
 
-    fn send(&self, event: Event) -> Result<()> {
-        self.send_item(Item::Event(event))
+    /// Announces a document and puts its chunks into the backlog; those that are kept go straight to the writer.
+    fn document(&self, piece: Piece, mut prepared: Box<Prepared>) -> Result<()> {
+        let document = self.next_document.fetch_add(1, Ordering::Relaxed);
+        let chunks = std::mem::take(&mut prepared.chunks);
+        self.send(Event::Opened { document, piece, prepared, chunk_count: chunks.len() })?;
+        let (kept, new): (Vec<_>, Vec<_>) = chunks.into_iter().partition(|chunk| self.kept.contains(&chunk.id));
+        for chunk in kept {
+            self.send(Event::Kept { document, chunk: Box::new(chunk) })?;
+        }
+        let is_taken = self.jobs.put(new.into_iter().map(|chunk| (document, chunk)));
+        if is_taken { Ok(()) } else { Err(Error::Interrupted) }
     }
 
-    fn send_item(&self, item: Item) -> Result<()> {
-        self.items.send(item).map_err(|_| Error::Interrupted)
+    fn send(&self, event: Event) -> Result<()> {
+        if self.events.send(Ok(event)) { Ok(()) } else { Err(Error::Interrupted) }
     }
 }
 
-/// Announces documents, gathers their chunks into windows, and cuts each window into batches of similar length. Chunks that are `kept`
-/// go straight to the writer.
-fn batch_chunks(
-    items: &Receiver<Item>,
-    settings: &IndexSettings,
-    batch_tokens_max: usize,
-    kept: &HashSet<Uuid>,
-    batches: &SyncSender<Vec<Job>>,
-    events: &SyncSender<Result<Event>>,
-) {
-    let mut window: Vec<Job> = Vec::new();
-    for (document, item) in items.iter().enumerate() {
-        let (piece, mut prepared) = match item {
-            Item::Document(piece, prepared) => (piece, prepared),
-            Item::Event(event) => match events.send(Ok(event)) {
-                Ok(()) => continue,
-                Err(_) => return,
-            },
-        };
-        let chunks = std::mem::take(&mut prepared.chunks);
-        let opened = Event::Opened { document, piece, prepared, chunk_count: chunks.len() };
-        if events.send(Ok(opened)).is_err() {
-            return;
-        }
-        for chunk in chunks {
-            if kept.contains(&chunk.id) {
-                if events.send(Ok(Event::Kept { document, chunk: Box::new(chunk) })).is_err() {
+/// What an embedding thread works with.
+struct Embedding<'a> {
+    worker: usize,
+    embedder: &'a Embedder,
+    stop: &'a AtomicBool,
+    cost: &'a Cost,
+    events: Events,
+    batches: Taker<'a, Job>,
+}
+
+impl Embedding<'_> {
+    /// Encodes batches until there are none left or nobody listens.
+    fn run(self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let Some(batch) = self.batches.take() else { return };
+            let started = Instant::now();
+            let encoded = encode(self.worker, self.embedder, batch);
+            self.cost.busy_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            let mut chunks = match encoded {
+                Ok(chunks) => chunks.into_iter().peekable(),
+                Err(error) => {
+                    self.events.send(Err(error));
                     return;
                 }
-                continue;
-            }
-            window.push((document, chunk));
-            if window.len() >= settings.window_chunks && !send_window(&mut window, batch_tokens_max, batches) {
-                return;
-            }
-        }
-    }
-    send_window(&mut window, batch_tokens_max, batches);
-}
-
-/// Whether somebody still listens.
-fn send_window(window: &mut Vec<Job>, batch_tokens_max: usize, batches: &SyncSender<Vec<Job>>) -> bool {
-    let lengths: Vec<usize> = window.iter().map(|(_, chunk)| chunk.input.ids.len()).collect();
-    let mut jobs: Vec<Option<Job>> = window.drain(..).map(Some).collect();
-    plan_batches(&lengths, batch_tokens_max).into_iter().all(|batch| {
-        let batch = batch.into_iter().map(|index| jobs[index].take().expect("a job is in one batch only")).collect();
-        batches.send(batch).is_ok()
-    })
-}
-
-/// Encodes batches until there are none left or nobody listens.
-fn embed_batches(
-    worker: usize,
-    embedder: &Embedder,
-    batches: &Mutex<Receiver<Vec<Job>>>,
-    stop: &AtomicBool,
-    cost: &Cost,
-    events: &SyncSender<Result<Event>>,
-) {
-    while !stop.load(Ordering::Relaxed) {
-        let batch = batches.lock().expect("no worker panics holding the queue").recv();
-        let Ok(batch) = batch else { return };
-        let started = Instant::now();
-        let encoded = encode(worker, embedder, batch);
-        cost.busy_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        match encoded {
-            Ok(chunks) => {
-                for (document, chunk) in chunks {
-                    if events.send(Ok(Event::Encoded { document, chunk: Box::new(chunk) })).is_err() {
-                        return;
-                    }
+            };
+            while chunks.peek().is_some() {
+                let chunks = chunks.by_ref().take(EVENT_CHUNKS).collect();
+                if !self.events.send(Ok(Event::Encoded { chunks })) {
+                    return;
                 }
             }
-            Err(error) => {
-                let _ = events.send(Err(error));
-                return;
-            }
         }
     }
 }
 
-fn encode(worker: usize, embedder: &Embedder, batch: Vec<Job>) -> Result<Vec<(usize, EncodedChunk)>> {
+fn encode(worker: usize, embedder: &Embedder, batch: Vec<Job>) -> Result<Vec<EncodedChunk>> {
     let ids: Vec<&[u32]> = batch.iter().map(|(_, chunk)| chunk.input.ids.as_slice()).collect();
     let encoded = embedder.encode_batch(worker, &ids, Want::VectorAndTokens)?;
     let width = embedder.dimensions();
@@ -361,7 +374,7 @@ fn encode(worker: usize, embedder: &Embedder, batch: Vec<Job>) -> Result<Vec<(us
         let ids = &prepared.input.ids[own.clone()];
         let vectors = &encoded.tokens[own.start * width..own.end * width];
         let codes = pack(vectors, width, |index| kept.contains(ids[index]));
-        (document, EncodedChunk { prepared, vector: encoded.vector, codes })
+        EncodedChunk { document, prepared, vector: encoded.vector, codes }
     });
     Ok(chunks.collect())
 }

@@ -111,13 +111,22 @@ impl<'a> Writer<'a> {
                 };
                 self.open.insert(document, open);
             }
-            Event::Encoded { document, chunk } => self.take_chunk(document, *chunk),
+            Event::Encoded { chunks } => {
+                for chunk in chunks {
+                    self.take_chunk(chunk);
+                    self.commit_when_due()?;
+                }
+            }
             Event::Kept { document, chunk } => self.take_kept(document, &chunk)?,
             Event::End { file } => {
                 self.gathered(&file).has_ended = true;
                 self.settle(&file);
             }
         }
+        self.commit_when_due()
+    }
+
+    fn commit_when_due(&mut self) -> Result<()> {
         let held = self.points.len();
         if held >= self.settings.commit_chunks || (held == 0 && self.finished.len() >= self.settings.commit_chunks) {
             self.commit()?;
@@ -160,9 +169,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn take_chunk(&mut self, document: usize, encoded: EncodedChunk) {
+    fn take_chunk(&mut self, encoded: EncodedChunk) {
+        let EncodedChunk { document, prepared: chunk, vector, codes } = encoded;
         let open = self.open.get_mut(&document).expect("a document is opened before its chunks come");
-        let EncodedChunk { prepared: chunk, vector, codes } = encoded;
         self.report.embedded_chunks += 1;
         self.report.tokens += chunk.input.ids.len() as u64;
         self.report.cut_tokens += chunk.input.cut as u64;

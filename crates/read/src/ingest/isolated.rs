@@ -14,14 +14,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::ReadSettings;
 use super::members::{Outcome, Part};
 use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
-use watch::{STOPPED, TIME_IS_UP, Watch};
+use watch::{GivenUp, Watch};
 use wire::{Reply, Request};
 
 /// What a child that reads documents may take.
@@ -71,12 +71,15 @@ pub struct Reader {
 #[derive(Debug)]
 struct Worker {
     process: Child,
-    input: BufWriter<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    input: ChildStdin,
+    output: ChildStdout,
     files: u32,
     /// How far the system keeps it from files and connections, in words.
     confined: String,
 }
+
+/// Seconds after which a child that has not said that it is ready is given up.
+const START_SECONDS_MAX: f64 = 30.0;
 
 /// Bytes of a dead child's last words.
 const WORDS_BYTES_MAX: u64 = 4_096;
@@ -152,29 +155,26 @@ impl Reader {
         let idle = self.idle().pop();
         let mut worker = match idle {
             Some(worker) => worker,
-            None => Worker::start(program, &self.settings)?,
+            None => Worker::start(program, &self.settings, stop)?,
         };
         let request = Request { path: path.to_path_buf(), only: only.map(str::to_owned) };
-        let (answer, ended_by) = worker.ask(&request, bytes, &self.settings.process, stop, each);
-        let outcome = match answer {
+        let watch = Watch::new(self.settings.process.seconds_max, stop);
+        let outcome = match worker.ask(&request, bytes, &self.settings.process, &watch, each) {
             Ok(outcome) => outcome,
             Err(Broken::Receiver(error)) => {
                 worker.end();
                 return Err(error);
             }
-            Err(Broken::Child(_)) if ended_by == STOPPED => {
+            Err(Broken::Child(_)) if watch.given_up() == Some(GivenUp::Stopped) => {
                 worker.end();
                 return Err(Error::Interrupted);
             }
-            Err(Broken::Child(error)) => return Err(self.post_mortem(worker, ended_by, error)),
+            Err(Broken::Child(error)) => return Err(self.post_mortem(worker, watch.given_up(), error)),
         };
-        if ended_by != 0 {
-            // Its last word came before its end.
-            worker.end();
-        } else if worker.files < self.settings.process.files_max {
+        if worker.files < self.settings.process.files_max {
             self.idle().push(worker);
         } else {
-            worker.leave();
+            worker.end();
         }
         outcome
     }
@@ -197,7 +197,7 @@ impl Reader {
         let Some(program) = self.program() else {
             return Ok(None);
         };
-        let worker = Worker::start(program, &self.settings)?;
+        let worker = Worker::start(program, &self.settings, &AtomicBool::new(false))?;
         let words = worker.confined.clone();
         self.idle().push(worker);
         Ok(Some(words))
@@ -214,12 +214,12 @@ impl Reader {
     }
 
     /// What a child died of, as the status of the file that it read.
-    fn post_mortem(&self, worker: Worker, ended_by: u8, error: std::io::Error) -> Error {
+    fn post_mortem(&self, worker: Worker, given_up: Option<GivenUp>, error: std::io::Error) -> Error {
         let ProcessSettings { memory_bytes_max, cpu_seconds_max, seconds_max, output_bytes_max, .. } =
             self.settings.process;
         let (words, signal) = worker.end();
         let limit = |reason: String| Error::document(FileStatus::LimitExceeded, reason);
-        if ended_by == TIME_IS_UP {
+        if given_up == Some(GivenUp::TimeIsUp) {
             return limit(format!("reading it takes longer than read.process.seconds_max = {seconds_max}"));
         }
         if error.kind() == std::io::ErrorKind::FileTooLarge {
@@ -247,7 +247,7 @@ impl Reader {
 }
 
 impl Worker {
-    fn start(program: &Path, settings: &ReadSettings) -> Result<Self> {
+    fn start(program: &Path, settings: &ReadSettings, stop: &AtomicBool) -> Result<Self> {
         let failed = || Error::io("start the reader", program);
         let mut command = Command::new(program);
         command.arg("read-documents").env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -257,11 +257,8 @@ impl Worker {
         let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(failed()(std::io::Error::other("it has no pipes")));
         };
-        let (input, output) = (BufWriter::new(input), BufReader::new(output));
         let mut worker = Self { process, input, output, files: 0, confined: String::new() };
-        let greeted = wire::send_json(&mut worker.input, settings)
-            .and_then(|()| wire::receive_json(&mut worker.output, settings.process.output_bytes_max));
-        match greeted {
+        match worker.greet(settings, &Watch::new(START_SECONDS_MAX, stop)) {
             Ok(Reply::Ready { confined }) => {
                 worker.confined = confined;
                 Ok(worker)
@@ -270,6 +267,10 @@ impl Worker {
                 worker.end();
                 Err(failed()(std::io::Error::other("it did not say that it is ready")))
             }
+            Err(_) if stop.load(Ordering::Relaxed) => {
+                worker.end();
+                Err(Error::Interrupted)
+            }
             Err(error) => {
                 let (words, _) = worker.end();
                 Err(failed()(std::io::Error::new(error.kind(), format!("{error}; {}", words.trim()))))
@@ -277,70 +278,30 @@ impl Worker {
         }
     }
 
-    /// Has one file read and hands its parts to `each`: what the child says of the file, or why it says nothing, and who ended it.
+    fn greet(&mut self, settings: &ReadSettings, watch: &Watch<'_>) -> std::io::Result<Reply> {
+        wire::send_json(&mut BufWriter::new(watch.over(&mut self.input)?), settings)?;
+        wire::receive_json(&mut watch.over(&mut self.output)?, settings.process.output_bytes_max)
+    }
+
+    /// Has one file read and hands its parts to `each`: what the child says of the file, or why it says nothing.
     fn ask(
         &mut self,
         request: &Request,
         bytes: &[u8],
         settings: &ProcessSettings,
-        stop: &AtomicBool,
-        each: &mut dyn FnMut(Part) -> Result<()>,
-    ) -> (std::result::Result<Result<()>, Broken>, u8) {
-        self.files += 1;
-        let pid = Pid::from_child(&self.process);
-        let watch = Watch::new(settings.seconds_max);
-        let answer = std::thread::scope(|scope| {
-            let thread = scope.spawn(|| watch.run(pid, stop));
-            let sent = wire::send_json(&mut self.input, request).and_then(|()| wire::send(&mut self.input, bytes));
-            let answer = match sent {
-                Ok(()) => self.receive(settings.output_bytes_max, &mut |part| watch.pause(|| each(part))),
-                Err(error) => Err(Broken::Child(error)),
-            };
-            watch.end(thread.thread());
-            answer
-        });
-        (answer, watch.ended_by())
-    }
-
-    /// Takes the parts of one file, of `bytes_max` in all.
-    fn receive(
-        &mut self,
-        bytes_max: u64,
+        watch: &Watch<'_>,
         each: &mut dyn FnMut(Part) -> Result<()>,
     ) -> std::result::Result<Result<()>, Broken> {
-        let mut left = bytes_max;
-        loop {
-            let frame = wire::receive(&mut self.output, left).map_err(Broken::Child)?;
-            left -= frame.len() as u64;
-            let reply = serde_json::from_slice(&frame).map_err(|error| Broken::Child(error.into()))?;
-            drop(frame);
-            match reply {
-                Reply::Part(mut part) => {
-                    for picture in &mut part.pictures {
-                        picture.bytes = wire::receive(&mut self.output, left).map_err(Broken::Child)?;
-                        left -= picture.bytes.len() as u64;
-                    }
-                    wire::check(&part).map_err(|broken| {
-                        let reason = format!("the reader gave what it cannot: {broken}");
-                        Broken::Receiver(Error::document(FileStatus::Malformed, reason))
-                    })?;
-                    each(part).map_err(Broken::Receiver)?;
-                }
-                Reply::Done => return Ok(Ok(())),
-                Reply::Failed { status, reason } => return Ok(Err(Error::document(status, reason))),
-                Reply::Ready { .. } => {
-                    let reason = "the reader began anew on it";
-                    return Err(Broken::Receiver(Error::document(FileStatus::Malformed, reason)));
-                }
-            }
+        self.files += 1;
+        let mut input = BufWriter::new(watch.over(&mut self.input).map_err(Broken::Child)?);
+        wire::send_json(&mut input, request).and_then(|()| wire::send(&mut input, bytes)).map_err(Broken::Child)?;
+        let mut output = BufReader::new(watch.over(&mut self.output).map_err(Broken::Child)?);
+        let said = receive(&mut output, settings.output_bytes_max, &mut |part| watch.pause(|| each(part)))?;
+        if output.buffer().is_empty() {
+            return Ok(said);
         }
-    }
-
-    /// Lets a child that is at rest end by itself.
-    fn leave(self) {
-        let Self { mut process, input, output, .. } = self;
-        drop((input, output));
-        let _ = process.wait();
+        let reason = "the reader said more than it was asked";
+        Err(Broken::Receiver(Error::document(FileStatus::Malformed, reason)))
     }
 
     /// Ends a child; its last words, and the signal that ended it.
@@ -348,13 +309,50 @@ impl Worker {
         let Self { mut process, input, output, .. } = self;
         drop((input, output));
         let _ = process.kill();
+        let status = process.wait().ok();
         let mut words = Vec::new();
-        if let Some(stderr) = process.stderr.take() {
+        if let Some(stderr) = process.stderr.take()
+            // What it may have started could hold this pipe open for ever.
+            && rustix::io::ioctl_fionbio(&stderr, true).is_ok()
+        {
             let _ = stderr.take(WORDS_BYTES_MAX).read_to_end(&mut words);
         }
-        let status = process.wait().ok();
         let signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
         (String::from_utf8_lossy(&words).into_owned(), signal)
+    }
+}
+
+/// Takes the parts of one file, of `bytes_max` in all.
+fn receive(
+    output: &mut impl std::io::Read,
+    bytes_max: u64,
+    each: &mut dyn FnMut(Part) -> Result<()>,
+) -> std::result::Result<Result<()>, Broken> {
+    let mut left = bytes_max;
+    loop {
+        let frame = wire::receive(output, left).map_err(Broken::Child)?;
+        left -= frame.len() as u64;
+        let reply = serde_json::from_slice(&frame).map_err(|error| Broken::Child(error.into()))?;
+        drop(frame);
+        match reply {
+            Reply::Part(mut part) => {
+                for picture in &mut part.pictures {
+                    picture.bytes = wire::receive(output, left).map_err(Broken::Child)?;
+                    left -= picture.bytes.len() as u64;
+                }
+                wire::check(&part).map_err(|broken| {
+                    let reason = format!("the reader gave what it cannot: {broken}");
+                    Broken::Receiver(Error::document(FileStatus::Malformed, reason))
+                })?;
+                each(part).map_err(Broken::Receiver)?;
+            }
+            Reply::Done => return Ok(Ok(())),
+            Reply::Failed { status, reason } => return Ok(Err(Error::document(status, reason))),
+            Reply::Ready { .. } => {
+                let reason = "the reader began anew on it";
+                return Err(Broken::Receiver(Error::document(FileStatus::Malformed, reason)));
+            }
+        }
     }
 }
 
@@ -368,6 +366,6 @@ enum Broken {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        std::mem::take(&mut *self.idle()).into_iter().for_each(Worker::leave);
+        std::mem::take(&mut *self.idle()).into_iter().for_each(|worker| drop(worker.end()));
     }
 }
