@@ -46,6 +46,7 @@ struct Pack<'a> {
 impl pulp::WithSimd for Pack<'_> {
     type Output = Vec<u8>;
 
+    #[expect(clippy::inline_always, reason = "as `Rotation::apply`")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<u8> {
         let Pack { vectors, width } = self;
@@ -165,6 +166,7 @@ struct Rotate<'a> {
 impl pulp::WithSimd for Rotate<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "as `Rotation::apply`")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         self.rotation.apply(simd, self.vectors, self.into);

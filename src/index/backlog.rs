@@ -145,7 +145,9 @@ mod tests {
         let mut taken: Vec<usize> = std::thread::scope(|scope| {
             for (index, feeder) in feeders.into_iter().enumerate() {
                 scope.spawn(move || {
-                    (0..50).for_each(|part| assert!(feeder.put((0..3).map(|job| 6 * part + 3 * index + job))))
+                    for part in 0..50 {
+                        assert!(feeder.put((0..3).map(|job| 6 * part + 3 * index + job)));
+                    }
                 });
             }
             let take = |taker: Taker<'_, usize>| {
