@@ -138,6 +138,15 @@ mod tests {
 
     use super::*;
 
+    /// How many were put once no more come, which are `count` or more.
+    fn settled(put: &AtomicUsize, count: usize) -> usize {
+        while put.load(Ordering::SeqCst) < count {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        put.load(Ordering::SeqCst)
+    }
+
     #[test]
     fn every_job_comes_out_once_in_batches_within_the_budget() {
         let backlog = Backlog::new(8, 20, |job: &usize| job % 7 + 1);
@@ -190,18 +199,11 @@ mod tests {
                     put.fetch_add(1, Ordering::SeqCst);
                 }
             });
-            let settled = |count| {
-                while put.load(Ordering::SeqCst) < count {
-                    std::thread::yield_now();
-                }
-                std::thread::sleep(Duration::from_millis(20));
-                put.load(Ordering::SeqCst)
-            };
-            assert_eq!(settled(8), 8);
+            assert_eq!(settled(&put, 8), 8);
             (0..2).for_each(|_| drop(taker.take().unwrap()));
-            assert_eq!(settled(8), 8, "four are left, which is a window");
+            assert_eq!(settled(&put, 8), 8, "four are left, which is a window");
             taker.take().unwrap();
-            assert_eq!(settled(12), 12, "two are left");
+            assert_eq!(settled(&put, 12), 12, "two are left");
             assert_eq!(std::iter::from_fn(|| taker.take()).flatten().count(), 6);
         });
     }
@@ -217,13 +219,10 @@ mod tests {
                     put.fetch_add(1, Ordering::SeqCst);
                 }
             });
-            while put.load(Ordering::SeqCst) < 2 {
-                std::thread::yield_now();
-            }
-            std::thread::sleep(Duration::from_millis(20));
+            assert_eq!(settled(&put, 2), 2, "two fit in");
             drop(taker);
             waiting.join().unwrap();
-            assert_eq!(put.load(Ordering::SeqCst), 2, "two fit in");
+            assert_eq!(put.load(Ordering::SeqCst), 2, "nobody took any");
         });
         let taker = backlog.taker();
         std::thread::scope(|scope| {

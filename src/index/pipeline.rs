@@ -26,8 +26,8 @@ use crate::late_interaction::pack;
 /// Encoded chunks in one event at most.
 const EVENT_CHUNKS: usize = 16;
 
-/// How long the writer lets events gather. It needs a small part of one core; woken for each event, it would push a worker off its
-/// core, and what that has cached with it, hundreds of times a second.
+/// How long the writer lets events gather. It needs a small part of one core; woken for each event, it would take the place of a worker
+/// hundreds of times a second.
 const GATHERED_FOR: Duration = Duration::from_millis(40);
 
 /// A file that has to be looked into.
