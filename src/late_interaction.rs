@@ -77,9 +77,9 @@ impl pulp::WithSimd for Pack<'_> {
 fn quantize<S: Simd>(simd: S, rows: &[f32], codes: &mut [u32]) -> [f32; LANES] {
     let width = rows.len() / LANES;
     let step = simd.splat_f32s(2.0 * HALF_STEP / (width as f32).sqrt());
+    let edges = [simd.neg_f32s(step), simd.splat_f32s(0.0), step];
     let (lowest, low) = (simd.splat_f32s(-3.0), simd.splat_f32s(-1.0));
     let (high, highest) = (simd.splat_f32s(1.0), simd.splat_f32s(3.0));
-    let edges = [low, simd.splat_f32s(0.0), high];
     // Every eighth coordinate is summed apart: long sums of small numbers lose digits, and what is on disk was summed so.
     let mut sums = [[0.0; LANES]; 8];
     codes.fill(0);
@@ -90,12 +90,11 @@ fn quantize<S: Simd>(simd: S, rows: &[f32], codes: &mut [u32]) -> [f32; LANES] {
         let codes = S::as_mut_simd_u32s(&mut codes[byte * LANES..][..LANES]).0;
         let sums = S::as_mut_simd_f32s(&mut sums[index % 8]).0;
         for ((value, code), sum) in row.iter().zip(codes).zip(sums) {
-            let steps = simd.div_f32s(*value, step);
             // The code is how many of the edges between levels lie at or below it.
             let above = [
-                simd.greater_than_or_equal_f32s(steps, edges[0]),
-                simd.greater_than_or_equal_f32s(steps, edges[1]),
-                simd.greater_than_or_equal_f32s(steps, edges[2]),
+                simd.greater_than_or_equal_f32s(*value, edges[0]),
+                simd.greater_than_or_equal_f32s(*value, edges[1]),
+                simd.greater_than_or_equal_f32s(*value, edges[2]),
             ];
             let upper = simd.select_f32s(above[2], highest, high);
             let lower = simd.select_f32s(above[0], low, lowest);

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use super::backlog::{Backlog, Feeder, Taker};
 use super::prepare::{Content, PrepareSettings, Prepared, PreparedChunk, prepare};
 use crate::document::FileStatus;
 use crate::error::{Error, ReadError, Result};
-use crate::inference::embedder::{Embedder, Want};
+use crate::inference::embedder::{Embedder, Output, Want};
 use crate::ingest;
 use crate::ingest::isolated::Reader;
 use crate::ingest::members::{Outcome, Part};
@@ -25,10 +24,6 @@ use crate::late_interaction::pack;
 
 /// Encoded chunks in one event at most.
 const EVENT_CHUNKS: usize = 16;
-
-/// How long the writer lets events gather. It needs a small part of one core; woken for each event, it would take the place of a worker
-/// hundreds of times a second.
-const GATHERED_FOR: Duration = Duration::from_millis(40);
 
 /// A file that has to be looked into.
 #[derive(Debug, Clone)]
@@ -106,34 +101,6 @@ pub(super) struct Cost {
     pub(super) busy_ns: AtomicU64,
 }
 
-/// The way of events to the writer.
-#[derive(Debug, Clone)]
-struct Events {
-    sender: SyncSender<Result<Event>>,
-    writer: Thread,
-}
-
-impl Events {
-    /// Hands on an event; blocks while too many wait. Whether somebody listens.
-    fn send(&self, event: Result<Event>) -> bool {
-        match self.sender.try_send(event) {
-            Ok(()) => true,
-            Err(TrySendError::Full(event)) => {
-                self.writer.unpark();
-                self.sender.send(event).is_ok()
-            }
-            Err(TrySendError::Disconnected(_)) => false,
-        }
-    }
-}
-
-impl Drop for Events {
-    /// The last events need not gather any longer.
-    fn drop(&mut self) {
-        self.writer.unpark();
-    }
-}
-
 /// What the stages work on and with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work<'a> {
@@ -161,8 +128,7 @@ pub(super) fn run(
     let length = |(_, chunk): &Job| chunk.input.ids.len();
     let backlog = Backlog::new(settings.window_chunks, embedder.batch_tokens_max(), length);
     let (next_file, next_document) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let (sender, received) = sync_channel(settings.queue_chunks_max.div_ceil(EVENT_CHUNKS));
-    let events = Events { sender, writer: std::thread::current() };
+    let (events, received) = sync_channel(settings.queue_chunks_max.div_ceil(EVENT_CHUNKS));
     let readings = (0..settings.readers.max(1)).map(|_| Reading {
         files,
         next_file: &next_file,
@@ -187,26 +153,18 @@ pub(super) fn run(
     let (readings, embeddings): (Vec<_>, Vec<_>) = (readings.collect(), embeddings.collect());
     drop(events);
     std::thread::scope(|scope| {
-        // Dropped with an error, so that nobody waits to be heard.
-        let received = received;
         for reading in readings {
             scope.spawn(move || reading.run());
         }
         for embedding in embeddings {
             scope.spawn(move || embedding.run());
         }
-        while let Ok(first) = received.recv() {
-            let mut next = Ok(first);
-            while let Ok(event) = next {
-                if stop.load(Ordering::Relaxed) {
-                    return Err(Error::Interrupted);
-                }
-                write(event?)?;
-                next = received.try_recv();
+        // Gone with the loop, so that after an error nobody waits to be heard.
+        for event in received {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
             }
-            if next.is_err_and(|why| why == TryRecvError::Empty) {
-                std::thread::park_timeout(GATHERED_FOR);
-            }
+            write(event?)?;
         }
         if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     })
@@ -222,7 +180,7 @@ struct Reading<'a> {
     prepare: PrepareSettings<'a>,
     kept: &'a HashSet<Uuid>,
     stop: &'a AtomicBool,
-    events: Events,
+    events: SyncSender<Result<Event>>,
     jobs: Feeder<'a, Job>,
 }
 
@@ -236,7 +194,7 @@ impl Reading<'_> {
                 // Nobody listens any more, and whoever ended says why.
                 Err(Error::Interrupted) => return,
                 Err(error) => {
-                    self.events.send(Err(error));
+                    let _ = self.events.send(Err(error));
                     return;
                 }
             }
@@ -324,7 +282,7 @@ impl Reading<'_> {
     }
 
     fn send(&self, event: Event) -> Result<()> {
-        if self.events.send(Ok(event)) { Ok(()) } else { Err(Error::Interrupted) }
+        self.events.send(Ok(event)).map_err(|_| Error::Interrupted)
     }
 }
 
@@ -334,7 +292,7 @@ struct Embedding<'a> {
     embedder: &'a Embedder,
     stop: &'a AtomicBool,
     cost: &'a Cost,
-    events: Events,
+    events: SyncSender<Result<Event>>,
     batches: Taker<'a, Job>,
 }
 
@@ -349,13 +307,13 @@ impl Embedding<'_> {
             let mut chunks = match encoded {
                 Ok(chunks) => chunks.into_iter().peekable(),
                 Err(error) => {
-                    self.events.send(Err(error));
+                    let _ = self.events.send(Err(error));
                     return;
                 }
             };
             while chunks.peek().is_some() {
                 let chunks = chunks.by_ref().take(EVENT_CHUNKS).collect();
-                if !self.events.send(Ok(Event::Encoded { chunks })) {
+                if self.events.send(Ok(Event::Encoded { chunks })).is_err() {
                     return;
                 }
             }
@@ -365,16 +323,18 @@ impl Embedding<'_> {
 
 fn encode(worker: usize, embedder: &Embedder, batch: Vec<Job>) -> Result<Vec<EncodedChunk>> {
     let ids: Vec<&[u32]> = batch.iter().map(|(_, chunk)| chunk.input.ids.as_slice()).collect();
-    let encoded = embedder.encode_batch(worker, &ids, Want::VectorAndTokens)?;
-    let width = embedder.dimensions();
-    let chunks = batch.into_iter().zip(encoded).map(|((document, prepared), encoded)| {
+    let (width, kept) = (embedder.dimensions(), embedder.content_tokens());
+    let mut encoded = vec![(Vec::new(), Vec::new()); batch.len()];
+    embedder.encode_batch_into(worker, &ids, Want::VectorAndTokens, |Output { index, vector, tokens }| {
         // The text's own tokens: neither the context before them nor what frames them.
-        let own = prepared.lead..prepared.input.own().end;
-        let kept = embedder.content_tokens();
-        let ids = &prepared.input.ids[own.clone()];
-        let vectors = &encoded.tokens[own.start * width..own.end * width];
-        let codes = pack(vectors, width, |index| kept.contains(ids[index]));
-        EncodedChunk { document, prepared, vector: encoded.vector, codes }
-    });
+        let (_, chunk) = &batch[index];
+        let own = chunk.lead..chunk.input.own().end;
+        let ids = &chunk.input.ids[own.clone()];
+        let codes = pack(&tokens[own.start * width..own.end * width], width, |index| kept.contains(ids[index]));
+        encoded[index] = (vector, codes);
+    })?;
+    let chunks = batch.into_iter().zip(encoded);
+    let chunks =
+        chunks.map(|((document, prepared), (vector, codes))| EncodedChunk { document, prepared, vector, codes });
     Ok(chunks.collect())
 }

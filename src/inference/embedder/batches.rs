@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::model::Runner;
-use super::{Embedder, Encoded, Input, Want};
+use super::{Embedder, Encoded, Input, Output, Want};
 use crate::error::{Error, Result};
 use crate::vector::dot;
 
@@ -17,17 +17,48 @@ impl Embedder {
         self.run(Runner::Worker(worker), batch, want)
     }
 
+    /// As [`Self::encode_batch`], but hands each text's output to `take` as soon as it is there, in any order, and copies no token
+    /// vectors. After an error, what was taken means nothing.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the model fails.
+    pub fn encode_batch_into(
+        &self,
+        worker: usize,
+        batch: &[&[u32]],
+        want: Want,
+        take: impl FnMut(Output<'_>) + Send,
+    ) -> Result<()> {
+        self.run_into(Runner::Worker(worker), batch, want, take)
+    }
+
     fn run(&self, runner: Runner, batch: &[&[u32]], want: Want) -> Result<Vec<Encoded>> {
-        let mut encoded: Vec<Encoded> = batch.iter().map(|_| self.pool.nothing()).collect();
-        self.model.run(runner, batch, want, self.pool, &mut encoded)?;
-        // Numbers that are not finite, or grew too large for their squares to be.
-        let is_unit = |encoded: &Encoded| (dot(&encoded.vector, &encoded.vector) - 1.0).abs() < 0.01;
-        if !encoded.iter().all(is_unit) {
+        let mut encoded = vec![Encoded::default(); batch.len()];
+        self.run_into(runner, batch, want, |Output { index, vector, tokens }| {
+            encoded[index] = Encoded { vector, tokens: tokens.to_vec() };
+        })?;
+        Ok(encoded)
+    }
+
+    fn run_into(
+        &self,
+        runner: Runner,
+        batch: &[&[u32]],
+        want: Want,
+        mut take: impl FnMut(Output<'_>) + Send,
+    ) -> Result<()> {
+        let mut is_finite = true;
+        self.model.run(runner, batch, want, self.pool, |output| {
+            // Numbers that are not finite, or grew too large for their squares to be.
+            is_finite &= (dot(&output.vector, &output.vector) - 1.0).abs() < 0.01;
+            take(output);
+        })?;
+        if !is_finite {
             let reason =
                 format!("the weights of model `{}` give vectors that have no finite length", self.manifest.name);
             return Err(Error::tensor("embed a text")(candle_core::Error::msg(reason)));
         }
-        Ok(encoded)
+        Ok(())
     }
 
     /// Encodes inputs on every worker, in batches sorted by length; blocks. The outputs keep the order of `inputs`.

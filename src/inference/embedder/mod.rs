@@ -91,6 +91,17 @@ impl Input {
     }
 }
 
+/// The model's output for one text of a batch, where it was computed.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// The text's place in the batch.
+    pub index: usize,
+    /// Its unit vector, `[dimensions]`.
+    pub vector: Vec<f32>,
+    /// As [`Encoded::tokens`].
+    pub tokens: &'a [f32],
+}
+
 /// The model's output for one text.
 #[derive(Debug, Clone, Default)]
 pub struct Encoded {

@@ -10,7 +10,7 @@ use ibid_encoder::text_encoder::{Family, TextEncoder};
 use serde::Serialize;
 
 use super::pooling::Pool;
-use super::{EmbedSettings, Encoded, Want};
+use super::{EmbedSettings, Output, Want};
 use crate::error::{Error, Result};
 use crate::inference::cache::ModelFiles;
 use crate::inference::device::OpenedDevice;
@@ -222,7 +222,7 @@ impl Model {
         }
     }
 
-    /// Runs `batch` and writes the outputs of all texts that have tokens into `encoded`, one a text.
+    /// Runs `batch` and hands the output of each text to `take`, in any order.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the model fails.
@@ -232,28 +232,34 @@ impl Model {
         batch: &[&[u32]],
         want: Want,
         pool: Pool,
-        encoded: &mut [Encoded],
+        mut take: impl FnMut(Output<'_>) + Send,
     ) -> Result<()> {
-        let places: Vec<usize> = (0..batch.len()).filter(|index| !batch[*index].is_empty()).collect();
+        let (places, empty): (Vec<usize>, Vec<usize>) = (0..batch.len()).partition(|index| !batch[*index].is_empty());
+        for index in empty {
+            take(Output { index, vector: pool.nothing(), tokens: &[] });
+        }
         let texts: Vec<&[u32]> = places.iter().map(|index| batch[*index]).collect();
         if texts.is_empty() {
             return Ok(());
         }
-        let take = |index: usize, rows: &mut [f32]| encoded[places[index]] = pool.apply(rows, want);
+        let take_rows = |at: usize, rows: &mut [f32]| {
+            let (vector, tokens) = pool.apply(rows, want);
+            take(Output { index: places[at], vector, tokens });
+        };
         match self {
-            Self::Native(encoder) => Ok(encoder.forward(&texts, take)?),
+            Self::Native(encoder) => Ok(encoder.forward(&texts, take_rows)?),
             Self::Candle { encoder, workers, together } => {
                 let pool = match runner {
                     Runner::Worker(worker) => &workers[worker % workers.len()],
                     Runner::Together => together,
                 };
-                pool.install(|| run_candle(encoder, &texts, take))
+                pool.install(|| run_candle(encoder, &texts, take_rows))
             }
             // Pooled on the device.
             #[cfg(feature = "cuda")]
             Self::Cuda(encoder) => {
-                for (place, output) in places.iter().zip(gpu::run(encoder, &texts, want)?) {
-                    encoded[*place] = output;
+                for (index, output) in places.into_iter().zip(gpu::run(encoder, &texts, want)?) {
+                    take(Output { index, vector: output.vector, tokens: &output.tokens });
                 }
                 Ok(())
             }

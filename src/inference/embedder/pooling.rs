@@ -1,8 +1,8 @@
 //! The last hidden states of a text in, its vector out: pooled, cut, scaled; knows no model.
 
-use super::{Encoded, Want};
+use super::Want;
 use crate::inference::manifest::Pooling;
-use crate::vector::normalize;
+use crate::vector::{normalize, normalize_rows};
 
 /// How vectors are made of hidden states.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +19,13 @@ pub(super) struct Pool {
 impl Pool {
     /// What a text without tokens has: it points nowhere, but every vector in a store is of length 1, so that damage shows.
     /// All such texts have the same one, with a little of each direction.
-    pub(super) fn nothing(&self) -> Encoded {
-        Encoded { vector: vec![1.0 / (self.dimensions as f32).sqrt(); self.dimensions], tokens: Vec::new() }
+    pub(super) fn nothing(&self) -> Vec<f32> {
+        vec![1.0 / (self.dimensions as f32).sqrt(); self.dimensions]
     }
 
-    /// The outputs for one text of its last hidden states, `[tokens, hidden]` with one token or more, which are changed.
-    pub(super) fn apply(&self, rows: &mut [f32], want: Want) -> Encoded {
+    /// The vector of one text, and those of its tokens, `[tokens, dimensions]`, where they are wanted: made in place of its last
+    /// hidden states, `[tokens, hidden]` with one token or more.
+    pub(super) fn apply<'a>(&self, rows: &'a mut [f32], want: Want) -> (Vec<f32>, &'a [f32]) {
         let mut vector = match self.pooling {
             Pooling::Mean => self.sum(rows),
             Pooling::Cls => rows[..self.hidden].to_vec(),
@@ -35,20 +36,28 @@ impl Pool {
             vector.truncate(self.dimensions);
         }
         if vector.iter().all(|value| *value == 0.0) {
-            vector = self.nothing().vector;
+            vector = self.nothing();
         }
         normalize(&mut vector);
-        let mut tokens = Vec::new();
-        if want == Want::VectorAndTokens {
-            tokens.reserve_exact(rows.len() / self.hidden * self.dimensions);
-            for row in rows.chunks_exact_mut(self.hidden) {
-                self.cut(row);
-                let row = &mut row[..self.dimensions];
-                normalize(row);
-                tokens.extend_from_slice(row);
+        let tokens = match want {
+            Want::Vector => &[],
+            Want::VectorAndTokens => self.tokens(rows),
+        };
+        (vector, tokens)
+    }
+
+    fn tokens<'a>(&self, rows: &'a mut [f32]) -> &'a [f32] {
+        let count = rows.len() / self.hidden;
+        if self.dimensions < self.hidden {
+            for index in 0..count {
+                let row = index * self.hidden..(index + 1) * self.hidden;
+                self.cut(&mut rows[row.clone()]);
+                rows.copy_within(row.start..row.start + self.dimensions, index * self.dimensions);
             }
         }
-        Encoded { vector, tokens }
+        let tokens = &mut rows[..count * self.dimensions];
+        normalize_rows(tokens, self.dimensions);
+        tokens
     }
 
     /// The sum of all rows, which points where their mean does.
@@ -92,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_mean_the_first_and_the_last_token() {
-        let vector = |pooling| pool(pooling, 4).apply(&mut ROWS.clone(), Want::Vector).vector;
+        let vector = |pooling| pool(pooling, 4).apply(&mut ROWS.clone(), Want::Vector).0;
         assert!(close(&vector(Pooling::Mean), &unit(&[3.0, 4.0, 1.0, 2.0 / 3.0])));
         assert!(close(&vector(Pooling::Cls), &unit(&ROWS[..4])));
         assert!(close(&vector(Pooling::Last), &unit(&ROWS[8..])));
@@ -100,23 +109,26 @@ mod tests {
 
     #[test]
     fn cut_vectors_are_scaled_after_they_are_cut() {
-        let encoded = pool(Pooling::Last, 2).apply(&mut ROWS.clone(), Want::VectorAndTokens);
-        assert!(close(&encoded.vector, &[0.6, 0.8]));
-        assert!(close(&encoded.tokens, &[0.6, 0.8, 0.0, 0.0, 0.6, 0.8]));
-        let whole = pool(Pooling::Last, 4).apply(&mut ROWS.clone(), Want::VectorAndTokens);
-        assert_eq!((whole.vector.len(), whole.tokens.len()), (4, 12));
+        let mut rows = ROWS;
+        let (vector, tokens) = pool(Pooling::Last, 2).apply(&mut rows, Want::VectorAndTokens);
+        assert!(close(&vector, &[0.6, 0.8]));
+        assert!(close(tokens, &[0.6, 0.8, 0.0, 0.0, 0.6, 0.8]));
+        let mut rows = ROWS;
+        let (vector, tokens) = pool(Pooling::Last, 4).apply(&mut rows, Want::VectorAndTokens);
+        assert_eq!((vector.len(), tokens.len()), (4, 12));
         // The mean of 6, 8, 1 and 1 is 4.
-        let centered = Pool { center: true, ..pool(Pooling::Last, 2) }.apply(&mut ROWS.clone(), Want::Vector).vector;
+        let centered = Pool { center: true, ..pool(Pooling::Last, 2) }.apply(&mut ROWS.clone(), Want::Vector).0;
         assert!(close(&centered, &[2.0 / 20_f32.sqrt(), 4.0 / 20_f32.sqrt()]));
-        let whole = Pool { center: true, ..pool(Pooling::Last, 4) }.apply(&mut ROWS.clone(), Want::Vector).vector;
+        let whole = Pool { center: true, ..pool(Pooling::Last, 4) }.apply(&mut ROWS.clone(), Want::Vector).0;
         assert!(close(&whole, &unit(&ROWS[8..])));
     }
 
     #[test]
     fn what_points_nowhere_has_a_unit_vector_all_the_same() {
         let pool = pool(Pooling::Mean, 4);
-        assert!(close(&pool.nothing().vector, &[0.5; 4]));
-        let encoded = pool.apply(&mut [1.0, 2.0, 0.0, 0.0, -1.0, -2.0, 0.0, 0.0], Want::VectorAndTokens);
-        assert!(close(&encoded.vector, &[0.5; 4]) && encoded.tokens.len() == 8);
+        assert!(close(&pool.nothing(), &[0.5; 4]));
+        let mut rows = [1.0, 2.0, 0.0, 0.0, -1.0, -2.0, 0.0, 0.0];
+        let (vector, tokens) = pool.apply(&mut rows, Want::VectorAndTokens);
+        assert!(close(&vector, &[0.5; 4]) && tokens.len() == 8);
     }
 }
