@@ -28,7 +28,7 @@ impl WithSimd for Normalize<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for row in self.rows.chunks_exact_mut(self.width) {
-            let length = dot_here(row, row).sqrt();
+            let length = dot(row, row).sqrt();
             if length > 0.0 {
                 for value in row {
                     *value /= length;
@@ -39,14 +39,10 @@ impl WithSimd for Normalize<'_> {
 }
 
 /// The dot product of two vectors of one width.
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    dot_here(a, b)
-}
-
 #[expect(clippy::inline_always, reason = "as `Normalize`")]
 #[inline(always)]
-fn dot_here(a: &[f32], b: &[f32]) -> f32 {
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Eight sums side by side, so that the compiler can use vector registers without reordering a single sum.
     let mut sums = [0.0_f32; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
