@@ -315,7 +315,8 @@ impl Index {
             }
             _ => {}
         }
-        let settings = StoreSettings { search_effort: settings.store.search_effort, ..identity.store.clone() };
+        let StoreSettings { search_effort, scan_kilobytes_max, .. } = settings.store;
+        let settings = StoreSettings { search_effort, scan_kilobytes_max, ..identity.store.clone() };
         let store = match EdgeStore::open(&stored, identity.dimensions, settings) {
             Err(Error::IndexDamaged { .. }) if is_barely_begun => return Err(Error::IndexMissing { path: home }),
             opened => opened?,

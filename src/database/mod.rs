@@ -159,6 +159,14 @@ impl Database {
         Ok(Self { connection, path: path.to_path_buf(), counts: Counts::default() })
     }
 
+    /// Maps the file no longer, for a run that writes: it would touch most of the file, and mapped pages count as its memory.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when SQLite refuses.
+    pub fn unmap(&self) -> Result<()> {
+        self.connection.pragma_update(None, "mmap_size", 0).map_err(self.failed("set up"))
+    }
+
     /// The value stored under `key`.
     ///
     /// # Errors

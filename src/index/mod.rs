@@ -192,6 +192,7 @@ pub fn sync(
             report
         }
         Mode::Sync => {
+            services.database.unmap()?;
             recover(services.store, services.database)?;
             let kept = services.database.kept()?;
             let mut writer =

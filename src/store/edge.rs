@@ -9,10 +9,10 @@ use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 use qdrant_edge::external::ordered_float::NotNan;
 use qdrant_edge::{
     Condition, Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams,
-    Filter, HasIdCondition, Memory, Modifier, NamedQuery, OperationError, PointId, PointInsertOperations,
-    PointOperations, PointStruct, QueryEnum, QueryRequestBuilder, RetrieveRequestBuilder, ScoringQuery, ScrollRequest,
-    SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors, WalOptions,
-    WithPayloadInterface, WithVector,
+    Filter, HasIdCondition, HnswIndexConfig, Memory, Modifier, NamedQuery, OperationError, PointId,
+    PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequestBuilder, RetrieveRequestBuilder,
+    ScoringQuery, ScrollRequest, SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal,
+    VectorStructInternal, Vectors, WalOptions, WithPayloadInterface, WithVector,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -41,10 +41,17 @@ const RELEASE_EVERY: Duration = Duration::from_millis(5);
 const LOG_BYTES: usize = 4 << 20;
 const DEFAULT_LOG_BYTES: usize = 32 << 20;
 
+/// Segments that small ones are merged into.
+const SEGMENTS: usize = 2;
+
+/// Kilobytes of vectors from which a segment is packed: mapped from disk as it is searched, without what writing to it needs. Only a packed
+/// segment can have a graph.
+const PACK_KILOBYTES: usize = 20_000;
+
 const DENSE: &str = "dense";
 const BM25: &str = "bm25";
 
-/// How chunks are stored and matched. Part of the identity of an index, except for `search_effort`.
+/// How chunks are stored and matched. Part of the identity of an index, except for `search_effort` and `scan_kilobytes_max`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
@@ -58,7 +65,8 @@ pub struct StoreSettings {
     pub language: String,
     /// Candidates that the graph search keeps in view; more is slower and finds more.
     pub search_effort: usize,
-    /// Kilobytes of vectors up to which a segment is scanned rather than given a graph index.
+    /// Kilobytes of vectors up to which an index is searched by looking at each of them, which is exact; a larger one is given a graph,
+    /// and keeps it when chunks are removed.
     pub scan_kilobytes_max: usize,
 }
 
@@ -70,7 +78,7 @@ impl Default for StoreSettings {
             bm25_average_words: 128.0,
             language: "english".into(),
             search_effort: 128,
-            scan_kilobytes_max: 20_000,
+            scan_kilobytes_max: 48_000,
         }
     }
 }
@@ -182,13 +190,24 @@ impl EdgeStore {
         std::mem::forget(self.shard);
     }
 
-    /// Merges segments and builds their graph indexes where that pays; blocks, a minute for a hundred thousand chunks.
+    /// Merges segments and builds their graphs where that pays; blocks, a minute for a hundred thousand chunks.
     /// Whether anything was done.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::Store`] when the engine fails, [`Error::IndexDamaged`] when it cannot read what it stored.
     pub fn optimize(&self) -> Result<bool> {
+        let kilobytes = self.read(|| self.shard.info())?.points_count * self.dimensions * size_of::<f32>() / 1024;
+        if !self.has_graph() && kilobytes > self.settings.scan_kilobytes_max {
+            // The engine sees that its segments are no longer as configured, and builds them anew.
+            let set = || self.shard.set_hnsw_config(HnswIndexConfig::default());
+            guarded(&self.path, set)?.map_err(failed("set up the graph"))?;
+        }
         guarded(&self.path, || self.shard.optimize())?.map_err(failed("optimize the index"))
+    }
+
+    /// Whether packed segments are given a graph. Stores of versions that left this to the engine say nothing, which is yes.
+    fn has_graph(&self) -> bool {
+        self.shard.config().hnsw_config.is_none_or(|graph| graph.m > 0)
     }
 
     /// Rewrites every segment that still has bytes of removed chunks; blocks, up to a minute for a hundred thousand chunks.
@@ -384,7 +403,8 @@ impl EdgeStore {
         Ok(StoreInfo {
             points: info.points_count,
             segments: info.segments_count,
-            indexed_vectors: info.indexed_vectors_count,
+            // The engine counts all vectors of packed segments, and a chunk has two.
+            indexed_vectors: if self.has_graph() { info.indexed_vectors_count.div_ceil(2) } else { 0 },
         })
     }
 
@@ -439,8 +459,9 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OperationError>) -> 
 
 fn optimizers(settings: &StoreSettings) -> EdgeOptimizersConfig {
     EdgeOptimizersConfig {
-        default_segment_number: Some(2),
-        indexing_threshold: Some(settings.scan_kilobytes_max),
+        default_segment_number: Some(SEGMENTS),
+        // What is too much to scan may lie in as many segments, each of which must then be packed. The engine takes 0 for never.
+        indexing_threshold: Some((settings.scan_kilobytes_max / SEGMENTS).clamp(1, PACK_KILOBYTES)),
         ..EdgeOptimizersConfig::default()
     }
 }
@@ -454,6 +475,7 @@ fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfi
         .sparse_vector(BM25, sparse)
         .payload_memory(Memory::Cold)
         .optimizers(optimizers(settings))
+        .hnsw_config(HnswIndexConfig { m: 0, ..HnswIndexConfig::default() })
         .wal_options(log)
         // The engine would take four threads a core, to wait for disks.
         .max_search_threads(std::thread::available_parallelism().map_or(1, usize::from))
@@ -516,6 +538,8 @@ fn failed(operation: &'static str) -> impl FnOnce(OperationError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
+    use crate::vector::normalize;
 
     fn point(seed: u8, words: &str) -> NewPoint {
         let mut dense = vec![0.0; 4];
@@ -572,6 +596,65 @@ mod tests {
         assert_eq!(store.ids().unwrap().len(), 9);
         assert!(store.fetch(&[Uuid::from_bytes([3; 16])]).unwrap().is_empty());
         assert_eq!(store.search_words("words", 100).unwrap().len(), 9);
+    }
+
+    /// `count` chunks with unit vectors of 64 dimensions in all directions.
+    fn scattered(from: usize, count: usize) -> Vec<NewPoint> {
+        let mut random = Random::new(from as u64);
+        let points = (from..from + count).map(|number| {
+            let mut dense: Vec<f32> = (0..64).map(|_| random.below(2001) as f32 / 1000.0 - 1.0).collect();
+            normalize(&mut dense);
+            NewPoint { id: Uuid::from_u128(number as u128), dense, ..point(0, "words") }
+        });
+        points.collect()
+    }
+
+    /// The ten nearest of `points` to `query`, nearest first, by looking at each.
+    fn nearest(points: &[NewPoint], query: &[f32]) -> Vec<Uuid> {
+        let mut scored: Vec<_> = points.iter().map(|point| (dot(&point.dense, query), point.id)).collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        scored[..10].iter().map(|&(_, id)| id).collect()
+    }
+
+    #[test]
+    fn a_small_index_is_searched_exactly_and_a_larger_one_by_its_graph() {
+        let folder = tempfile::tempdir().unwrap();
+        // Room for 400 chunks of 256 bytes.
+        let settings = StoreSettings { scan_kilobytes_max: 100, ..StoreSettings::default() };
+        let found = |store: &EdgeStore, query: &[f32]| -> Vec<Uuid> {
+            store.search_dense(query, 10).unwrap().into_iter().map(|scored| scored.id).collect()
+        };
+        let store = EdgeStore::open(folder.path(), 64, settings.clone()).unwrap();
+        let queries: Vec<Vec<f32>> = scattered(10_000, 50).into_iter().map(|point| point.dense).collect();
+        let mut points = scattered(0, 400);
+        store.upsert(points.clone()).unwrap();
+        store.optimize().unwrap();
+        assert_eq!(store.shard.info().unwrap().indexed_vectors_count, 2 * 400, "packed");
+        assert_eq!(store.info().unwrap().indexed_vectors, 0, "without a graph");
+        for query in &queries {
+            assert_eq!(found(&store, query), nearest(&points, query));
+        }
+        drop(store);
+
+        let store = EdgeStore::open(folder.path(), 64, settings).unwrap();
+        let more = scattered(400, 600);
+        store.upsert(more.clone()).unwrap();
+        points.extend(more);
+        store.optimize().unwrap();
+        assert_eq!(store.info().unwrap().indexed_vectors, 1000, "all are in a graph");
+        let whole = queries.iter().flat_map(|query| {
+            let found = found(&store, query);
+            nearest(&points, query).into_iter().filter(move |id| found.contains(id))
+        });
+        assert!(whole.count() > 450, "a graph finds nine in ten at least");
+        assert_eq!(store.ids().unwrap().len(), 1000);
+
+        let gone: Vec<Uuid> = points[..900].iter().map(|point| point.id).collect();
+        store.delete(&gone).unwrap();
+        store.optimize().unwrap();
+        assert_eq!(store.ids().unwrap().len(), 100);
+        assert!(store.has_graph(), "one that shrinks keeps it");
+        assert_eq!(found(&store, &queries[0]), nearest(&points[900..], &queries[0]));
     }
 
     #[test]
