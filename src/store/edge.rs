@@ -196,11 +196,21 @@ impl EdgeStore {
     /// # Errors
     /// [`Error::Store`] when the engine fails, [`Error::IndexDamaged`] when it cannot read what it stored.
     pub fn optimize(&self) -> Result<bool> {
+        self.optimize_by(optimizers(&self.settings))
+    }
+
+    /// As [`Self::optimize`], by these rules; they stay the engine's.
+    fn optimize_by(&self, rules: EdgeOptimizersConfig) -> Result<bool> {
         let kilobytes = self.read(|| self.shard.info())?.points_count * self.dimensions * size_of::<f32>() / 1024;
         if !self.has_graph() && kilobytes > self.settings.scan_kilobytes_max {
             // The engine sees that its segments are no longer as configured, and builds them anew.
             let set = || self.shard.set_hnsw_config(HnswIndexConfig::default());
             guarded(&self.path, set)?.map_err(failed("set up the graph"))?;
+        }
+        // Settings may have changed since the engine was told.
+        let is_told = self.shard.config().optimizers() == rules;
+        if !is_told {
+            guarded(&self.path, || self.shard.set_optimizers_config(rules))?.map_err(failed("set up"))?;
         }
         guarded(&self.path, || self.shard.optimize())?.map_err(failed("optimize the index"))
     }
@@ -220,11 +230,7 @@ impl EdgeStore {
             vacuum_min_vector_number: Some(1),
             ..optimizers(&self.settings)
         };
-        let set = |config| guarded(&self.path, || self.shard.set_optimizers_config(config))?.map_err(failed("set up"));
-        set(eager)?;
-        let rewritten = self.optimize();
-        set(optimizers(&self.settings))?;
-        rewritten?;
+        self.optimize_by(eager)?;
         self.flush()
     }
 
@@ -403,8 +409,11 @@ impl EdgeStore {
         Ok(StoreInfo {
             points: info.points_count,
             segments: info.segments_count,
-            // The engine counts all vectors of packed segments, and a chunk has two.
-            indexed_vectors: if self.has_graph() { info.indexed_vectors_count.div_ceil(2) } else { 0 },
+            // The engine counts a packed chunk's words as well, and its dense vector with a graph or without one.
+            indexed_vectors: match self.has_graph() {
+                true => info.indexed_vectors_count.saturating_sub(info.points_count),
+                false => 0,
+            },
         })
     }
 
@@ -619,24 +628,27 @@ mod tests {
     #[test]
     fn a_small_index_is_searched_exactly_and_a_larger_one_by_its_graph() {
         let folder = tempfile::tempdir().unwrap();
-        // Room for 400 chunks of 256 bytes.
-        let settings = StoreSettings { scan_kilobytes_max: 100, ..StoreSettings::default() };
         let found = |store: &EdgeStore, query: &[f32]| -> Vec<Uuid> {
             store.search_dense(query, 10).unwrap().into_iter().map(|scored| scored.id).collect()
         };
-        let store = EdgeStore::open(folder.path(), 64, settings.clone()).unwrap();
+        let store = EdgeStore::open(folder.path(), 64, StoreSettings::default()).unwrap();
         let queries: Vec<Vec<f32>> = scattered(10_000, 50).into_iter().map(|point| point.dense).collect();
         let mut points = scattered(0, 400);
         store.upsert(points.clone()).unwrap();
+        store.optimize().unwrap();
+        assert_eq!(store.shard.info().unwrap().indexed_vectors_count, 400, "their words alone are packed");
+        drop(store);
+
+        // Other settings count from the next time on. Room for 400 chunks of 256 bytes.
+        let settings = StoreSettings { scan_kilobytes_max: 100, ..StoreSettings::default() };
+        let store = EdgeStore::open(folder.path(), 64, settings).unwrap();
         store.optimize().unwrap();
         assert_eq!(store.shard.info().unwrap().indexed_vectors_count, 2 * 400, "packed");
         assert_eq!(store.info().unwrap().indexed_vectors, 0, "without a graph");
         for query in &queries {
             assert_eq!(found(&store, query), nearest(&points, query));
         }
-        drop(store);
 
-        let store = EdgeStore::open(folder.path(), 64, settings).unwrap();
         let more = scattered(400, 600);
         store.upsert(more.clone()).unwrap();
         points.extend(more);

@@ -70,6 +70,6 @@ pub struct StoreInfo {
     pub points: usize,
     /// Segments on disk.
     pub segments: usize,
-    /// Vectors in a graph index; the rest is scanned.
+    /// Vectors in a graph, at least: chunks that were added since the last merge count as none of it. The rest is scanned.
     pub indexed_vectors: usize,
 }
