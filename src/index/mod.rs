@@ -215,7 +215,10 @@ pub fn sync(
             }
             if changed > 0 {
                 progress(Progress::Optimizing);
-                services.store.optimize()?;
+            }
+            // Without a change, too: an earlier run may have been stopped before this, or the settings say something else now.
+            let is_merged = services.store.optimize()?;
+            if changed > 0 || is_merged {
                 failpoint("segments-merged");
                 services.store.flush()?;
             }

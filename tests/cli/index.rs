@@ -70,6 +70,27 @@ fn an_index_that_lies_among_the_documents_is_none_of_them() {
 }
 
 #[test]
+fn a_bound_for_the_graph_counts_from_the_next_run_on() {
+    let home = Home::new();
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..20 {
+        write(
+            folder.path(),
+            &format!("{number}.md"),
+            format!("# Note {number}\n\nTurbine {number} is cold.\n").as_bytes(),
+        );
+    }
+    let path = folder.path().to_str().unwrap();
+    let store = |home: &Home| home.json(&["status"]).1["store"].clone();
+    home.json(&["index", path]);
+    assert_eq!((&store(&home)["points"], &store(&home)["indexed_vectors"]), (&20.into(), &0.into()));
+    let again = home.command().args(["index", path]).env("IBID_STORE_SCAN_KILOBYTES_MAX", "10").output().unwrap();
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!((&store(&home)["points"], &store(&home)["indexed_vectors"]), (&20.into(), &20.into()));
+    assert_eq!(found(&home, "turbine").len(), 10);
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let home = Home::new();
     let folder = tempfile::tempdir().unwrap();
