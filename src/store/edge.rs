@@ -5,19 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
-use qdrant_edge::external::ordered_float::NotNan;
+use qdrant_edge::bm25_embed::EdgeBm25;
 use qdrant_edge::{
-    Condition, Distance, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams,
-    Filter, HasIdCondition, HnswIndexConfig, Memory, Modifier, NamedQuery, OperationError, PointId,
+    Condition, EdgeOptimizersConfig, EdgeShard, Filter, HasIdCondition, NamedQuery, OperationError, PointId,
     PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequestBuilder, RetrieveRequestBuilder,
     ScoringQuery, ScrollRequest, SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal,
-    VectorStructInternal, Vectors, WalOptions, WithPayloadInterface, WithVector,
+    VectorStructInternal, Vectors, WithPayloadInterface, WithVector,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::room::check_room;
+use super::settings::{BM25, DENSE, StoreSettings, bm25, config, graph, optimizers};
 use super::{NewPoint, Payload, Scored, StoreInfo};
 use crate::error::{Cause, Error, Result};
 use crate::vector::dot;
@@ -36,52 +34,8 @@ const WRITTEN_TIMES: u64 = 3;
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 const RELEASE_EVERY: Duration = Duration::from_millis(5);
 
-/// Bytes of a piece of the engine's log, and those of indexes that were made before this was set. Two pieces are overwritten when
-/// documents are removed.
-const LOG_BYTES: usize = 4 << 20;
+/// Bytes of a piece of the engine's log in indexes that were made before that was set.
 const DEFAULT_LOG_BYTES: usize = 32 << 20;
-
-/// Segments that small ones are merged into.
-const SEGMENTS: usize = 2;
-
-/// Kilobytes of vectors from which a segment is packed: mapped from disk as it is searched, without what writing to it needs. Only a packed
-/// segment can have a graph.
-const PACK_KILOBYTES: usize = 20_000;
-
-const DENSE: &str = "dense";
-const BM25: &str = "bm25";
-
-/// How chunks are stored and matched. Part of the identity of an index, except for `search_effort` and `scan_kilobytes_max`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreSettings {
-    /// BM25 term-frequency saturation, at least 0.
-    pub bm25_k1: f64,
-    /// BM25 length normalisation, 0 to 1.
-    pub bm25_b: f64,
-    /// Length in words that BM25 takes as average; fixed, so that a chunk's vector never depends on the others.
-    pub bm25_average_words: f64,
-    /// Language of stemming and stop words.
-    pub language: String,
-    /// Candidates that the graph search keeps in view; more is slower and finds more.
-    pub search_effort: usize,
-    /// Kilobytes of vectors up to which an index is searched by looking at each of them, which is exact; a larger one is given a graph,
-    /// and keeps it when chunks are removed.
-    pub scan_kilobytes_max: usize,
-}
-
-impl Default for StoreSettings {
-    fn default() -> Self {
-        Self {
-            bm25_k1: 1.2,
-            bm25_b: 0.75,
-            bm25_average_words: 128.0,
-            language: "english".into(),
-            search_effort: 128,
-            scan_kilobytes_max: 48_000,
-        }
-    }
-}
 
 /// The chunks of one index in the embedded engine. Writers take turns on a lock inside; reads run beside each other.
 #[derive(Debug)]
@@ -204,7 +158,7 @@ impl EdgeStore {
         let kilobytes = self.read(|| self.shard.info())?.points_count * self.dimensions * size_of::<f32>() / 1024;
         if !self.has_graph() && kilobytes > self.settings.scan_kilobytes_max {
             // The engine sees that its segments are no longer as configured, and builds them anew.
-            let set = || self.shard.set_hnsw_config(HnswIndexConfig::default());
+            let set = || self.shard.set_hnsw_config(graph());
             guarded(&self.path, set)?.map_err(failed("set up the graph"))?;
         }
         // Settings may have changed since the engine was told.
@@ -463,59 +417,6 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OperationError>) -> 
         path: path.to_path_buf(),
         reason: "the vector store contradicts itself".into(),
         source: None,
-    })
-}
-
-fn optimizers(settings: &StoreSettings) -> EdgeOptimizersConfig {
-    EdgeOptimizersConfig {
-        default_segment_number: Some(SEGMENTS),
-        // What is too much to scan may lie in as many segments, each of which must then be packed. The engine takes 0 for never.
-        indexing_threshold: Some((settings.scan_kilobytes_max / SEGMENTS).clamp(1, PACK_KILOBYTES)),
-        ..EdgeOptimizersConfig::default()
-    }
-}
-
-fn config(dimensions: usize, settings: &StoreSettings) -> qdrant_edge::EdgeConfig {
-    let dense = EdgeVectorParams::builder(dimensions, Distance::Dot).memory(Memory::Cold).build();
-    let sparse = EdgeSparseVectorParams::builder().modifier(Modifier::Idf).memory(Memory::Cold).build();
-    let log = WalOptions { segment_capacity: LOG_BYTES, ..WalOptions::default() };
-    EdgeConfigBuilder::new()
-        .vector(DENSE, dense)
-        .sparse_vector(BM25, sparse)
-        .payload_memory(Memory::Cold)
-        .optimizers(optimizers(settings))
-        .hnsw_config(HnswIndexConfig { m: 0, ..HnswIndexConfig::default() })
-        .wal_options(log)
-        // The engine would take four threads a core, to wait for disks.
-        .max_search_threads(std::thread::available_parallelism().map_or(1, usize::from))
-        .build()
-}
-
-fn bm25(settings: &StoreSettings) -> Result<EdgeBm25> {
-    use qdrant_edge::bm25_embed::EdgeBm25Error;
-    let number = |name: &str, value: f64| {
-        NotNan::new(value).map_err(|_| Error::Setting {
-            name: name.into(),
-            value: value.to_string(),
-            reason: "it must be a number".into(),
-        })
-    };
-    let config = EdgeBm25Config {
-        k: number("store.bm25_k1", settings.bm25_k1)?,
-        b: number("store.bm25_b", settings.bm25_b)?,
-        avg_len: number("store.bm25_average_words", settings.bm25_average_words)?,
-        language: Some(settings.language.clone()),
-        ascii_folding: Some(true),
-        ..EdgeBm25Config::default()
-    };
-    EdgeBm25::new(config).map_err(|error| match error {
-        EdgeBm25Error::UnsupportedLanguage(value) => Error::Setting {
-            name: "store.language".into(),
-            value,
-            reason: "no stop words are known for it; a language is named as in `english` or `german`".into(),
-        },
-        // Settings are checked where they are read; these were not, or were stored by another version.
-        source @ EdgeBm25Error::Bm25(_) => Error::Store { operation: "weigh words", source: source.into() },
     })
 }
 

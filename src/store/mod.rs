@@ -3,9 +3,11 @@
 mod edge;
 mod lock;
 mod room;
+mod settings;
 
-pub use edge::{EdgeStore, StoreSettings};
+pub use edge::EdgeStore;
 pub use lock::IndexLock;
+pub use settings::StoreSettings;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
