@@ -4,7 +4,7 @@
 mod tests;
 
 use super::finish::Finish;
-use super::kernel::{Kernel, tiles};
+use super::kernel::{Blocks, Kernel, tiles};
 use super::lanes::Lanes;
 use crate::activation::Activation;
 
@@ -52,6 +52,18 @@ pub(super) trait Arithmetic: Kernel<Right = <Self as Kernel>::Left> {
         columns: usize,
         weights: &mut [Self::Left],
     );
+
+    /// Attends, as [`super::attention::attend`] does, where a text is short enough that this does it faster than products; else it says false.
+    #[inline(always)]
+    fn attend_few(
+        self,
+        _shape: (usize, usize),
+        _qkv: (&[Self::Left], usize),
+        _context: &mut Blocks<'_, Self::Left>,
+        _at: (usize, usize),
+    ) -> bool {
+        false
+    }
 
     /// Packs the keys of up to `WIDTH` tokens, `depth` wide, which is whole blocks, and `stride` apart, as one panel of as many columns.
     fn pack_keys(self, rows: &[Self::Left], stride: usize, tokens: usize, depth: usize, panel: &mut [Self::Left]);

@@ -43,6 +43,9 @@ pub(super) fn attend<A: Arithmetic>(
     (start, block): (usize, usize),
     scratch: &mut AttentionScratch<A::Left>,
 ) {
+    if arithmetic.attend_few((length, depth), (qkv, stride), context, (start, block)) {
+        return;
+    }
     let length_padded = padded_depth::<A>(length);
     let (key_panels, value_panels) = (length_padded / A::WIDTH, depth / A::WIDTH);
     let queries = scratch.queries.hold(padded_rows::<A>(length) * depth);

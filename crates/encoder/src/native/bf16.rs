@@ -1,5 +1,6 @@
 //! Products of bf16 with AVX-512 BF16: packed operands of 16 bits in, tiles of f32 out.
 
+mod few;
 mod interleave;
 mod rows;
 
@@ -13,8 +14,10 @@ use pulp::x86::V4;
 use super::arithmetic::Arithmetic;
 use super::finish::Finish;
 use super::functions::Activate;
-use super::kernel::{Kernel, by_rows, grouped};
+use super::kernel::{Blocks, Kernel, by_rows, grouped};
 use crate::activation::Activation;
+use few::Shares;
+use interleave::TOKENS;
 
 /// Columns of a panel.
 pub(super) const WIDTH: usize = 32;
@@ -124,6 +127,31 @@ impl Arithmetic for Bf16 {
     fn softmax(self, scores: &mut [f32], padded: usize, factors: &mut [f32], columns: usize, weights: &mut [u16]) {
         // SAFETY: `self` exists only where `try_new` found them.
         unsafe { rows::softmax(scores, padded, factors, columns, weights) }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the processor must have the instructions of a function that names them")]
+    fn attend_few(
+        self,
+        (tokens, depth): (usize, usize),
+        (qkv, stride): (&[u16], usize),
+        context: &mut Blocks<'_, u16>,
+        (start, block): (usize, usize),
+    ) -> bool {
+        if tokens > TOKENS {
+            return false;
+        }
+        // SAFETY: `self` exists only where `try_new` found them.
+        let shares = unsafe { Shares::new(qkv, stride, tokens, depth) };
+        for panel in 0..depth / WIDTH {
+            // SAFETY: as above.
+            let values = unsafe { shares.values(&qkv[2 * depth + panel * WIDTH..], stride) };
+            context.fill(start, tokens, block + panel, |rows, to| {
+                // SAFETY: as above.
+                unsafe { shares.put_contexts(&values, rows.start, to) }
+            });
+        }
+        true
     }
 
     #[inline(always)]

@@ -9,12 +9,12 @@ use crate::activation::Activation;
 /// Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
 pub(super) const ROUNDING: f32 = 12_582_912.0;
 
-/// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷. Cody and Waite's reduction to
+/// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷, and what is no number stays none. Cody and Waite's reduction to
 /// |r| ≤ ln 2 / 2 and the polynomial of Cephes `expf`.
 #[inline(always)]
 fn exp<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value: f32| simd.splat_f32s(value);
-    let x = simd.max_f32s(x, splat(-87.0));
+    let x = simd.at_least(splat(-87.0), x);
     let shifted = simd.fma(x, splat(std::f32::consts::LOG2_E), splat(ROUNDING));
     let n = simd.sub_f32s(shifted, splat(ROUNDING));
     let r = simd.fma(n, splat(-0.693_359_4), x);

@@ -16,6 +16,9 @@ pub(super) trait Lanes: Simd {
     /// `a · b + c`.
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
 
+    /// The greater of `least`, which is a number, and `x`; what is no number stays none.
+    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s;
+
     /// The whole numbers whose bits `bits` are, as values.
     fn whole(self, bits: Self::f32s) -> Self::f32s;
 
@@ -31,6 +34,12 @@ impl Lanes for pulp::x86::V4 {
     #[inline(always)]
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
         self.mul_add_e_f32s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
+        // Of two values, one of them no number, the instruction gives the second.
+        self.max_f32s(least, x)
     }
 
     #[inline(always)]
@@ -55,6 +64,12 @@ impl Lanes for pulp::x86::V3 {
     }
 
     #[inline(always)]
+    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
+        // Of two values, one of them no number, the instruction gives the second.
+        self.max_f32s(least, x)
+    }
+
+    #[inline(always)]
     fn whole(self, bits: Self::f32s) -> Self::f32s {
         cast(self.avx._mm256_cvtepi32_ps(cast(bits)))
     }
@@ -73,6 +88,15 @@ impl Lanes for pulp::Scalar128b {
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
         // Where every processor has a fused form it is one instruction; elsewhere it would be a library call a lane.
         if cfg!(target_arch = "aarch64") { self.mul_add_e_f32s(a, b, c) } else { self.add_f32s(self.mul_f32s(a, b), c) }
+    }
+
+    #[inline(always)]
+    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
+        let (least, mut x): ([f32; 4], [f32; 4]) = (cast(least), cast(x));
+        for (x, least) in x.iter_mut().zip(least) {
+            *x = if *x < least { least } else { *x };
+        }
+        cast(x)
     }
 
     #[inline(always)]

@@ -211,10 +211,21 @@ fn bad_input_is_an_error_and_nan_weights_no_crash() {
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("word table"));
     let deep = BertConfig { num_hidden_layers: 3, ..config.clone() };
     assert!(Encoder::open(deep, &weights, Instructions::Portable, Computed::F32).is_err());
-    let broken = |name: &str, value: f32| if name.contains("layer.1.intermediate") { f32::NAN } else { value };
-    let weights = save_random(&config, 20, folder.path(), broken);
-    for (set, precision) in ways() {
-        let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
-        assert!(run(&encoder, &random_texts(&[5, 33], 50)).concat().iter().any(|value| value.is_nan()));
+    // Whatever of a layer is broken, no value hides it.
+    for part in
+        ["attention.self.query", "attention.self.value", "attention.output.dense", "intermediate", "output.LayerNorm"]
+    {
+        let broken = |name: &str, value: f32| {
+            let is_broken = name.strip_prefix("bert.encoder.layer.1.").is_some_and(|name| name.starts_with(part));
+            if is_broken { f32::NAN } else { value }
+        };
+        let weights = save_random(&config, 20, folder.path(), broken);
+        for (set, precision) in ways() {
+            let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
+            for length in [5, 33] {
+                let states = run(&encoder, &random_texts(&[length], 50)).concat();
+                assert!(states.iter().any(|value| value.is_nan()), "{part}: {} {precision:?} {length}", set.name());
+            }
+        }
     }
 }

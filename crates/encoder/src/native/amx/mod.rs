@@ -10,7 +10,7 @@ use pulp::x86::V4;
 use super::arithmetic::Arithmetic;
 use super::bf16::{Bf16, WIDTH};
 use super::finish::Finish;
-use super::kernel::Kernel;
+use super::kernel::{Blocks, Kernel};
 use crate::activation::Activation;
 pub(super) use tiles::{TILE_ROWS, product_u8};
 use tiles::{Tiles, product_bf16};
@@ -139,6 +139,17 @@ impl Arithmetic for Amx {
     #[inline(always)]
     fn softmax(self, scores: &mut [f32], padded: usize, factors: &mut [f32], columns: usize, weights: &mut [u16]) {
         self.0.softmax(scores, padded, factors, columns, weights);
+    }
+
+    #[inline(always)]
+    fn attend_few(
+        self,
+        shape: (usize, usize),
+        qkv: (&[u16], usize),
+        context: &mut Blocks<'_, u16>,
+        at: (usize, usize),
+    ) -> bool {
+        self.0.attend_few(shape, qkv, context, at)
     }
 
     #[inline(always)]

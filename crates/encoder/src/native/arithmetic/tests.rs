@@ -1,9 +1,11 @@
 //! What stands between products against the same in f64, for every arithmetic that this machine has.
 
 use super::*;
+use crate::native::attention::{AttentionScratch, attend};
 use crate::native::f32::F32;
 use crate::native::finish::{Biased, Scaled};
 use crate::native::functions::ROUNDING;
+use crate::native::kernel::slots;
 use crate::random::Random;
 
 /// Calls `$check` with every arithmetic here, and what makes a value of an element of it.
@@ -165,6 +167,69 @@ fn whole_numbers_become_values_by_their_scales() {
                 let found = value(to[row * stride + column]);
                 assert!((found - expected).abs() <= 4e-3 * expected.abs() + 1e-3, "{found} is not {expected}");
             }
+        }
+    }
+    everywhere!(check);
+}
+
+#[test]
+fn attention_weighs_values_by_scores_however_long_a_text_is_and_however_low_a_row() {
+    fn check<A: Arithmetic>(arithmetic: A, value: impl Fn(A::Left) -> f32) {
+        let _session = arithmetic.begin();
+        let mut random = Random::new(13);
+        for (length, blocks) in [(1, 1), (2, 3), (9, 1), (15, 2), (16, 1), (17, 1), (3 * A::WIDTH - 2, 2)] {
+            let depth = blocks * A::WIDTH;
+            let stride = 3 * depth + A::WIDTH;
+            let mut rows: Vec<Vec<f32>> = (0..length).map(|_| short_values(&mut random, stride, -64, 64)).collect();
+            for (row, values) in rows.iter_mut().enumerate() {
+                // The first column of the keys lowers all scores of a row alike.
+                values[0] = [0.0, -300.0, -40.0, -2944.0, 300.0][row % 5];
+                values[depth] = 1.0;
+            }
+            let qkv = narrowed(arithmetic, &rows.concat());
+            // The text begins within a tile, behind three rows of others, and its head behind a block of another one.
+            let (start, block) = (3, 1);
+            let tiles: Vec<_> = tiles::<A>(start + length).collect();
+            let inputs = depth + 2 * A::WIDTH;
+            let mut data = vec![A::Left::default(); slots(&tiles) * inputs];
+            let mut context = Blocks { data: &mut data, tiles: &tiles, depth: inputs, width: A::WIDTH };
+            let mut scratch = AttentionScratch::default();
+            attend(arithmetic, (length, depth), (&qkv, stride), &mut context, (start, block), &mut scratch);
+            let mut written = 0;
+            for tile in &tiles {
+                for row in 0..tile.rows {
+                    let values = |column: usize| {
+                        let block = tile.slot * inputs + (column / A::WIDTH * tile.padded + row) * A::WIDTH;
+                        f64::from(value(data[block + column % A::WIDTH]))
+                    };
+                    let own = A::WIDTH..A::WIDTH + depth;
+                    let (before, after) = (0..own.start, own.end..inputs);
+                    assert!(
+                        before.chain(after).all(|column| values(column) == 0.0),
+                        "the blocks beside are left alone"
+                    );
+                    let Some(token) = (tile.start + row).checked_sub(start) else {
+                        assert!(own.clone().all(|column| values(column) == 0.0), "the rows before are left alone");
+                        continue;
+                    };
+                    let product = |other: &Vec<f32>| -> f64 {
+                        let (query, key) = (&rows[token][..depth], &other[depth..2 * depth]);
+                        query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum()
+                    };
+                    let scores: Vec<f64> = rows.iter().map(product).collect();
+                    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let weights: Vec<f64> = scores.iter().map(|score| (score - highest).exp()).collect();
+                    let sum: f64 = weights.iter().sum();
+                    for (column, at) in own.enumerate() {
+                        let weighed = weights.iter().zip(&rows).map(|(w, row)| w * f64::from(row[2 * depth + column]));
+                        let expected = weighed.sum::<f64>() / sum;
+                        let off = (values(at) - expected).abs();
+                        assert!(off < 6e-3, "{length} {depth}: {token} {column} is {} not {expected}", values(at));
+                        written += 1;
+                    }
+                }
+            }
+            assert_eq!(written, length * depth);
         }
     }
     everywhere!(check);

@@ -10,7 +10,7 @@ use pulp::bytemuck::cast;
 use super::WIDTH;
 
 /// Tokens whose keys are turned together.
-const TOKENS: usize = 16;
+pub(super) const TOKENS: usize = 16;
 
 /// Writes the keys of up to 32 tokens into one panel, `[depth / 2, 32, 2]`: `rows` begins with the first token's key, `stride` from one
 /// token to the next; `depth`, the width of a key, is a multiple of [`WIDTH`]. Columns of tokens that are not there are left alone or become 0.
@@ -34,7 +34,7 @@ pub(super) fn pack_keys(rows: &[u16], stride: usize, tokens: usize, depth: usize
 /// 16 rows of 16 pairs turned: row `n` of the result holds pair `n` of every row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn turned(rows: &[__m512i; TOKENS]) -> [__m512i; TOKENS] {
+pub(super) fn turned(rows: &[__m512i; TOKENS]) -> [__m512i; TOKENS] {
     let mut pairs = *rows;
     for i in 0..8 {
         pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);

@@ -67,7 +67,7 @@ fn load(values: &[f32; 16]) -> __m512 {
 /// 32 values rounded.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn rounded(low: __m512, high: __m512) -> [u16; 32] {
+pub(super) fn rounded(low: __m512, high: __m512) -> [u16; 32] {
     cast::<__m512bh, [u16; 32]>(_mm512_cvtne2ps_pbh(high, low))
 }
 
@@ -165,11 +165,12 @@ fn gelu(x: __m512) -> __m512 {
     _mm512_mul_ps(x, phi)
 }
 
-/// eˣ for x ≤ 0, of x in units of ln 2.
+/// eˣ for x ≤ 0, of x in units of ln 2; what is no number stays none.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn power_of_2(x: __m512) -> __m512 {
-    let x = _mm512_max_ps(x, _mm512_set1_ps(LOWEST));
+pub(super) fn power_of_2(x: __m512) -> __m512 {
+    // Of two values, one of them no number, this is the second.
+    let x = _mm512_max_ps(_mm512_set1_ps(LOWEST), x);
     // To the nearest whole number, without exceptions.
     let whole = _mm512_roundscale_ps::<8>(x);
     let rest = _mm512_sub_ps(x, whole);
