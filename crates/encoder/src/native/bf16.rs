@@ -4,7 +4,10 @@ mod few;
 mod interleave;
 mod rows;
 
-use std::arch::x86_64::{__m512, __m512bh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps};
+use std::arch::x86_64::{
+    __m512, __m512bh, _MM_HINT_T1, _mm_prefetch, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_set1_epi32,
+    _mm512_setzero_ps,
+};
 use std::ops::Range;
 
 use pulp::Simd;
@@ -188,12 +191,16 @@ fn narrow(from: &[f32], to: &mut [u16]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 fn tile<const ROWS: usize>(left: &[u16], right: &[u16], out: &mut [f32]) {
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    let panel = right.len();
     let blocks = left.chunks_exact(ROWS * WIDTH).zip(right.chunks_exact(WIDTH * WIDTH));
     for (left, right) in blocks {
         let (left, _) = left.as_chunks::<2>();
         let (right, _) = right.as_chunks::<32>();
         for pair in 0..WIDTH / 2 {
-            let (first, second): (__m512bh, __m512bh) = (cast(right[2 * pair]), cast(right[2 * pair + 1]));
+            let [first, second] = [&right[2 * pair], &right[2 * pair + 1]];
+            _mm_prefetch::<_MM_HINT_T1>(first.as_ptr().wrapping_add(panel).cast());
+            _mm_prefetch::<_MM_HINT_T1>(second.as_ptr().wrapping_add(panel).cast());
+            let (first, second): (__m512bh, __m512bh) = (cast(*first), cast(*second));
             for row in 0..ROWS {
                 let value: __m512bh = cast(_mm512_set1_epi32(cast(left[row * (WIDTH / 2) + pair])));
                 sums[row][0] = _mm512_dpbf16_ps(sums[row][0], value, first);

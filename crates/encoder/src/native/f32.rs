@@ -161,10 +161,14 @@ impl<S: Lanes> WithSimd for Tile<'_, S> {
 fn tile<S: Lanes, const ROWS: usize>(simd: S, left: &[f32], right: &[f32], out: &mut [f32]) {
     let mut sums = [[simd.splat_f32s(0.0); 2]; ROWS];
     let (right, _) = S::as_simd_f32s(right);
+    let panel = right.len();
     let blocks = left.chunks_exact(ROWS * S::WIDTH).zip(right.chunks_exact(2 * S::WIDTH));
     for (left, right) in blocks {
         for input in 0..S::WIDTH {
-            let (first, second) = (right[2 * input], right[2 * input + 1]);
+            let [first, second] = [&right[2 * input], &right[2 * input + 1]];
+            simd.fetch(std::ptr::from_ref(first).wrapping_add(panel));
+            simd.fetch(std::ptr::from_ref(second).wrapping_add(panel));
+            let (first, second) = (*first, *second);
             for row in 0..ROWS {
                 let value = simd.splat_f32s(left[row * S::WIDTH + input]);
                 sums[row][0] = simd.fma(value, first, sums[row][0]);

@@ -3,6 +3,9 @@
 //! A product `[rows, depth] · [depth, columns]` is computed tile by tile. The left operand is packed into *tiles* of a few
 //! rows, the right one into *panels* of [`Kernel::WIDTH`] columns. A tile is cut into blocks of [`Kernel::BLOCK`] inputs, each
 //! block row-major. Depth is padded with zeros to whole blocks.
+//!
+//! Panels lie one behind the other. A kernel asks for each place of the next one when it uses that place of its own, where the processor can be
+//! told so: by itself it looks ahead no further than a page, and a single query uses up a panel sooner than far memory answers.
 
 use std::fmt::Debug;
 use std::ops::Range;

@@ -1,5 +1,8 @@
 //! The vector registers that kernels are written for; knows nothing of layers.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::_MM_HINT_T1;
+
 use pulp::Simd;
 use pulp::bytemuck::{Pod, cast};
 
@@ -18,6 +21,9 @@ pub(super) trait Lanes: Simd {
 
     /// The greater of `least`, which is a number, and `x`; what is no number stays none.
     fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s;
+
+    /// Has what lies at `place` come nearer meanwhile, where the processor can be told so. It may be a place that nothing lies at.
+    fn fetch(self, place: *const Self::f32s);
 
     /// The whole numbers whose bits `bits` are, as values.
     fn whole(self, bits: Self::f32s) -> Self::f32s;
@@ -40,6 +46,11 @@ impl Lanes for pulp::x86::V4 {
     fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
         // Of two values, one of them no number, the instruction gives the second.
         self.max_f32s(least, x)
+    }
+
+    #[inline(always)]
+    fn fetch(self, place: *const Self::f32s) {
+        self.sse._mm_prefetch::<_MM_HINT_T1>(place.cast());
     }
 
     #[inline(always)]
@@ -67,6 +78,11 @@ impl Lanes for pulp::x86::V3 {
     fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
         // Of two values, one of them no number, the instruction gives the second.
         self.max_f32s(least, x)
+    }
+
+    #[inline(always)]
+    fn fetch(self, place: *const Self::f32s) {
+        self.sse._mm_prefetch::<_MM_HINT_T1>(place.cast());
     }
 
     #[inline(always)]
@@ -98,6 +114,9 @@ impl Lanes for pulp::Scalar128b {
         }
         cast(x)
     }
+
+    #[inline(always)]
+    fn fetch(self, _: *const Self::f32s) {}
 
     #[inline(always)]
     fn whole(self, bits: Self::f32s) -> Self::f32s {

@@ -1,6 +1,8 @@
 //! Products of 8 bits with AVX-512 VNNI.
 
-use std::arch::x86_64::{__m512i, _mm512_dpbusd_epi32, _mm512_set1_epi32, _mm512_setzero_si512};
+use std::arch::x86_64::{
+    __m512i, _MM_HINT_T1, _mm_prefetch, _mm512_dpbusd_epi32, _mm512_set1_epi32, _mm512_setzero_si512,
+};
 use std::ops::Range;
 
 use pulp::bytemuck::cast;
@@ -59,12 +61,16 @@ impl Kernel for Vnni {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn tile<const ROWS: usize>(left: &[u8], right: &[i8], out: &mut [f32]) {
     let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
+    let panel = right.len();
     let blocks = left.chunks_exact(ROWS * BLOCK).zip(right.chunks_exact(BLOCK * WIDTH));
     for (left, right) in blocks {
         let (left, _) = left.as_chunks::<QUAD>();
         let (right, _) = right.as_chunks::<64>();
         for quad in 0..BLOCK / QUAD {
-            let (first, second): (__m512i, __m512i) = (cast(right[2 * quad]), cast(right[2 * quad + 1]));
+            let [first, second] = [&right[2 * quad], &right[2 * quad + 1]];
+            _mm_prefetch::<_MM_HINT_T1>(first.as_ptr().wrapping_add(panel));
+            _mm_prefetch::<_MM_HINT_T1>(second.as_ptr().wrapping_add(panel));
+            let (first, second): (__m512i, __m512i) = (cast(*first), cast(*second));
             for row in 0..ROWS {
                 let value = _mm512_set1_epi32(i32::from_le_bytes(left[row * (BLOCK / QUAD) + quad]));
                 sums[row][0] = _mm512_dpbusd_epi32(sums[row][0], value, first);

@@ -1,7 +1,9 @@
 //! Products of 8 bits that are held in 16, for processors without instructions that multiply bytes and add up without overflow.
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256i, _mm256_add_epi32, _mm256_madd_epi16, _mm256_set1_epi32, _mm256_setzero_si256};
+use std::arch::x86_64::{
+    __m256i, _MM_HINT_T1, _mm_prefetch, _mm256_add_epi32, _mm256_madd_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
+};
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
@@ -125,11 +127,14 @@ impl Kernel for Avx2Words {
 fn avx2_tile<const ROWS: usize>(left: &[i16], right: &[i16], out: &mut [f32]) {
     const WIDTH: usize = Avx2Words::COLUMNS;
     let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
+    let panel = right.len();
     let blocks = left.chunks_exact(ROWS * BLOCK).zip(right.chunks_exact(BLOCK * WIDTH));
     for (left, right) in blocks {
         let (left, _) = left.as_chunks::<2>();
         let (right, _) = right.as_chunks::<16>();
         for pair in 0..BLOCK / 2 {
+            // Both are one line of the cache.
+            _mm_prefetch::<_MM_HINT_T1>(right[2 * pair].as_ptr().wrapping_add(panel).cast());
             let (first, second): (__m256i, __m256i) = (cast(right[2 * pair]), cast(right[2 * pair + 1]));
             for row in 0..ROWS {
                 let value = _mm256_set1_epi32(cast(left[row * (BLOCK / 2) + pair]));
