@@ -4,9 +4,10 @@
 //! that is more, 6e-5 of itself.
 
 use std::arch::x86_64::{
-    __m256i, __m512, __m512bh, __m512i, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_epi16, _mm512_cvtne2ps_pbh,
-    _mm512_fmadd_ps, _mm512_fmsub_ps, _mm512_max_epi16, _mm512_max_epu16, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_permutex2var_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps,
+    __m256i, __m512, __m512bh, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _mm512_abs_ps, _mm512_add_ps,
+    _mm512_add_round_ps, _mm512_and_si512, _mm512_cvtepi32_epi16, _mm512_cvtne2ps_pbh, _mm512_fmadd_ps,
+    _mm512_fmsub_ps, _mm512_max_epi16, _mm512_max_epu16, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_permutexvar_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_sub_ps,
     _mm512_ternarylogic_epi32,
 };
@@ -19,36 +20,29 @@ use super::WIDTH;
 use crate::native::finish::{Finish, both};
 use crate::native::functions::ROUNDING;
 
-/// Φ(x) near each of 32 points, −4, −3¾, … 3¾, as a polynomial: the constants, the factors of x, those of x². Each meets Φ at the
-/// Chebyshev nodes of its piece, which reaches ⅛ to both sides; the first is 0 at −4. For |x| < 3.8, x · Φ(x) is good to 3e-5.
+/// u · (Φ(u) − 1) between each two of the points 0, ¼, … 4 as a polynomial: the constants, the factors of u, those of u². Each is off by as
+/// little as one of its degree can be, the first among those with the value and slope at 0, the last among those that are 0 at 4.
 #[rustfmt::skip]
-const PHI: [[[f32; 16]; 2]; 3] = [
-    [[
-        9.466_195e-3, 1.084_221_1e-2, 2.223_184_3e-2, 4.237_917e-2, 7.503_43e-2, 1.232_880_4e-1, 1.878_54e-1, 2.653_358_3e-1,
-        3.475_381_7e-1, 4.228_614_6e-1, 4.799_573_4e-1, 5.123_289e-1, 5.213_747_6e-1, 5.156_576e-1, 5.062_578e-1, 5.007_962e-1,
-    ], [
-        0.5, 4.992_038e-1, 4.937_422_6e-1, 4.843_423_7e-1, 4.786_252_4e-1, 4.876_710_8e-1, 5.200_426_6e-1, 5.771_385_4e-1,
-        6.524_618e-1, 7.346_642e-1, 8.121_46e-1, 8.767_119_6e-1, 9.249_657e-1, 9.576_208_6e-1, 9.777_682e-1, 9.891_578e-1,
-    ]],
-    [[
-        4.369_180_6e-3, 5.373_718e-3, 1.167_904_2e-2, 2.365_733_3e-2, 4.462_168_4e-2, 7.828_665_5e-2, 1.276_073_5e-1, 1.929_964_4e-1,
-        2.704_810_5e-1, 3.508_640_5e-1, 4.210_339e-1, 4.678_377e-1, 4.834_688_6e-1, 4.698_673_2e-1, 4.393_306e-1, 4.100_588_3e-1,
-    ], [
-        3.981_644_5e-1, 4.100_588_3e-1, 4.393_306e-1, 4.698_673_2e-1, 4.834_688_6e-1, 4.678_377e-1, 4.210_339e-1, 3.508_640_5e-1,
-        2.704_810_5e-1, 1.929_964_4e-1, 1.276_073_5e-1, 7.828_665_5e-2, 4.462_168_4e-2, 2.365_733_3e-2, 1.167_904_2e-2, 5.373_718e-3,
-    ]],
-    [[
-        5.006_58e-4, 6.682_772_7e-4, 1.541_015e-3, 3.321_580_1e-3, 6.686_739_6e-3, 1.255_934_3e-2, 2.197_984_4e-2, 3.577_889e-2,
-        5.404_350_5e-2, 7.549_708e-2, 9.706_696e-2, 1.139_955_1e-1, 1.207_493_4e-1, 1.126_581_5e-1, 8.778_038e-2, 4.819_512_7e-2,
-    ], [
-        0.0, -4.819_512_7e-2, -8.778_038e-2, -1.126_581_5e-1, -1.207_493_4e-1, -1.139_955_1e-1, -9.706_696e-2, -7.549_708e-2,
-        -5.404_350_5e-2, -3.577_889e-2, -2.197_984_4e-2, -1.255_934_3e-2, -6.686_739_6e-3, -3.321_580_1e-3, -1.541_015e-3, -6.682_772_7e-4,
-    ]],
+const BEYOND: [[f32; 16]; 3] = [
+    [
+        0.0, -3.409_947e-3, -2.428_221_9e-2, -7.829_458_3e-2, -1.675_565_8e-1, -2.744_923_2e-1, -3.689_783_2e-1, -4.232_386_1e-1,
+        -4.244_460_8e-1, -3.781_951_7e-1, -3.027_979_4e-1, -2.196_208_8e-1, -1.451_88e-1, -8.789_458_1e-2, -4.890_658_7e-2, 7.131_331_4e-2,
+    ],
+    [
+        -0.5, -4.740_267_4e-1, -3.919_373_8e-1, -2.483_768_3e-1, -6.950_947_6e-2, 1.024_283_6e-1, 2.293_789_2e-1, 2.922_050_7e-1,
+        2.939_399_8e-1, 2.530_672_6e-1, 1.927_817_6e-1, 1.322_120_6e-1, 8.248_048_3e-2, 4.712_497_8e-2, 2.477_563_9e-2, -3.814_787_8e-2,
+    ],
+    [
+        3.955_289_1e-1, 3.447_928_1e-1, 2.636_884_7e-1, 1.680_786_3e-1, 7.835_786_8e-2, 9.189_149_4e-3, -3.347_561_1e-2, -5.166_664e-2,
+        -5.223_261_9e-2, -4.320_074_6e-2, -3.114_764_6e-2, -2.011_904_1e-2, -1.181_096_7e-2, -6.355_900_3e-3, -3.152_721_3e-3, 5.079_886_9e-3,
+    ],
 ];
-/// What, added to four times a number, leaves the number of its piece in the low bits.
-const POINT: f32 = ROUNDING + 16.0;
-/// Above this Φ(x) is as good as 1, and x as good as x · Φ(x).
-const HIGHEST: f32 = 3.87;
+/// The greatest number below 4.
+const HIGHEST: f32 = 4.0_f32.next_down();
+/// What, added to a number of 0 to 4 and rounded towards 0, leaves the number of its piece in the low bits, which count quarters.
+const PIECE: f32 = ROUNDING / 4.0;
+/// Rounding of a single addition, without exceptions.
+const TOWARDS_0: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
 /// 2ʳ for |r| ≤ ½; from the highest power down.
 const POWER: [f32; 5] = [9.670_77e-3, 5.587_554e-2, 2.402_221_2e-1, 6.931_273e-1, 1.0];
 /// Of three bits the second where the first is 1, else the third.
@@ -152,17 +146,19 @@ pub(super) fn put_gelu(simd: V4, tile: &[f32], finish: impl Finish, to: &mut [u1
     }
 }
 
+/// max(x, 0) and what lies beyond. Of the steps only those that multiply or permute need the units that products keep busy.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 fn gelu(x: __m512) -> __m512 {
-    let near = _mm512_max_ps(_mm512_min_ps(x, _mm512_set1_ps(HIGHEST)), _mm512_set1_ps(-4.0));
-    // Permutations look at the five lowest bits only.
-    let point = cast(_mm512_fmadd_ps(near, _mm512_set1_ps(4.0), _mm512_set1_ps(POINT)));
-    let constant = _mm512_permutex2var_ps(load(&PHI[0][0]), point, load(&PHI[0][1]));
-    let factor = _mm512_permutex2var_ps(load(&PHI[1][0]), point, load(&PHI[1][1]));
-    let square = _mm512_permutex2var_ps(load(&PHI[2][0]), point, load(&PHI[2][1]));
-    let phi = _mm512_fmadd_ps(_mm512_fmadd_ps(square, near, factor), near, constant);
-    _mm512_mul_ps(x, phi)
+    // Of two values, one of them no number, minimum and maximum are the second.
+    let near = _mm512_min_ps(_mm512_set1_ps(HIGHEST), _mm512_abs_ps(x));
+    let above = _mm512_max_ps(_mm512_setzero_ps(), x);
+    // Permutations look at the four lowest bits only.
+    let piece = cast(_mm512_add_round_ps::<TOWARDS_0>(near, _mm512_set1_ps(PIECE)));
+    let [constant, factor, square] = [&BEYOND[0], &BEYOND[1], &BEYOND[2]];
+    let sum =
+        _mm512_fmadd_ps(_mm512_permutexvar_ps(piece, load(square)), near, _mm512_permutexvar_ps(piece, load(factor)));
+    _mm512_fmadd_ps(sum, near, _mm512_add_ps(_mm512_permutexvar_ps(piece, load(constant)), above))
 }
 
 /// eˣ for x ≤ 0, of x in units of ln 2; what is no number stays none.
