@@ -140,37 +140,67 @@ impl<S: Lanes> WithSimd for NormTile<'_, S> {
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
         let Self { simd, tile, padded, rows, norm } = self;
-        let size = padded * S::WIDTH;
-        let (weights, _) = S::as_simd_f32s(&norm.weight);
-        let (biases, _) = S::as_simd_f32s(&norm.bias);
-        let padding = (norm.weight.len() - norm.width) as f32;
-        let width = norm.width as f32;
-        for row in 0..rows {
-            let from = row * S::WIDTH;
-            let mut sums = [simd.splat_f32s(0.0); 2];
-            for block in tile.chunks_exact(size) {
-                let (values, _) = S::as_simd_f32s(&block[from..from + S::WIDTH]);
-                sums = [simd.add_f32s(sums[0], values[0]), simd.add_f32s(sums[1], values[1])];
+        let mut done = 0;
+        while done < rows {
+            if rows - done >= TOGETHER {
+                norm_rows::<S, TOGETHER>(simd, tile, padded, done, norm);
+                done += TOGETHER;
+            } else {
+                norm_rows::<S, 1>(simd, tile, padded, done, norm);
+                done += 1;
             }
-            let mean = simd.reduce_sum_f32s(simd.add_f32s(sums[0], sums[1])) / width;
-            let means = simd.splat_f32s(mean);
-            let mut squares = [simd.splat_f32s(0.0); 2];
-            for block in tile.chunks_exact(size) {
-                let (values, _) = S::as_simd_f32s(&block[from..from + S::WIDTH]);
-                for (sum, &value) in squares.iter_mut().zip(values) {
-                    let off = simd.sub_f32s(value, means);
-                    *sum = simd.fma(off, off, *sum);
-                }
-            }
-            // Each zero of the padding is as far off as the mean.
-            let squares = simd.reduce_sum_f32s(simd.add_f32s(squares[0], squares[1])) - padding * mean * mean;
-            let scales = simd.splat_f32s(1.0 / (squares.max(0.0) / width + norm.eps).sqrt());
-            let parameters = weights.chunks_exact(2).zip(biases.chunks_exact(2));
-            for (block, (weights, biases)) in tile.chunks_exact_mut(size).zip(parameters) {
-                let (values, _) = S::as_mut_simd_f32s(&mut block[from..from + S::WIDTH]);
-                for ((value, &weight), &bias) in values.iter_mut().zip(weights).zip(biases) {
-                    *value = simd.fma(simd.mul_f32s(simd.sub_f32s(*value, means), scales), weight, bias);
-                }
+        }
+    }
+}
+
+/// Rows that are normalized side by side, since each waits for its own sums.
+const TOGETHER: usize = 4;
+
+/// Layer norm of `ROWS` rows of a tile, from `first` on.
+#[inline(always)]
+fn norm_rows<S: Lanes, const ROWS: usize>(simd: S, tile: &mut [f32], padded: usize, first: usize, norm: &Norm) {
+    let size = padded * S::WIDTH;
+    let own = first * S::WIDTH..(first + ROWS) * S::WIDTH;
+    let (weights, _) = S::as_simd_f32s(&norm.weight);
+    let (biases, _) = S::as_simd_f32s(&norm.bias);
+    let padding = (norm.weight.len() - norm.width) as f32;
+    let width = norm.width as f32;
+    let zeros = [[simd.splat_f32s(0.0); 2]; ROWS];
+    let mut sums = zeros;
+    for block in tile.chunks_exact(size) {
+        let (values, _) = S::as_simd_f32s(&block[own.clone()]);
+        for (row, sums) in sums.iter_mut().enumerate() {
+            *sums = [simd.add_f32s(sums[0], values[2 * row]), simd.add_f32s(sums[1], values[2 * row + 1])];
+        }
+    }
+    let mut means = [0.0; ROWS];
+    for (mean, sums) in means.iter_mut().zip(sums) {
+        *mean = simd.reduce_sum_f32s(simd.add_f32s(sums[0], sums[1])) / width;
+    }
+    let mut squares = zeros;
+    for block in tile.chunks_exact(size) {
+        let (values, _) = S::as_simd_f32s(&block[own.clone()]);
+        for (row, squares) in squares.iter_mut().enumerate() {
+            let mean = simd.splat_f32s(means[row]);
+            let off = [simd.sub_f32s(values[2 * row], mean), simd.sub_f32s(values[2 * row + 1], mean)];
+            *squares = [simd.fma(off[0], off[0], squares[0]), simd.fma(off[1], off[1], squares[1])];
+        }
+    }
+    let mut scales = [0.0; ROWS];
+    for ((scale, squares), mean) in scales.iter_mut().zip(squares).zip(means) {
+        // Each zero of the padding is as far off as the mean.
+        let squares = simd.reduce_sum_f32s(simd.add_f32s(squares[0], squares[1])) - padding * mean * mean;
+        *scale = 1.0 / (squares.max(0.0) / width + norm.eps).sqrt();
+    }
+    let parameters = weights.chunks_exact(2).zip(biases.chunks_exact(2));
+    for (block, (weights, biases)) in tile.chunks_exact_mut(size).zip(parameters) {
+        let (values, _) = S::as_mut_simd_f32s(&mut block[own.clone()]);
+        for row in 0..ROWS {
+            let (mean, scale) = (simd.splat_f32s(means[row]), simd.splat_f32s(scales[row]));
+            for half in 0..2 {
+                let value = &mut values[2 * row + half];
+                let off = simd.mul_f32s(simd.sub_f32s(*value, mean), scale);
+                *value = simd.fma(off, weights[half], biases[half]);
             }
         }
     }
