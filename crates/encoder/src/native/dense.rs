@@ -11,9 +11,8 @@ use super::arithmetic::Arithmetic;
 use super::buffer::Buffer;
 use super::finish::{Biased, Finish};
 use super::functions::{AddTile, Norm, NormTile};
-use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, slots};
+use super::kernel::{Column, Kernel, Panels, Part, TileRows, padded_depth, slots};
 use super::lanes::Lanes;
-use super::weights::Linear;
 use crate::activation::Activation;
 
 /// What the rows between products, and attention, are made of.
@@ -36,7 +35,7 @@ pub(super) trait Dense: Copy + Send + Sync + 'static {
 
     /// # Errors
     /// When there is no memory.
-    fn pack_weights(self, linear: &Linear, arena: &mut Arena) -> std::io::Result<Self::Panels>;
+    fn pack_weights(self, columns: &[Column<'_>], arena: &mut Arena) -> std::io::Result<Self::Panels>;
 
     /// Bytes of the packed weights.
     fn bytes(panels: &Self::Panels) -> usize;
@@ -88,8 +87,8 @@ impl<A: Arithmetic> Dense for A {
         self
     }
 
-    fn pack_weights(self, linear: &Linear, arena: &mut Arena) -> std::io::Result<Self::Panels> {
-        Panels::pack::<A>(&linear.weight, &linear.bias, arena, |from, to| self.narrow(from, to))
+    fn pack_weights(self, columns: &[Column<'_>], arena: &mut Arena) -> std::io::Result<Self::Panels> {
+        Panels::pack::<A>(columns, arena, |from, to| self.narrow(from, to))
     }
 
     fn bytes(panels: &Self::Panels) -> usize {

@@ -8,9 +8,11 @@ use crate::activation::Activation;
 
 /// Adding 1.5 · 2²³ rounds to whole numbers and leaves the number in the low bits.
 pub(super) const ROUNDING: f32 = 12_582_912.0;
+/// Rows that are normalized side by side, since each waits for its own sums.
+const TOGETHER: usize = 4;
 
-/// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷, and what is no number stays none. Cody and Waite's reduction to
-/// |r| ≤ ln 2 / 2 and the polynomial of Cephes `expf`.
+/// eˣ for x ≤ 0 and a little above, relative error about 2e-7; below −87 it stays at e⁻⁸⁷, and what is no number stays none.
+/// Cody and Waite's reduction to |r| ≤ ln 2 / 2 and the polynomial of Cephes `expf`.
 #[inline(always)]
 fn exp<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value: f32| simd.splat_f32s(value);
@@ -152,9 +154,6 @@ impl<S: Lanes> WithSimd for NormTile<'_, S> {
         }
     }
 }
-
-/// Rows that are normalized side by side, since each waits for its own sums.
-const TOGETHER: usize = 4;
 
 /// Layer norm of `ROWS` rows of a tile, from `first` on.
 #[inline(always)]

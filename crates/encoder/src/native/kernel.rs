@@ -154,6 +154,14 @@ pub(super) fn padded_depth<K: Kernel>(length: usize) -> usize {
     length.next_multiple_of(K::BLOCK)
 }
 
+/// A column of a right operand, as linear layers store what makes one of their outputs.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Column<'a> {
+    /// By input, as many for each column of an operand; a column without any is zeros.
+    pub(super) weight: &'a [f32],
+    pub(super) bias: f32,
+}
+
 /// A right operand that stays: the weights of a linear layer with their bias.
 #[derive(Debug)]
 pub(super) struct Panels<E> {
@@ -165,33 +173,31 @@ pub(super) struct Panels<E> {
 }
 
 impl<E: Pod + Default> Panels<E> {
-    /// Packs a weight that is stored as `[columns, depth]`, the way linear layers are. `narrow` makes of a column what operands are made of.
+    /// Packs columns. `narrow` makes of a column what operands are made of.
     ///
     /// # Errors
     /// When there is no memory.
     pub(super) fn pack<K: Kernel<Right = E>>(
-        weight: &[f32],
-        bias: &[f32],
+        columns: &[Column<'_>],
         arena: &mut Arena,
         mut narrow: impl FnMut(&[f32], &mut [E]),
     ) -> std::io::Result<Self> {
-        let columns = bias.len();
-        let depth = weight.len() / columns;
+        let depth = columns.iter().map(|column| column.weight.len()).max().unwrap_or_default();
         let padded = padded_depth::<K>(depth);
-        let panels = columns.div_ceil(K::WIDTH);
-        let mut narrowed = vec![E::default(); depth];
+        let panels = columns.len().div_ceil(K::WIDTH);
+        let (zeros, mut narrowed) = (vec![0.0; depth], vec![E::default(); depth]);
         let data = arena.put(panels * padded * K::WIDTH, |data: &mut [E]| {
-            for (column, weight) in weight.chunks_exact(depth).enumerate() {
-                narrow(weight, &mut narrowed);
-                let panel = &mut data[column / K::WIDTH * padded * K::WIDTH..][..padded * K::WIDTH];
+            for (index, column) in columns.iter().enumerate() {
+                narrow(if column.weight.is_empty() { &zeros } else { column.weight }, &mut narrowed);
+                let panel = &mut data[index / K::WIDTH * padded * K::WIDTH..][..padded * K::WIDTH];
                 for (input, &value) in narrowed.iter().enumerate() {
-                    panel[K::place(input, column % K::WIDTH)] = value;
+                    panel[K::place(input, index % K::WIDTH)] = value;
                 }
             }
         })?;
-        let mut bias = bias.to_vec();
+        let mut bias: Vec<f32> = columns.iter().map(|column| column.bias).collect();
         bias.resize(panels * K::WIDTH, 0.0);
-        Ok(Self { data, bias, columns, depth })
+        Ok(Self { data, bias, columns: columns.len(), depth })
     }
 
     /// Bytes of the packed weights.

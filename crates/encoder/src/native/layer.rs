@@ -6,8 +6,8 @@ use super::attention::{AttentionScratch, Heads, attend};
 use super::buffer::Buffer;
 use super::dense::{Dense, Element, normalize};
 use super::functions::Norm;
-use super::kernel::{Blocks, Kernel, TileRows, padded_depth, slots, tiles};
-use super::weights::{LayerWeights, Linear};
+use super::kernel::{Blocks, Column, Kernel, TileRows, padded_depth, slots, tiles};
+use super::weights::LayerWeights;
 use crate::activation::Activation;
 
 /// The packed weights of one layer.
@@ -38,28 +38,30 @@ impl<P> Layer<P> {
     pub(super) fn pack<D: Dense<Panels = P>>(
         dense: D,
         heads: Heads,
-        weights: LayerWeights,
+        weights: LayerWeights<'_>,
         arena: &mut Arena,
     ) -> std::io::Result<Self> {
         let LayerWeights { query, key, value, attention_out, attention_norm, up, down, out_norm } = weights;
         let (width, depth) = (heads.width, heads.depth::<D::Between>());
+        let hidden = heads.count * width;
         // In the order in which a pass reads them.
-        let mut pack = |linear: Linear| dense.pack_weights(&linear, arena);
+        let mut pack = |columns: &[Column<'_>]| dense.pack_weights(columns, arena);
         let padded = |norm: Norm| {
             let width = norm.width;
             norm.padded(padded_depth::<D::Between>(width))
         };
         let head = |head: usize| {
             let own = head * width..(head + 1) * width;
-            [&query, &key, &value].map(|part| part.outputs(own.clone(), depth))
+            [&query, &key, &value].map(|part| part.columns(own.clone(), depth)).into_iter().flatten()
         };
+        let attention_out = attention_out.with_padded_inputs(width, depth);
         let parts = up.parts_of_outputs(WIDE_COLUMNS).zip(down.parts_of_inputs(WIDE_COLUMNS));
         Ok(Self {
-            heads: pack(Linear::beside((0..heads.count).flat_map(head)))?,
-            attention_out: pack(attention_out.with_padded_inputs(width, depth))?,
+            heads: pack(&(0..heads.count).flat_map(head).collect::<Vec<_>>())?,
+            attention_out: pack(&attention_out.columns(0..hidden, hidden).collect::<Vec<_>>())?,
             attention_norm: padded(attention_norm),
             feed_forward: parts
-                .map(|(up, down)| Ok(UpDown { up: pack(up)?, down: pack(down)? }))
+                .map(|(up, down)| Ok(UpDown { up: pack(&up)?, down: pack(&down)? }))
                 .collect::<std::io::Result<_>>()?,
             out_norm: padded(out_norm),
         })

@@ -1,78 +1,84 @@
-//! A weights file in, its tensors as checked rows of f32 out; knows nothing of packing.
+//! A weights file in, its tensors as checked values out, linear layers as columns to be packed; knows nothing of how.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device};
+use pulp::bytemuck::try_cast_slice;
 
 use super::functions::Norm;
+use super::kernel::Column;
 use crate::bert::{BertConfig, prefix_of};
 
+/// The values of a tensor, row-major: those of f32 are read where the file is mapped.
+type Values<'a> = Cow<'a, [f32]>;
+
 /// The weights of one layer as they are stored: linear layers `[outputs, inputs]`.
-pub(super) struct LayerWeights {
+pub(super) struct LayerWeights<'a> {
     /// Scaled by 1 / √head.
-    pub(super) query: Linear,
-    pub(super) key: Linear,
-    pub(super) value: Linear,
-    pub(super) attention_out: Linear,
+    pub(super) query: Linear<'a>,
+    pub(super) key: Linear<'a>,
+    pub(super) value: Linear<'a>,
+    pub(super) attention_out: Linear<'a>,
     pub(super) attention_norm: Norm,
-    pub(super) up: Linear,
-    pub(super) down: Linear,
+    pub(super) up: Linear<'a>,
+    pub(super) down: Linear<'a>,
     pub(super) out_norm: Norm,
 }
 
 /// A linear layer's weight and bias.
-pub(super) struct Linear {
-    pub(super) weight: Vec<f32>,
-    pub(super) bias: Vec<f32>,
+pub(super) struct Linear<'a> {
+    weight: Values<'a>,
+    bias: Values<'a>,
 }
 
-impl Linear {
-    /// Some outputs of the layer, and then ones that are always 0, `count` in all.
-    pub(super) fn outputs(&self, range: Range<usize>, count: usize) -> Self {
-        let inputs = self.weight.len() / self.bias.len();
-        let mut weight = self.weight[range.start * inputs..range.end * inputs].to_vec();
-        let mut bias = self.bias[range].to_vec();
-        weight.resize(count * inputs, 0.0);
-        bias.resize(count, 0.0);
-        Self { weight, bias }
+impl Linear<'_> {
+    fn inputs(&self) -> usize {
+        self.weight.len() / self.bias.len()
     }
 
-    /// Layers of the same inputs as one.
-    pub(super) fn beside(layers: impl Iterator<Item = Self>) -> Self {
-        layers.fold(Self { weight: Vec::new(), bias: Vec::new() }, |mut all, layer| {
-            all.weight.extend(layer.weight);
-            all.bias.extend(layer.bias);
-            all
-        })
+    /// Some outputs of the layer as columns, and then columns of zeros, `count` in all.
+    pub(super) fn columns(&self, outputs: Range<usize>, count: usize) -> impl Iterator<Item = Column<'_>> {
+        let (inputs, padding) = (self.inputs(), count - outputs.len());
+        let weights = self.weight[outputs.start * inputs..outputs.end * inputs].chunks_exact(inputs);
+        let own = weights.zip(&self.bias[outputs]).map(|(weight, &bias)| Column { weight, bias });
+        own.chain(std::iter::repeat_n(Column::default(), padding))
     }
 
     /// The layer with inputs that do not count, so that after each `width` of its own there are `padded`.
-    pub(super) fn with_padded_inputs(&self, width: usize, padded: usize) -> Self {
+    pub(super) fn with_padded_inputs(self, width: usize, padded: usize) -> Self {
+        if width == padded {
+            return self;
+        }
         let mut weight = Vec::with_capacity(self.weight.len() / width * padded);
         for own in self.weight.chunks_exact(width) {
             weight.extend_from_slice(own);
             weight.resize(weight.len() + padded - width, 0.0);
         }
-        Self { weight, bias: self.bias.clone() }
+        Self { weight: weight.into(), bias: self.bias }
     }
 
     /// The layer cut into parts of `count` outputs each.
-    pub(super) fn parts_of_outputs(&self, count: usize) -> impl Iterator<Item = Self> {
+    pub(super) fn parts_of_outputs(&self, count: usize) -> impl Iterator<Item = Vec<Column<'_>>> {
         let outputs = self.bias.len();
         (0..outputs).step_by(count).map(move |start| {
-            let end = outputs.min(start + count);
-            self.outputs(start..end, end - start)
+            let own = start..outputs.min(start + count);
+            self.columns(own.clone(), own.len()).collect()
         })
     }
 
     /// The layer cut into parts of `count` inputs each, whose outputs sum up to its own; the first has the bias.
-    pub(super) fn parts_of_inputs(&self, count: usize) -> impl Iterator<Item = Self> {
-        let (outputs, inputs) = (self.bias.len(), self.weight.len() / self.bias.len());
+    pub(super) fn parts_of_inputs(&self, count: usize) -> impl Iterator<Item = Vec<Column<'_>>> {
+        let (outputs, inputs) = (self.bias.len(), self.inputs());
         (0..inputs).step_by(count).map(move |start| {
-            let rows = self.weight.chunks_exact(inputs).map(|row| &row[start..inputs.min(start + count)]);
-            let bias = if start == 0 { self.bias.clone() } else { vec![0.0; outputs] };
-            Self { weight: rows.flatten().copied().collect(), bias }
+            let own = start..inputs.min(start + count);
+            let columns = self.columns(0..outputs, outputs);
+            let part = columns.map(|Column { weight, bias }| Column {
+                weight: &weight[own.clone()],
+                bias: if start == 0 { bias } else { 0.0 },
+            });
+            part.collect()
         })
     }
 }
@@ -95,16 +101,24 @@ impl<'a> Weights<'a> {
         Ok(self.file.get(&name)?.shape().iter().product())
     }
 
-    /// The tensor `name`, row-major.
-    fn load(&self, name: &str, shape: &[usize]) -> candle_core::Result<Vec<f32>> {
-        let tensor = self.file.load(&format!("{}{name}", self.prefix), &Device::Cpu)?;
-        if tensor.dims() != shape {
-            candle_core::bail!("the tensor {name} has shape {:?}, not {shape:?}", tensor.dims());
+    /// The tensor `name`.
+    fn load(&self, name: &str, shape: &[usize]) -> candle_core::Result<Values<'a>> {
+        let full_name = format!("{}{name}", self.prefix);
+        let tensor = self.file.get(&full_name)?;
+        if tensor.shape() != shape {
+            candle_core::bail!("the tensor {name} has shape {:?}, not {shape:?}", tensor.shape());
         }
-        tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+        if cfg!(target_endian = "little")
+            && DType::try_from(tensor.dtype())? == DType::F32
+            && let Ok(values) = try_cast_slice(tensor.data())
+        {
+            return Ok(Cow::Borrowed(values));
+        }
+        let tensor = self.file.load(&full_name, &Device::Cpu)?;
+        Ok(Cow::Owned(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
     }
 
-    fn linear(&self, name: &str, outputs: usize, inputs: usize) -> candle_core::Result<Linear> {
+    fn linear(&self, name: &str, outputs: usize, inputs: usize) -> candle_core::Result<Linear<'a>> {
         Ok(Linear {
             weight: self.load(&format!("{name}.weight"), &[outputs, inputs])?,
             bias: self.load(&format!("{name}.bias"), &[outputs])?,
@@ -114,8 +128,8 @@ impl<'a> Weights<'a> {
     fn norm(&self, name: &str) -> candle_core::Result<Norm> {
         let hidden = self.config.hidden_size;
         Ok(Norm {
-            weight: self.load(&format!("{name}.weight"), &[hidden])?,
-            bias: self.load(&format!("{name}.bias"), &[hidden])?,
+            weight: self.load(&format!("{name}.weight"), &[hidden])?.into_owned(),
+            bias: self.load(&format!("{name}.bias"), &[hidden])?.into_owned(),
             width: hidden,
             eps: self.config.layer_norm_eps as f32,
         })
@@ -127,9 +141,9 @@ impl<'a> Weights<'a> {
         let hidden = self.config.hidden_size;
         let types = self.file.load(&format!("{}embeddings.token_type_embeddings.weight", self.prefix), &Device::Cpu)?;
         let type_0: Vec<f32> = types.to_dtype(DType::F32)?.get(0)?.to_vec1()?;
-        let mut positions =
+        let positions =
             self.load("embeddings.position_embeddings.weight", &[self.config.max_position_embeddings, hidden])?;
-        positions.drain(..self.config.first_position() * hidden);
+        let mut positions = positions[self.config.first_position() * hidden..].to_vec();
         for row in positions.chunks_exact_mut(hidden) {
             row.iter_mut().zip(&type_0).for_each(|(value, add)| *value += add);
         }
@@ -137,14 +151,14 @@ impl<'a> Weights<'a> {
     }
 
     /// Layer `index`.
-    pub(super) fn layer(&self, index: usize) -> candle_core::Result<LayerWeights> {
+    pub(super) fn layer(&self, index: usize) -> candle_core::Result<LayerWeights<'a>> {
         let hidden = self.config.hidden_size;
         let intermediate = self.intermediate()?;
         let at = format!("encoder.layer.{index}");
         let attention = |part: &str| self.linear(&format!("{at}.attention.self.{part}"), hidden, hidden);
         let mut query = attention("query")?;
         let scale = 1.0 / ((hidden / self.config.num_attention_heads) as f32).sqrt();
-        query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
+        query.weight.to_mut().iter_mut().chain(query.bias.to_mut()).for_each(|value| *value *= scale);
         Ok(LayerWeights {
             query,
             key: attention("key")?,

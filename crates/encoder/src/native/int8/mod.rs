@@ -23,8 +23,7 @@ use super::dense::{self, Dense};
 use super::f32::F32;
 use super::finish::Scaled;
 use super::functions::Norm;
-use super::kernel::{Kernel, Panels, Part, TileRows, padded_depth, slots};
-use super::weights::Linear;
+use super::kernel::{Column, Kernel, Panels, Part, TileRows, padded_depth, slots};
 use crate::activation::Activation;
 #[cfg(target_arch = "x86_64")]
 pub(super) use amx::AmxInt8;
@@ -74,17 +73,17 @@ impl<K: Kernel<Left: From<u8>, Right: From<i8>>, A: Arithmetic> Dense for Int8<K
         self.between
     }
 
-    fn pack_weights(self, linear: &Linear, arena: &mut Arena) -> std::io::Result<Self::Panels> {
+    fn pack_weights(self, columns: &[Column<'_>], arena: &mut Arena) -> std::io::Result<Self::Panels> {
         const { assert!(K::WIDTH == A::WIDTH, "a tile of one is a tile of the other") }
-        let columns = linear.bias.len().next_multiple_of(K::WIDTH);
-        let (mut scales, mut sums) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
-        let panels = Panels::pack::<K>(&linear.weight, &linear.bias, arena, |from, to| {
+        let padded = columns.len().next_multiple_of(K::WIDTH);
+        let (mut scales, mut sums) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
+        let panels = Panels::pack::<K>(columns, arena, |from, to| {
             let (scale, sum) = quantize_column(from, to);
             scales.push(scale);
             sums.push(sum * scale);
         })?;
-        scales.resize(columns, 0.0);
-        sums.resize(columns, 0.0);
+        scales.resize(padded, 0.0);
+        sums.resize(padded, 0.0);
         Ok(QuantizedPanels { panels, scales, sums })
     }
 
