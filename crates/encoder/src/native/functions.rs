@@ -16,7 +16,8 @@ const TOGETHER: usize = 4;
 #[inline(always)]
 fn exp<S: Lanes>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value: f32| simd.splat_f32s(value);
-    let x = simd.at_least(splat(-87.0), x);
+    // A maximum would lose what is no number on some processors.
+    let x = simd.select_f32s(simd.less_than_f32s(x, splat(-87.0)), splat(-87.0), x);
     let shifted = simd.fma(x, splat(std::f32::consts::LOG2_E), splat(ROUNDING));
     let n = simd.sub_f32s(shifted, splat(ROUNDING));
     let r = simd.fma(n, splat(-0.693_359_4), x);

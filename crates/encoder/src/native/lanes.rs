@@ -19,9 +19,6 @@ pub(super) trait Lanes: Simd {
     /// `a · b + c`.
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
 
-    /// The greater of `least`, which is a number, and `x`; what is no number stays none.
-    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s;
-
     /// Has what lies at `place` come nearer meanwhile, where the processor can be told so. It may be a place that nothing lies at.
     fn fetch(self, place: *const Self::f32s);
 
@@ -40,12 +37,6 @@ impl Lanes for pulp::x86::V4 {
     #[inline(always)]
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
         self.mul_add_e_f32s(a, b, c)
-    }
-
-    #[inline(always)]
-    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
-        // Of two values, one of them no number, the instruction gives the second.
-        self.max_f32s(least, x)
     }
 
     #[inline(always)]
@@ -75,12 +66,6 @@ impl Lanes for pulp::x86::V3 {
     }
 
     #[inline(always)]
-    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
-        // Of two values, one of them no number, the instruction gives the second.
-        self.max_f32s(least, x)
-    }
-
-    #[inline(always)]
     fn fetch(self, place: *const Self::f32s) {
         self.sse._mm_prefetch::<_MM_HINT_T1>(place.cast());
     }
@@ -104,15 +89,6 @@ impl Lanes for pulp::Scalar128b {
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
         // Where every processor has a fused form it is one instruction; elsewhere it would be a library call a lane.
         if cfg!(target_arch = "aarch64") { self.mul_add_e_f32s(a, b, c) } else { self.add_f32s(self.mul_f32s(a, b), c) }
-    }
-
-    #[inline(always)]
-    fn at_least(self, least: Self::f32s, x: Self::f32s) -> Self::f32s {
-        let (least, mut x): ([f32; 4], [f32; 4]) = (cast(least), cast(x));
-        for (x, least) in x.iter_mut().zip(least) {
-            *x = if *x < least { least } else { *x };
-        }
-        cast(x)
     }
 
     #[inline(always)]
