@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod ask;
 pub mod bench;
+pub mod check;
 pub mod chunk;
 pub mod cite;
 pub mod cli;

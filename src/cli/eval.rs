@@ -3,24 +3,23 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::Exit;
 use super::context::{Context, now};
-use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled};
+use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, thousands, width, wrapped};
 use super::workflow::ready;
 use crate::ask::ask;
-use crate::cite::verdict::VerdictModel;
 use crate::collections::DEFAULT;
 use crate::data_folder::database_path;
 use crate::error::{Error, Result};
 use crate::eval::answers::{Askers, evaluate_answers};
-use crate::eval::claims::{evaluate_claims, fit_claims};
+use crate::eval::claims::wice::fit_claims;
+use crate::eval::claims::{ClaimsSettings, evaluate_claims};
 use crate::eval::filings::evaluate_filings;
 use crate::eval::pdf::{Peer, evaluate_pdf};
 use crate::eval::retrieval::evaluate_retrieval;
@@ -45,14 +44,8 @@ pub(crate) enum EvalCommand {
         /// The STS benchmark file, or its folder
         path: PathBuf,
     },
-    /// The check of claims against evidence on WiCE, cross-validated
-    Claims {
-        /// The folder with oracle_chunks_claim_dev.jsonl
-        dir: PathBuf,
-        /// Fit the coefficients on all of it and write them to this file instead
-        #[arg(long, value_name = "FILE")]
-        fit: Option<PathBuf>,
-    },
+    /// The check of claims: on WiCE, on pairs of premise and claim, or on claims about documents
+    Claims(ClaimsOptions),
     /// The text of PDFs, beside what other readers make of them; pdftotext is run where it is installed
     Pdf {
         /// The folder with the PDFs
@@ -73,6 +66,29 @@ pub(crate) enum EvalCommand {
     },
 }
 
+/// Options of `ibid eval claims`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClaimsOptions {
+    /// A folder with oracle_chunks_claim_dev.jsonl (WiCE); a folder with claims.tsv (document, label, claim, perhaps kind) beside its
+    /// documents; or .jsonl or .jsonl.gz with premise, claim and label: a file, or a folder of them
+    dataset: PathBuf,
+    /// Pairs taken of each file
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    sample: usize,
+    /// Which pairs are taken
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Only pairs of this split
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// List every claim that was judged wrongly
+    #[arg(long)]
+    show_mistakes: bool,
+    /// Fit the coefficients on all of WiCE and write them to this file instead
+    #[arg(long, value_name = "FILE")]
+    fit: Option<PathBuf>,
+}
+
 pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
     let settings = &context.settings;
     let report = match command {
@@ -89,8 +105,10 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
             report?
         }
         EvalCommand::Sts { path } => evaluate_sts(path, &open_embedder(&settings.embed)?)?,
-        EvalCommand::Claims { dir, fit: None } => claims(dir, context)?,
-        EvalCommand::Claims { dir, fit: Some(file) } => return fit(dir, file, context),
+        EvalCommand::Claims(options) => match &options.fit {
+            Some(file) => return fit(&options.dataset, file, context),
+            None => claims(options, context)?,
+        },
         EvalCommand::Filings { table } => {
             evaluate_filings(table, &Searcher::open(&settings.opening()?, &settings.retrieve)?)?
         }
@@ -143,19 +161,29 @@ fn answers(questions: &Path, context: &Context) -> Result<EvalReport> {
     Ok(report)
 }
 
-fn claims(dir: &Path, context: &Context) -> Result<EvalReport> {
-    let started = Instant::now();
-    let embedder = open_embedder(&context.settings.embed)?;
-    let measured = evaluate_claims(dir, &embedder, VerdictModel::shipped())?;
-    let dataset = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut report = EvalReport { task: "claims", dataset, ..EvalReport::default() };
-    report.metrics = measured.metrics().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-    report.metrics.insert("claims".into(), measured.claims as f64);
-    report.metrics.insert("pairs".into(), measured.pairs as f64);
-    report.intervals.insert("auroc".into(), (measured.auroc_low, measured.auroc_high));
-    report.settings = serde_json::json!({ "model": embedder.manifest().name, "evidence": "oracle chunks" });
-    report.seconds = started.elapsed().as_secs_f64();
-    Ok(report)
+fn claims(options: &ClaimsOptions, context: &Context) -> Result<EvalReport> {
+    context.catch_interrupts()?;
+    if options.sample == 0 {
+        return Err(Error::usage("--sample 0 takes no pair; it is at least 1"));
+    }
+    let settings = ClaimsSettings {
+        sample: options.sample,
+        seed: options.seed,
+        split: options.split.clone(),
+        mistakes: options.show_mistakes,
+        chunk: context.settings.chunk.clone(),
+        read: context.settings.read.clone(),
+        check: context.settings.check.clone(),
+    };
+    let embedder = Arc::new(open_embedder(&context.settings.embed)?);
+    let bar = bar(context);
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let report = evaluate_claims(&options.dataset, &embedder, &settings, &context.stop, &progress);
+    bar.finish_and_clear();
+    report
 }
 
 /// Writes fitted coefficients; the file is meant to be compiled in.
@@ -175,13 +203,62 @@ fn tell(report: &EvalReport, context: &Context) -> Result<()> {
     }
     let head = format!("{} on {} ({})", report.task, report.dataset, seconds(report.seconds));
     out(&format!("{}\n", styled(Stream::Out, Look::Strong, &one_line(&head))))?;
-    for (name, value) in &report.metrics {
+    let kinds: Vec<&str> = report.metrics.keys().filter_map(|name| name.strip_suffix(".n")).collect();
+    let is_of_kind = |name: &str| kinds.iter().any(|kind| name.strip_prefix(kind).is_some_and(is_figure));
+    for (name, value) in report.metrics.iter().filter(|(name, _)| !is_of_kind(name)) {
         let interval =
             report.intervals.get(name).map(|(low, high)| format!("  [{low:.3}, {high:.3}]")).unwrap_or_default();
         out(&format!("  {name:<28} {value:>8.4}{interval}\n"))?;
     }
+    if !kinds.is_empty() {
+        out(&told_kinds(report, &kinds))?;
+    }
+    if report.task == "claims" {
+        out(&report.items.iter().map(told_mistake).collect::<String>())?;
+    }
     report.notes.iter().for_each(|line| note(&one_line(line)));
     Ok(())
+}
+
+/// The figures of a kind, each with its heading.
+const FIGURES: [(&str, &str); 4] =
+    [(".n", "claims"), (".auroc", "AUROC"), (".false_passed", "false passed"), (".true_passed", "true passed")];
+
+fn is_figure(suffix: &str) -> bool {
+    FIGURES.iter().any(|(figure, _)| *figure == suffix)
+}
+
+/// A line a kind.
+fn told_kinds(report: &EvalReport, kinds: &[&str]) -> String {
+    let width = kinds.iter().map(|kind| kind.chars().count()).max().unwrap_or_default();
+    let heads: String = FIGURES.iter().map(|(_, head)| format!("{head:>14}")).collect();
+    let mut lines = format!("\n  {}\n", styled(Stream::Out, Look::Faint, &format!("{:<width$}{heads}", "")));
+    for kind in kinds {
+        lines.push_str(&format!("  {:<width$}", one_line(kind)));
+        for (figure, _) in FIGURES {
+            let value = report.metrics.get(&format!("{kind}{figure}"));
+            let told = value.map_or("–".into(), |value| match figure {
+                ".n" => thousands(*value as u64),
+                _ => format!("{value:.3}"),
+            });
+            lines.push_str(&format!("{told:>14}"));
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// A claim that was judged wrongly, to be read.
+fn told_mistake(item: &Value) -> String {
+    let text = |key: &str| one_line(item[key].as_str().unwrap_or_default());
+    let head = format!("{} · {}, judged {}", text("document"), text("label"), text("verdict").replace('_', " "));
+    let by = format!("{} · {:.2}", text("method"), item["score"].as_f64().unwrap_or_default());
+    format!(
+        "\n{}  {}\n{}\n",
+        styled(Stream::Out, Look::Source, &head),
+        styled(Stream::Out, Look::Faint, &by),
+        wrapped(&text("claim"), width(), "    ")
+    )
 }
 
 fn bar(context: &Context) -> ProgressBar {

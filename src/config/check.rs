@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::Settings;
 use crate::ask::AskSettings;
+use crate::check::CheckSettings;
 use crate::chunk::{CONTEXT_TOKENS_MOST, ChunkSettings, TOKENS_MAX_LEAST};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
@@ -46,6 +47,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     storing(&settings.store)?;
     retrieving(&settings.retrieve)?;
     asking(&settings.ask)?;
+    checking(&settings.check)?;
     generating("llm", &settings.llm)?;
     for (role, model) in &settings.models {
         generating(&format!("models.{role}"), model)?;
@@ -135,6 +137,14 @@ fn asking(ask: &AskSettings) -> Result<()> {
     within("ask.extract.sentences_max", ask.extract.sentences_max, 1..=10)?;
     within("ask.extract.further_min", ask.extract.further_min, 0.0..=1.0)?;
     within("ask.extract.answerable_min", ask.extract.answerable_min, 0.0..=1.0)
+}
+
+fn checking(check: &CheckSettings) -> Result<()> {
+    at_least("check.passages", check.passages, 1)?;
+    at_least("check.candidates", check.candidates, 1)?;
+    at_least("check.claim_words_max", check.claim_words_max, 1)?;
+    at_least("check.claims_max", check.claims_max, 1)?;
+    at_least("check.against_bytes_max", check.against_bytes_max, 1)
 }
 
 /// Checks the language model of `section`: `llm`, or a role's.

@@ -59,6 +59,52 @@ pub fn interval(values: &[f64]) -> (f64, f64) {
     (means[RESAMPLES / 40], means[RESAMPLES - 1 - RESAMPLES / 40])
 }
 
+/// The chance that a random true label scores above a random false one, ties counted half (Mann–Whitney); 0.5 where a class
+/// is empty.
+#[must_use]
+pub fn auroc(scores: &[f64], labels: &[bool]) -> f64 {
+    weighted_auroc(&ascending(scores), scores, labels, &vec![1.0; scores.len()]).unwrap_or(0.5)
+}
+
+/// The places of `scores`, the lowest score first.
+#[must_use]
+pub fn ascending(scores: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    order
+}
+
+/// As [`auroc`], each score counted as often as its weight says; `order` is that of [`ascending`]. None where a class is empty.
+#[must_use]
+pub fn weighted_auroc(order: &[usize], scores: &[f64], labels: &[bool], weights: &[f64]) -> Option<f64> {
+    let (mut positive, mut negative, mut won) = (0.0, 0.0, 0.0);
+    for tied in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
+        let weight = |label: bool| tied.iter().filter(|&&at| labels[at] == label).map(|&at| weights[at]).sum::<f64>();
+        let (here, others) = (weight(true), weight(false));
+        won += here * (negative + others / 2.0);
+        positive += here;
+        negative += others;
+    }
+    (positive * negative > 0.0).then(|| won / (positive * negative))
+}
+
+/// Bins of [`calibration_error`].
+const BINS: usize = 10;
+
+/// The expected calibration error over ten bins of equal width: how far the mean score of a bin lies from its share of true labels,
+/// weighted by the bin's size; 0 is perfect (Naeini et al. 2015). Scores are 0 to 1, each counted as often as its weight says.
+#[must_use]
+pub fn calibration_error(scores: &[f64], labels: &[bool], weights: &[f64]) -> f64 {
+    let mut bins = [(0.0, 0.0); BINS];
+    for ((&score, &label), &weight) in scores.iter().zip(labels).zip(weights) {
+        let bin = &mut bins[((score * BINS as f64) as usize).min(BINS - 1)];
+        bin.0 += weight * score;
+        bin.1 += weight * f64::from(u8::from(label));
+    }
+    let off: f64 = bins.iter().map(|(score, label)| (score - label).abs()).sum();
+    off / weights.iter().sum::<f64>().max(1.0)
+}
+
 /// Spearman's rank correlation, -1 to 1, ties sharing their mean rank.
 #[must_use]
 pub fn spearman(a: &[f64], b: &[f64]) -> f64 {
@@ -105,6 +151,33 @@ mod tests {
         assert!((recall(&ranking, &judged, 10) - 2.0 / 3.0).abs() < 1e-9);
         assert!((reciprocal_rank(&ranking, &judged, 10) - 0.5).abs() < 1e-9);
         assert!(reciprocal_rank(&ranking, &judged, 1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn auroc_counts_ties_half() {
+        assert!((auroc(&[0.1, 0.4, 0.35, 0.8], &[false, false, true, true]) - 0.75).abs() < 1e-12);
+        assert!((auroc(&[1.0, 1.0], &[true, false]) - 0.5).abs() < 1e-12);
+        assert!((auroc(&[2.0, 1.0], &[true, false]) - 1.0).abs() < 1e-12);
+        assert!((auroc(&[2.0], &[true]) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_weight_counts_like_as_many_copies() {
+        let (scores, labels) = ([0.9, 0.2, 0.6, 0.6], [true, false, false, true]);
+        let copies = ([0.9, 0.2, 0.2, 0.2, 0.6, 0.6], [true, false, false, false, false, true]);
+        let weighted = weighted_auroc(&ascending(&scores), &scores, &labels, &[1.0, 3.0, 1.0, 1.0]).unwrap();
+        assert!((weighted - auroc(&copies.0, &copies.1)).abs() < 1e-12);
+        assert_eq!(weighted_auroc(&ascending(&scores), &scores, &labels, &[1.0, 0.0, 0.0, 1.0]), None);
+    }
+
+    #[test]
+    fn calibration_error_is_the_mean_distance_of_the_bins() {
+        let ones = [1.0; 4];
+        // Scores of 0.75 that are right three times of four are as they should be.
+        assert!(calibration_error(&[0.75; 4], &[true, true, true, false], &ones).abs() < 1e-12);
+        // Half of the scores are 1 and wrong, half are 0 and right.
+        assert!((calibration_error(&[1.0, 1.0, 0.0, 0.0], &[false, false, true, true], &ones) - 1.0).abs() < 1e-12);
+        assert!((calibration_error(&[1.0, 0.0], &[false, false], &[1.0, 3.0]) - 0.25).abs() < 1e-12);
     }
 
     #[test]

@@ -99,3 +99,16 @@ pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
     std::fs::write(&path, content).unwrap();
     path
 }
+
+/// The text of `memo.txt` in [`documents`].
+pub(crate) const MEMO: &str = "Ardmere Pumps plc reported revenue of $4.2 billion for the year ended 31 March 2023.\n\n\
+    The board approved a dividend of 12 pence per share. Whales were not discussed.\n";
+const RATES: &str = "# Fees\n\n| Fund | Fee |\n|---|---|\n| Alpha | 1.5% |\n| Beta | 2.0% |\n";
+
+/// A folder with two documents.
+pub(crate) fn documents() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "memo.txt", MEMO.as_bytes());
+    write(folder.path(), "rates.md", RATES.as_bytes());
+    folder
+}

@@ -1,4 +1,4 @@
-//! A data set of claims with judged evidence to how well the verdict's score tells support from the rest, and to fitted coefficients.
+//! WiCE's claims with judged evidence to how well the verdict's score tells support from the rest, and to fitted coefficients.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +12,7 @@ use crate::cite::features::{FEATURES, Features};
 use crate::cite::logistic::Logistic;
 use crate::cite::verdict::{Assessment, NEAR_MAX, SUPPORTED_MIN, Verdict, VerdictModel};
 use crate::error::{Error, Result};
+use crate::eval::metrics::auroc;
 use crate::inference::embedder::Embedder;
 use crate::random::Random;
 
@@ -105,7 +106,7 @@ struct Pair {
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Usage`] when the file is missing or not as WiCE has it, and the encoder's own.
-pub fn evaluate_claims(dataset: &Path, embedder: &Embedder, model: &VerdictModel) -> Result<ClaimsReport> {
+pub fn evaluate_wice(dataset: &Path, embedder: &Embedder, model: &VerdictModel) -> Result<ClaimsReport> {
     Ok(report(&measure(&read(dataset)?, embedder)?, model))
 }
 
@@ -113,7 +114,7 @@ pub fn evaluate_claims(dataset: &Path, embedder: &Embedder, model: &VerdictModel
 /// where the figures are from. `command` and `date` are what the file shall name.
 ///
 /// # Errors
-/// As [`evaluate_claims`].
+/// As [`evaluate_wice`].
 pub fn fit_claims(dataset: &Path, embedder: &Embedder, command: &str, date: &str) -> Result<String> {
     let pairs = measure(&read(dataset)?, embedder)?;
     let all: Vec<&Pair> = pairs.iter().collect();
@@ -308,23 +309,6 @@ pub fn balanced_accuracy(said: &[bool], labels: &[bool]) -> f64 {
     f64::midpoint(recall(true), recall(false))
 }
 
-/// The chance that a random true label scores above a random false one, ties counted half (Mann–Whitney); 0.5 where a class
-/// is empty.
-#[must_use]
-pub fn auroc(scores: &[f64], labels: &[bool]) -> f64 {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    let (mut ranks, mut before) = (0.0, 0.0);
-    for tied in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
-        let rank = before + f64::midpoint(tied.len() as f64, 1.0);
-        ranks += rank * tied.iter().filter(|&&at| labels[at]).count() as f64;
-        before += tied.len() as f64;
-    }
-    let positive = labels.iter().filter(|&&label| label).count() as f64;
-    let negative = labels.len() as f64 - positive;
-    if positive * negative == 0.0 { 0.5 } else { (ranks - positive * (positive + 1.0) / 2.0) / (positive * negative) }
-}
-
 /// The 95% interval of the area, by drawing articles with replacement (percentile bootstrap).
 fn interval(pairs: &[Pair], scores: &[f64], random: &mut Random) -> (f64, f64) {
     let articles = pairs.iter().map(|pair| pair.article).max().map_or(0, |last| last + 1);
@@ -345,14 +329,6 @@ fn interval(pairs: &[Pair], scores: &[f64], random: &mut Random) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn auroc_counts_ties_half() {
-        assert!((auroc(&[0.1, 0.4, 0.35, 0.8], &[false, false, true, true]) - 0.75).abs() < 1e-12);
-        assert!((auroc(&[1.0, 1.0], &[true, false]) - 0.5).abs() < 1e-12);
-        assert!((auroc(&[2.0, 1.0], &[true, false]) - 1.0).abs() < 1e-12);
-        assert!((auroc(&[2.0], &[true]) - 0.5).abs() < 1e-12);
-    }
 
     #[test]
     fn balanced_accuracy_weighs_both_classes_alike() {
