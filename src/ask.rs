@@ -293,21 +293,31 @@ pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[H
         }
         let start = answer.text.len();
         answer.text.push_str(text);
-        answer.claims.push(AnswerClaim {
-            text: text.into(),
-            start,
-            end: answer.text.len(),
-            verdict: checked.verdict,
-            method: checked.method.clone(),
-            score: checked.score,
-            citations: citations(checked, hits, settings.citations_max, &mut numbers),
-        });
+        let citations = citations(checked, hits, settings.citations_max, &mut numbers);
+        answer.claims.push(answer_claim(text, ByteSpan::new(start, answer.text.len()), checked, citations));
     }
     answer.status = status(&answer);
     answer
 }
 
-fn citations(
+/// A claim that lies at `span` of its text, with what the check found.
+#[must_use]
+pub fn answer_claim(text: &str, span: ByteSpan, checked: &Checked, citations: Vec<Citation>) -> AnswerClaim {
+    AnswerClaim {
+        text: text.into(),
+        start: span.start,
+        end: span.end,
+        verdict: checked.verdict,
+        method: checked.method.clone(),
+        score: checked.score,
+        citations,
+    }
+}
+
+/// The places that a claim rests on, at most `citations_max` of them and at least one where there is one. `numbers` has the number of
+/// every place so far and is added to.
+#[must_use]
+pub fn citations(
     checked: &Checked,
     hits: &[Hit],
     citations_max: usize,

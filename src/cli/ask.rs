@@ -240,7 +240,8 @@ fn marked(claim: &AnswerClaim) -> String {
     format!("{} {numbers}{mark}", one_line(&claim.text)).trim_end().to_string()
 }
 
-fn spoken(verdict: Verdict) -> &'static str {
+/// The verdict in a reader's words.
+pub(crate) fn spoken(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Supported => "supported",
         Verdict::Partial => "partly supported",
@@ -258,7 +259,8 @@ fn sources(answer: &Answer) -> Vec<&Citation> {
     sources
 }
 
-fn quoted(quote: &str) -> String {
+/// The quote on one line, in quotation marks.
+pub(crate) fn quoted(quote: &str) -> String {
     format!("“{}”", one_line(quote))
 }
 

@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod cache;
+mod check;
 mod context;
 mod doctor;
 mod eval;
@@ -89,6 +90,8 @@ enum Command {
     Index(index::IndexOptions),
     /// Answer a question from the indexed documents, with checked citations
     Ask(ask::AskOptions),
+    /// Check claims against the index or against files
+    Check(check::CheckOptions),
     /// Find passages
     Search(search::SearchOptions),
     /// Show the text of a file exactly as it is read
@@ -160,6 +163,7 @@ pub fn run() -> Result<Exit> {
     match &cli.command {
         Command::Index(options) => index::run(options, &context),
         Command::Ask(options) => ask::run(options, &context),
+        Command::Check(options) => check::run(options, &context),
         Command::Search(options) => search::run(options, &context),
         Command::Show(options) => show::run(options, &context),
         Command::Remove(options) => index::remove(options, &context),

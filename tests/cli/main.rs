@@ -6,6 +6,7 @@ mod support;
 
 mod ask;
 mod bad_input;
+mod check;
 mod claims;
 mod collections;
 mod embedding;
