@@ -1,4 +1,4 @@
-"""Checks `questions.jsonl` against the documents: every quote is where it says, and nothing is said twice.
+"""Checks `questions.jsonl` and `questions-2.jsonl`: every quote is where it says, and nothing is asked twice.
 
     python3 corpora/check.py        # needs only Python 3.10 and pdftotext (poppler-utils)
 
@@ -15,6 +15,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FIELDS = ["id", "question", "answerable", "answer", "path", "quote", "page"]
+KINDS = "fact table comparison two_documents entity condition identifier date misspelt yes_no".split()
+PER_KIND = (6, 6)  # answerable and not, in `questions-2.jsonl`
 
 
 class Words(HTMLParser):
@@ -73,41 +75,83 @@ def readings(path, page):
     yield squeezed(text)
 
 
-def problems(questions):
-    """What is wrong, in words, one item a fault."""
+def misplaced(place):
+    """What is wrong with one quoted place, or None."""
+    path = HERE / place["path"]
+    if not path.is_file():
+        return f"no such file: {place['path']}"
+    if (path.suffix == ".pdf") != isinstance(place["page"], int):
+        return "a page is named for PDFs and only for them"
+    if not any(squeezed(place["quote"]) in reading for reading in readings(path, place["page"])):
+        return f"not in {place['path']}: {place['quote']}"
+    return None
+
+
+def places(question):
+    """The places that an answerable question quotes, the best one first."""
+    return [question, *question.get("also", [])] if question["answerable"] else []
+
+
+def repetitions(questions):
+    """Ids and questions that appear more than once, white space and case aside."""
     for field in ("id", "question"):
-        values = [question[field] for question in questions]
+        values = [squeezed(question[field]).lower() for question in questions]
         for value in sorted({value for value in values if values.count(value) > 1}):
             yield f"{field} appears twice: {value}"
-    asked = [question["answerable"] for question in questions]
-    if (asked.count(True), asked.count(False)) != (45, 15):
-        yield f"expected 45 answerable and 15 others, found {asked.count(True)} and {asked.count(False)}"
+
+
+def problems(questions, fields):
+    """What is wrong with one set whose questions have these fields, in words, one item a fault."""
     for question in questions:
         name = question["id"]
-        if list(question) != FIELDS:
+        if [field for field in question if field != "also"] != fields:
             yield f"{name}: fields are {list(question)}"
         elif not question["answerable"]:
-            if any(question[field] is not None for field in ("answer", "path", "quote", "page")):
+            if "also" in question or any(question[field] is not None for field in ("answer", "path", "quote", "page")):
                 yield f"{name}: not answerable, yet answered"
-        elif not (path := HERE / question["path"]).is_file():
-            yield f"{name}: no such file: {question['path']}"
-        elif (path.suffix == ".pdf") != isinstance(question["page"], int):
-            yield f"{name}: a page is named for PDFs and only for them"
-        elif not any(squeezed(question["quote"]) in reading for reading in readings(path, question["page"])):
-            yield f"{name}: not in {question['path']}: {question['quote']}"
+        else:
+            yield from (f"{name}: {fault}" for fault in map(misplaced, places(question)) if fault)
     documents = {str(path.relative_to(HERE)) for path in (HERE / "larkmoor").rglob("*") if path.is_file()}
-    for path in sorted(documents - {question["path"] for question in questions}):
+    for path in sorted(documents - {place["path"] for question in questions for place in places(question)}):
         yield f"no question asks for {path}"
+
+
+def miscounted(questions, expected, what):
+    """A fault if there are not as many answerable questions and others as expected."""
+    asked = [question["answerable"] for question in questions]
+    if (found := (asked.count(True), asked.count(False))) != expected:
+        yield f"{what}: expected {expected[0]} answerable and {expected[1]} others, found {found[0]} and {found[1]}"
+
+
+def kind_problems(questions):
+    """What is wrong with the kinds of the second set: unknown, uneven, or two documents that are one."""
+    for kind in KINDS:
+        yield from miscounted([question for question in questions if question.get("kind") == kind], PER_KIND, kind)
+    for question in questions:
+        if (kind := question.get("kind")) not in KINDS:
+            yield f"{question['id']}: no such kind: {kind}"
+        if kind == "two_documents" and len({place["path"] for place in places(question)}) == 1:
+            yield f"{question['id']}: quotes one document only"
+
+
+def read(name):
+    """The questions of one file."""
+    return [json.loads(line) for line in (HERE / name).read_text(encoding="utf-8").splitlines()]
 
 
 def main():
     """Prints the faults; the exit status is 1 if there are any."""
-    lines = (HERE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    questions = [json.loads(line) for line in lines]
-    faults = list(problems(questions))
+    first, second = read("questions.jsonl"), read("questions-2.jsonl")
+    faults = [
+        *repetitions(first + second),
+        *miscounted(first, (45, 15), "questions.jsonl"),
+        *problems(first, FIELDS),
+        *problems(second, [*FIELDS, "kind"]),
+        *kind_problems(second),
+    ]
     for fault in faults:
         print(fault)
-    print(f"{len(questions)} questions, {len(faults)} faults")
+    print(f"{len(first)} and {len(second)} questions, {len(faults)} faults")
     return 1 if faults else 0
 
 
