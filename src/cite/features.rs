@@ -1,34 +1,44 @@
 //! A claim and its evidence to the few figures that the score is computed from; knows no coefficients and no verdict.
 
+use std::sync::LazyLock;
+
 use super::evidence::{Evidence, Text, recall};
 use super::lexical::Word;
-use super::names::{Name, holds_word, initials};
-use super::quantities::agrees;
+use super::structure::{ReasonKind, Structure};
 use crate::inference::embedder::TokenEmbeddings;
 use crate::vector::dot;
 
 /// The names of the features, in the order of [`Features::values`].
-pub const FEATURES: [&str; 4] = ["recall_three", "quantities_missing", "names_missing", "maxsim"];
+pub static FEATURES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let kinds = ReasonKind::ALL.iter().map(|kind| kind.name());
+    ["recall_three", "together"].into_iter().chain(kinds).chain(["maxsim", "entails"]).collect()
+});
+/// How many of them there are without any model.
+pub const WORDS: usize = 2 + ReasonKind::ALL.len();
+/// How many there are with token vectors.
+pub const VECTORS: usize = WORDS + 1;
+/// How many there are with a reader as well.
+pub const READ: usize = VECTORS + 1;
 
 /// Sentences that may bear out a claim together.
 const SENTENCES_TOGETHER: usize = 3;
 /// A further sentence must add this share of the claim's words to be shown as evidence.
 const GAIN_MIN: f32 = 0.05;
-/// More missing names or quantities say no more; it keeps one long list from deciding alone.
-const MISSING_MAX: f32 = 4.0;
+/// Log odds of a reader beyond this say no more; it keeps one figure from deciding alone.
+const ODDS_MAX: f32 = 6.0;
 
 /// What a claim and the sentences near it have in common.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// Weighted share of the claim's content words found in the three sentences that together hold most, 0 to 1.
     pub recall_three: f32,
-    /// Numbers, years, months and days of the claim that no evidence bears out, capped at 4.
-    pub quantities_missing: f32,
-    /// Names of the claim of which no evidence holds some word, capped at 4.
-    pub names_missing: f32,
+    /// What differs, and how much of the claim stands together.
+    pub structure: Structure,
     /// Weighted mean over the claim's tokens of the best cosine with any token of the near sentences, -1 to 1; `None`
     /// without token vectors.
     pub maxsim: Option<f32>,
+    /// The best probability that a reader gave, 0 to 1; `None` without one.
+    pub entails: Option<f32>,
     /// The sentences behind `recall_three`, the one that holds most first.
     pub sentences: Vec<usize>,
 }
@@ -36,26 +46,19 @@ pub struct Features {
 impl Features {
     /// Measures `claim` against `evidence`; `near` are the sentences from [`Evidence::shortlist`].
     #[must_use]
-    pub fn measure(claim: &Text, evidence: &Evidence, near: &[usize]) -> Self {
+    pub fn measure(claim: &Text, evidence: &Evidence, near: &[usize], entails: Option<f32>) -> Self {
         let (recall_three, sentences) = cover(claim, evidence, near);
-        let missing = claim.quantities.iter().filter(|claimed| {
-            !evidence.sentences.iter().any(|sentence| sentence.text.quantities.iter().any(|held| agrees(claimed, held)))
-        });
-        let names = claim.names.iter().filter(|name| lacks_name(claim, name, evidence));
-        Self {
-            recall_three,
-            quantities_missing: (missing.count() as f32).min(MISSING_MAX),
-            names_missing: (names.count() as f32).min(MISSING_MAX),
-            maxsim: max_sim(claim, evidence, near),
-            sentences,
-        }
+        let structure = Structure::measure(claim, evidence, near);
+        Self { recall_three, structure, maxsim: max_sim(claim, evidence, near), entails, sentences }
     }
 
-    /// The figures in the order of [`FEATURES`]; without `maxsim` where there are no token vectors.
+    /// The figures in the order of [`FEATURES`]: [`WORDS`] of them without token vectors, [`VECTORS`] without a reader, else [`READ`].
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
-        let lexical = [self.recall_three, self.quantities_missing, self.names_missing];
-        lexical.into_iter().chain(self.maxsim).map(f64::from).collect()
+        let words = [self.recall_three, self.structure.together].into_iter().chain(self.structure.counts);
+        let odds = self.entails.map(|share| (share / (1.0 - share).max(f32::MIN_POSITIVE)).max(f32::MIN_POSITIVE).ln());
+        let models = self.maxsim.into_iter().chain(odds.filter(|_| self.maxsim.is_some()).map(|odds| odds.clamp(-ODDS_MAX, ODDS_MAX)));
+        words.chain(models).map(f64::from).collect()
     }
 }
 
@@ -84,17 +87,6 @@ fn cover(claim: &Text, evidence: &Evidence, near: &[usize]) -> (f32, Vec<usize>)
     }
     chosen.truncate(shown);
     (share, chosen)
-}
-
-/// Whether some word of a name of the claim is nowhere in the evidence. A word that merely opens a sentence may be no name, so
-/// its absence is left to word recall.
-fn lacks_name(claim: &Text, name: &Name, evidence: &Evidence) -> bool {
-    let any = |key: &str| evidence.sentences.iter().any(|sentence| sentence.text.has.contains(key));
-    if name.unsure || initials(name).is_some_and(|letters| any(&letters)) {
-        return false;
-    }
-    let words = claim.words.iter().filter(|word| name.words.contains(&word.folded) && name.span.contains(word.span));
-    words.into_iter().any(|word| !holds_word(&word.folded, &word.stem, any))
 }
 
 fn max_sim(claim: &Text, evidence: &Evidence, near: &[usize]) -> Option<f32> {

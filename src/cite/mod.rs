@@ -3,7 +3,6 @@
 pub mod answering;
 pub mod check;
 pub mod claims;
-mod conflict;
 pub mod draft;
 pub mod evidence;
 pub mod features;
@@ -11,5 +10,7 @@ pub mod lexical;
 pub mod logistic;
 pub mod names;
 pub mod quantities;
+pub mod structure;
 mod verbatim;
 pub mod verdict;
+pub mod windows;

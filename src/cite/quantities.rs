@@ -123,6 +123,19 @@ const UNITS: &[(&str, &str)] = &[
     ("litres", "l"),
     ("liters", "l"),
     ("ml", "ml"),
+    ("quarters", "q"),
+    ("decades", "decade"),
+    ("tonnes", "t"),
+    ("tonne", "t"),
+    ("tons", "t"),
+    ("lb", "lb"),
+    ("lbs", "lb"),
+    ("ounces", "oz"),
+    ("oz", "oz"),
+    ("inches", "in"),
+    ("inch", "in"),
+    ("litre", "l"),
+    ("liter", "l"),
     ("acres", "acre"),
     ("feet", "ft"),
     ("ft", "ft"),
@@ -199,6 +212,11 @@ const WORDS: &[(&str, f64)] = &[
 const HEDGES: &[&str] = &["about", "approximately", "around", "roughly", "nearly", "almost", "some", "over", "circa"];
 /// Four digits without comma, unit or scale are a year in this range.
 const YEARS: std::ops::RangeInclusive<f64> = 1300.0..=2100.0;
+
+/// Whether `word` names a unit or a currency.
+pub(super) fn is_unit(word: &str) -> bool {
+    look_up(UNITS, word).is_some() || look_up(CURRENCIES, word).is_some()
+}
 
 fn look_up<T: Copy>(table: &[(&str, T)], key: &str) -> Option<T> {
     table.iter().find(|(name, _)| *name == key).map(|&(_, value)| value)

@@ -1,13 +1,14 @@
 //! A claim and its evidence to a verdict with method, score and place; pure, and knows no model but the coefficients it is given.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::conflict::{Conflict, conflict};
 use super::evidence::{Evidence, Text};
-use super::features::{FEATURES, Features};
+use super::features::{FEATURES, Features, READ, VECTORS};
 use super::logistic::Logistic;
+use super::structure::Reason;
 use super::verbatim;
 use crate::document::ByteSpan;
 
@@ -41,33 +42,44 @@ pub struct EvidenceSpan {
 pub struct Checked {
     /// The verdict.
     pub verdict: Verdict,
-    /// Name and version of the method: `verbatim/1`, `lexical+maxsim/1` or, without token vectors, `lexical/1`.
+    /// Name and version of the method that decided: [`VERBATIM`], [`STRUCTURE`] or [`ENTAILMENT`].
     pub method: String,
     /// Probability that the evidence supports the whole claim, 0 to 1, as calibrated on the data named in the model.
     pub score: f32,
     /// The sentences that bear it out or contradict it, the most telling first.
     pub evidence: Vec<EvidenceSpan>,
+    /// What differs between claim and evidence, where the claim is not supported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
 }
 
-/// From this score on a claim is supported: more likely than not.
-/// WiCE dev, cross-validated: see `verdict_model.toml` for precision and recall there.
-pub const SUPPORTED_MIN: f32 = 0.5;
-/// From this score on a claim is partly borne out; below, WiCE dev has hardly a supported claim left.
+/// A claim that scores less than [`VerdictModel::supported_min`] is partly borne out from this score on.
 pub const PARTIAL_MIN: f32 = 0.2;
-/// A claim at odds with a sentence that is otherwise nearly the same scores no more than this.
-pub const CONFLICT_SCORE_MAX: f32 = 0.1;
+/// A claim of which the evidence says otherwise, and which scores below [`PARTIAL_MIN`], scores no more than this.
+pub const CONTRARY_SCORE_MAX: f32 = 0.1;
 /// Sentences compared closely for each claim.
 pub const NEAR_MAX: usize = 8;
+
+/// The method where the claim stands there word for word.
+pub const VERBATIM: &str = "verbatim/1";
+/// The method where what differs decided, or no model reads.
+pub const STRUCTURE: &str = "structure/1";
+/// The method where a model read both.
+pub const ENTAILMENT: &str = "entailment/1";
 
 /// The coefficients, as fitted by `ibid eval claims --fit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerdictModel {
     /// The names of the features that the weights belong to, in order.
     pub features: Vec<String>,
-    /// Over all features.
-    pub maxsim: Logistic,
-    /// Over all but the last, for when there are no token vectors.
-    pub lexical: Logistic,
+    /// From this score on a claim is supported, 0 to 1.
+    pub supported_min: f32,
+    /// Over the features of words alone, for when there is no model at hand.
+    pub words: Logistic,
+    /// Over these and the likeness of token vectors.
+    pub vectors: Logistic,
+    /// Over all.
+    pub read: Logistic,
 }
 
 impl VerdictModel {
@@ -80,45 +92,33 @@ impl VerdictModel {
         static SHIPPED: LazyLock<VerdictModel> = LazyLock::new(|| {
             let model: VerdictModel =
                 toml::from_str(include_str!("verdict_model.toml")).expect("the shipped model is valid");
-            assert_eq!(model.features, FEATURES, "the shipped model is for these features");
+            assert_eq!(model.features, *FEATURES, "the shipped model is for these features");
             model
         });
         &SHIPPED
     }
 
-    /// The probability of support, and the method that gave it.
-    #[must_use]
-    pub fn score(&self, features: &Features) -> (f32, &'static str) {
-        let values = features.values();
-        let full = features.maxsim.is_some();
-        let (model, method) = if full { (&self.maxsim, "lexical+maxsim/1") } else { (&self.lexical, "lexical/1") };
-        (model.predict(&values) as f32, method)
-    }
-}
-
-/// Checks one claim against the evidence.
-///
-/// Sentences that say the same word for word decide alone. Else the score does, within what the rules allow: a claim with a
-/// number or date that no evidence has, or at odds with a sentence that is otherwise nearly the same, is never supported.
-/// Token vectors of the claim and of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) sharpen the score.
-#[must_use]
-pub fn check(claim: &Text, evidence: &Evidence, model: &VerdictModel) -> Checked {
-    let assessed = Assessment::new(claim, evidence);
-    let (verdict, score) = assessed.verdict(model);
-    let method = match &assessed {
-        Assessment::Wordless => "none",
-        Assessment::Verbatim(_) => "verbatim/1",
-        Assessment::Measured { features, .. } => model.score(features).1,
-    };
-    let places = match &assessed {
-        Assessment::Wordless => vec![],
-        Assessment::Verbatim(place) => vec![*place],
-        Assessment::Measured { features, .. } => {
-            let sentences = features.sentences.iter().map(|&at| &evidence.sentences[at]);
-            sentences.map(|sentence| EvidenceSpan { index: sentence.index, span: sentence.span }).collect()
+    /// The coefficients for so many features.
+    fn of(&self, width: usize) -> &Logistic {
+        match width {
+            READ => &self.read,
+            VECTORS => &self.vectors,
+            _ => &self.words,
         }
-    };
-    Checked { verdict, method: method.into(), score, evidence: places }
+    }
+
+    /// The log odds of support of a row of features.
+    #[must_use]
+    pub fn decide(&self, values: &[f64]) -> f64 {
+        self.of(values.len()).decide(values)
+    }
+
+    /// The probability of support.
+    #[must_use]
+    pub fn score(&self, features: &Features) -> f32 {
+        let values = features.values();
+        self.of(values.len()).predict(&values) as f32
+    }
 }
 
 /// All that the verdict on a claim follows from, apart from the coefficients.
@@ -128,28 +128,31 @@ pub(crate) enum Assessment {
     Wordless,
     /// The claim stands there word for word.
     Verbatim(EvidenceSpan),
+    /// No sentence shares a word with it.
+    Apart,
     /// The claim was compared.
-    Measured {
-        /// What it has in common with the evidence.
-        features: Features,
-        /// What a sentence that is nearly the same says differently.
-        at_odds: Option<Conflict>,
-        /// No sentence shares a word with it.
-        nothing_near: bool,
-    },
+    Measured(Features),
 }
 
 impl Assessment {
-    pub(crate) fn new(claim: &Text, evidence: &Evidence) -> Self {
+    /// What can be told without any model: `None` where the claim has to be measured.
+    pub(crate) fn at_once(claim: &Text, evidence: &Evidence) -> Option<Self> {
         if !claim.words.iter().any(|word| !word.stop) {
-            return Self::Wordless;
+            return Some(Self::Wordless);
         }
-        if let Some(place) = verbatim::find(&claim.text, evidence) {
-            return Self::Verbatim(place);
-        }
-        let near = evidence.shortlist(claim, NEAR_MAX);
-        let at_odds = conflict(claim, near.iter().map(|&at| &evidence.sentences[at].text), &evidence.idf);
-        Self::Measured { features: Features::measure(claim, evidence, &near), at_odds, nothing_near: near.is_empty() }
+        verbatim::find(&claim.text, evidence).map(Self::Verbatim)
+    }
+
+    /// Compares `claim` with the sentences near it; `entails` is the best probability that a reader gave. Token vectors of the claim and
+    /// of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) count where they are there.
+    pub(crate) fn new(claim: &Text, evidence: &Evidence, entails: Option<f32>) -> Self {
+        Self::at_once(claim, evidence).unwrap_or_else(|| {
+            let near = evidence.shortlist(claim, NEAR_MAX);
+            if near.is_empty() && entails.is_none() {
+                return Self::Apart;
+            }
+            Self::Measured(Features::measure(claim, evidence, &near, entails))
+        })
     }
 
     /// The verdict and the probability of support.
@@ -157,32 +160,55 @@ impl Assessment {
         match self {
             Self::Wordless => (Verdict::Unchecked, 0.0),
             Self::Verbatim(_) => (Verdict::Supported, 1.0),
-            Self::Measured { features, at_odds, nothing_near } => {
-                decide(model.score(features).0, features, *at_odds, *nothing_near)
+            Self::Apart => (Verdict::Unsupported, 0.0),
+            Self::Measured(features) => {
+                let score = model.score(features);
+                match score {
+                    score if score >= model.supported_min => (Verdict::Supported, score),
+                    score if features.structure.is_contrary() => (Verdict::Contradicted, score.min(CONTRARY_SCORE_MAX)),
+                    score if score >= PARTIAL_MIN.min(model.supported_min / 2.0) => (Verdict::Partial, score),
+                    score => (Verdict::Unsupported, score),
+                }
             }
         }
     }
+
+    /// The verdict with all that a reader is shown.
+    pub(crate) fn checked(&self, evidence: &Evidence, model: &VerdictModel) -> Checked {
+        let (verdict, score) = self.verdict(model);
+        let place = |at: usize| {
+            let sentence = &evidence.sentences[at];
+            EvidenceSpan { index: sentence.index, span: sentence.span }
+        };
+        let (method, evidence, reasons) = match self {
+            Self::Wordless => ("none", vec![], vec![]),
+            Self::Verbatim(place) => (VERBATIM, vec![*place], vec![]),
+            Self::Apart => (STRUCTURE, vec![], vec![]),
+            Self::Measured(features) => {
+                let differs = verdict != Verdict::Supported && !features.structure.reasons.is_empty();
+                let method = if features.entails.is_none() || differs { STRUCTURE } else { ENTAILMENT };
+                // What a reason quotes is shown before what merely shares words.
+                let quoted = features.structure.places.iter().flatten().copied();
+                let mut places: Vec<usize> =
+                    if differs { quoted.chain(features.sentences.iter().copied()).collect() } else { features.sentences.clone() };
+                let mut seen = HashSet::new();
+                places.retain(|place| seen.insert(*place));
+                // Of a supported claim, what differs in places that do not matter is no reason.
+                let reasons = if verdict == Verdict::Supported { vec![] } else { features.structure.reasons.clone() };
+                (method, places.into_iter().map(place).collect(), reasons)
+            }
+        };
+        Checked { verdict, method: method.into(), score, evidence, reasons }
+    }
 }
 
-fn decide(score: f32, features: &Features, at_odds: Option<Conflict>, nothing_near: bool) -> (Verdict, f32) {
-    if nothing_near {
-        return (Verdict::Unsupported, 0.0);
-    }
-    let graded = |highest: Verdict| match score {
-        score if score >= SUPPORTED_MIN => highest,
-        score if score >= PARTIAL_MIN => Verdict::Partial,
-        _ => Verdict::Unsupported,
-    };
-    match at_odds {
-        // Elsewhere in the evidence the number occurs, so the near sentence may be about something else.
-        Some(Conflict::Quantity) if features.quantities_missing == 0.0 => (Verdict::Partial, score.min(SUPPORTED_MIN)),
-        Some(Conflict::Quantity | Conflict::Negation | Conflict::Opposite) => {
-            (Verdict::Contradicted, score.min(CONFLICT_SCORE_MAX))
-        }
-        Some(Conflict::Name) => (graded(Verdict::Partial), score.min(SUPPORTED_MIN)),
-        None if features.quantities_missing > 0.0 => (graded(Verdict::Partial), score.min(SUPPORTED_MIN)),
-        None => (graded(Verdict::Supported), score),
-    }
+/// Checks one claim against the evidence, without a reader.
+///
+/// Sentences that say the same word for word decide alone. Else the score does, to which every difference that is found counts.
+/// Token vectors of the claim and of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) sharpen it.
+#[must_use]
+pub fn check(claim: &Text, evidence: &Evidence, model: &VerdictModel) -> Checked {
+    Assessment::new(claim, evidence, None).checked(evidence, model)
 }
 
 #[cfg(test)]
