@@ -17,6 +17,7 @@ use crate::chunk::ChunkSettings;
 use crate::collections::{self, CollectionSettings};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
+use crate::inference::cross_encoder::CheckSettings;
 use crate::inference::embedder::EmbedSettings;
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
@@ -58,7 +59,11 @@ pub struct Settings {
     pub retrieve: RetrieveSettings,
     /// Drafting and checking answers.
     pub ask: AskSettings,
+<<<<<<< ours
     /// Checking claims from elsewhere.
+=======
+    /// Which models read claims beside their evidence.
+>>>>>>> theirs
     pub check: CheckSettings,
     /// The language model where nothing else is named.
     pub llm: LlmSettings,
