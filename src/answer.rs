@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cite::structure::Reason;
 use crate::cite::verdict::Verdict;
 use crate::document::ByteSpan;
 
@@ -84,6 +85,9 @@ pub struct AnswerClaim {
     pub score: f32,
     /// Where it comes from.
     pub citations: Vec<Citation>,
+    /// What differs between it and its evidence, where it is not supported; spans are of its own text.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
 }
 
 impl AnswerClaim {
@@ -182,6 +186,9 @@ pub struct LeftOut {
     pub method: String,
     /// Calibrated probability of support, 0 to 1.
     pub score: f32,
+    /// What differs between it and its evidence; spans are of its own text.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
 }
 
 /// The schema of [`Answer`].

@@ -17,7 +17,6 @@ use crate::chunk::ChunkSettings;
 use crate::collections::{self, CollectionSettings};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
-use crate::inference::cross_encoder::CheckSettings;
 use crate::inference::embedder::EmbedSettings;
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
@@ -59,11 +58,7 @@ pub struct Settings {
     pub retrieve: RetrieveSettings,
     /// Drafting and checking answers.
     pub ask: AskSettings,
-<<<<<<< ours
-    /// Checking claims from elsewhere.
-=======
-    /// Which models read claims beside their evidence.
->>>>>>> theirs
+    /// Checking claims, and what reads them beside their evidence.
     pub check: CheckSettings,
     /// The language model where nothing else is named.
     pub llm: LlmSettings,
@@ -158,6 +153,7 @@ impl Settings {
             walk: self.walk.clone(),
             read: self.read.clone(),
             ask: self.ask.clone(),
+            check: self.check.clone(),
             llm: self.llm.clone(),
             models: self.models.clone(),
             breaker: self.breaker,

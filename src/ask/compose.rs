@@ -5,23 +5,25 @@ use std::collections::HashMap;
 use super::AskSettings;
 use super::draft::Drafted;
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
-use crate::cite::check::check_claims;
+use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
 use crate::document::ByteSpan;
 use crate::error::Result;
+use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::Embedder;
 
 /// Checks each sentence of the draft against the hits.
 ///
 /// # Errors
-/// What the embedder reports.
-pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder) -> Result<Vec<Checked>> {
+/// What the models report.
+pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder, readers: &Readers) -> Result<Vec<Checked>> {
     let claims: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
     let evidence: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
     if claims.is_empty() {
         return Ok(Vec::new());
     }
-    check_claims(&claims, &evidence, Some(embedder), VerdictModel::shipped())
+    let models = CheckModels { embedder: Some(embedder), entailment: readers.entailment() };
+    check_claims(&claims, &evidence, models, VerdictModel::shipped())
 }
 
 /// The answer that the verdicts leave: supported sentences stay, unsupported ones go or are marked, and with nothing left
@@ -50,6 +52,7 @@ pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[H
                 verdict: checked.verdict,
                 method: checked.method.clone(),
                 score: checked.score,
+                reasons: checked.reasons.clone(),
             });
             continue;
         }
@@ -76,6 +79,7 @@ pub fn answer_claim(text: &str, span: ByteSpan, checked: &Checked, citations: Ve
         method: checked.method.clone(),
         score: checked.score,
         citations,
+        reasons: checked.reasons.clone(),
     }
 }
 

@@ -49,6 +49,6 @@ impl Default for AskSettings {
 }
 
 /// The name of the check in answers.
-pub const VERIFIER: &str = "lexical+maxsim/1";
+pub const VERIFIER: &str = "structure/1";
 /// The name of the drafter that takes sentences of the passages themselves.
 pub const EXTRACTIVE: &str = "extractive";

@@ -2,12 +2,15 @@
 
 pub mod against;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Hit;
-use crate::cite::check::check_claims;
+use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::verdict::{Checked, VerdictModel};
 use crate::error::Result;
+use crate::inference::cross_encoder::{ReaderSettings, Readers};
 use crate::retrieve::Searcher;
 use against::Against;
 
@@ -27,6 +30,21 @@ pub struct CheckSettings {
     pub claims_max: usize,
     /// Bytes of text of all files that claims are checked against.
     pub against_bytes_max: usize,
+    /// The folder of a sequence classifier that reads claims in place of our own reader: `config.json`, `model.safetensors` and
+    /// `tokenizer.json`.
+    pub model: Option<PathBuf>,
+    /// Which of its classes means that the evidence entails the claim, counted from 0; unset goes by their names.
+    pub entailment: Option<usize>,
+    /// The folder of a reader in place of the one that comes with the program: `reader.safetensors` and `manifest.toml`.
+    pub reader: Option<PathBuf>,
+}
+
+impl CheckSettings {
+    /// Which models read pairs of texts.
+    #[must_use]
+    pub fn readers(&self) -> ReaderSettings {
+        ReaderSettings { model: self.model.clone(), entailment: self.entailment, reader: self.reader.clone() }
+    }
 }
 
 impl Default for CheckSettings {
@@ -38,6 +56,9 @@ impl Default for CheckSettings {
             claim_words_max: 300,
             claims_max: 10_000,
             against_bytes_max: 256 << 20,
+            model: None,
+            entailment: None,
+            reader: None,
         }
     }
 }
@@ -64,7 +85,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// What search or check report.
-pub fn check_claim(claim: &str, source: &mut Source<'_>, settings: &CheckSettings) -> Result<Judged> {
+pub fn check_claim(claim: &str, source: &mut Source<'_>, readers: &Readers, settings: &CheckSettings) -> Result<Judged> {
     let is_checked = words_over(claim, settings).is_none();
     let (hits, embedder) = match source {
         _ if !is_checked => (Vec::new(), None),
@@ -75,7 +96,8 @@ pub fn check_claim(claim: &str, source: &mut Source<'_>, settings: &CheckSetting
     // One that is too long is compared with nothing, as one without a word is.
     let compared = if is_checked { claim } else { "" };
     let embedder = embedder.map(std::convert::AsRef::as_ref);
-    let checked = check_claims(&[compared], &evidence, embedder, VerdictModel::shipped())?.remove(0);
+    let models = CheckModels { embedder, entailment: readers.entailment() };
+    let checked = check_claims(&[compared], &evidence, models, VerdictModel::shipped())?.remove(0);
     Ok(Judged { checked, hits })
 }
 

@@ -57,6 +57,8 @@ pub struct Checked {
 pub const PARTIAL_MIN: f32 = 0.2;
 /// A claim of which the evidence says otherwise, and which scores below [`PARTIAL_MIN`], scores no more than this.
 pub const CONTRARY_SCORE_MAX: f32 = 0.1;
+/// Log odds of what needs no figures, beyond all that the figures give.
+const CERTAIN: f64 = 50.0;
 /// Sentences compared closely for each claim.
 pub const NEAR_MAX: usize = 8;
 
@@ -153,6 +155,20 @@ impl Assessment {
             }
             Self::Measured(Features::measure(claim, evidence, &near, entails))
         })
+    }
+
+    /// The row of features; `None` where the claim was not measured.
+    pub(crate) fn values(&self) -> Option<Vec<f64>> {
+        if let Self::Measured(features) = self { Some(features.values()) } else { None }
+    }
+
+    /// The log odds of support, where `decide` gives those of a row of features.
+    pub(crate) fn odds(&self, decide: impl Fn(&[f64]) -> f64) -> f64 {
+        match self {
+            Self::Verbatim(_) => CERTAIN,
+            Self::Wordless | Self::Apart => -CERTAIN,
+            Self::Measured(features) => decide(&features.values()),
+        }
     }
 
     /// The verdict and the probability of support.

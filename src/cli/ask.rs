@@ -14,6 +14,7 @@ use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styl
 use super::workflow::ready;
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Models, Usage};
 use crate::ask::Drafting;
+use crate::cite::structure::Reason;
 use crate::cite::verdict::Verdict;
 use crate::collections::DEFAULT;
 use crate::data_folder::database_path;
@@ -249,6 +250,11 @@ pub(crate) fn spoken(verdict: Verdict) -> &'static str {
         Verdict::Unsupported => "not supported",
         Verdict::Unchecked => "not checked",
     }
+}
+
+/// What differs, on lines of their own behind `indent`.
+pub(crate) fn told_reason(reason: &Reason, indent: &str) -> String {
+    wrapped(&format!("{} {}", styled(Stream::Out, Look::Warn, "·"), one_line(&reason.text)), width(), indent)
 }
 
 /// Every cited place once, by number.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::Exit;
-use super::ask::{quoted, spoken};
+use super::ask::{quoted, spoken, told_reason};
 use super::context::Context;
 use super::search::place;
 use super::terminal::{
@@ -25,6 +25,7 @@ use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::index::prepare::path_key;
 use crate::ingest::isolated::Reader;
+use crate::inference::cross_encoder::Readers;
 use crate::ingest::{load, walk};
 use crate::retrieve::Searcher;
 use crate::services::open_embedder;
@@ -75,6 +76,7 @@ pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
         options.claims.push("-".into());
     }
     let given = given(&options, &settings, context)?;
+    let readers = Readers::open(&settings.readers(), &context.settings.embed)?;
     let mut notes = Vec::new();
     if options.against.is_empty() {
         let searcher = match Searcher::open(&context.settings.opening()?, &context.settings.retrieve) {
@@ -84,7 +86,7 @@ pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
         if searcher.chunk_count()? == 0 {
             return Ok(nothing("the index is empty; fill it with: ibid index PATH"));
         }
-        let exit = check(&given, &mut Source::Index(&searcher), notes, &settings, started, context)?;
+        let exit = check(&given, &mut Source::Index(&searcher), &readers, notes, &settings, started, context)?;
         searcher.leave();
         return Ok(exit);
     }
@@ -98,7 +100,7 @@ pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
         return Ok(nothing(&if why.is_empty() { "there is no file there".into() } else { why.join("; ") }));
     }
     notes.extend(against.unread.iter().map(|file| format!("not read: {}", unread(file))));
-    check(&given, &mut Source::Files(&mut against), notes, &settings, started, context)
+    check(&given, &mut Source::Files(&mut against), &readers, notes, &settings, started, context)
 }
 
 /// Says that there is nothing to check against, and why.
@@ -112,6 +114,7 @@ fn nothing(why: &str) -> Exit {
 fn check(
     given: &Given,
     source: &mut Source<'_>,
+    readers: &Readers,
     notes: Vec<String>,
     settings: &CheckSettings,
     started: Instant,
@@ -129,7 +132,7 @@ fn check(
                 settings.claim_words_max
             ));
         }
-        let judged = check_claim(&claim.text, source, settings)?;
+        let judged = check_claim(&claim.text, source, readers, settings)?;
         let citations = citations(&judged.checked, &judged.hits, context.settings.ask.citations_max, &mut numbers);
         let claim = answer_claim(&claim.text, claim.span, &judged.checked, citations);
         if !context.json {
@@ -268,6 +271,7 @@ fn told(claim: &AnswerClaim) -> String {
     let by = format!("{} · {:.2}", claim.method, claim.score);
     let verdict = styled(Stream::Out, look, spoken(claim.verdict));
     lines.push(format!("  {verdict} {}", styled(Stream::Out, Look::Faint, &format!("· {by}"))));
+    lines.extend(claim.reasons.iter().map(|reason| told_reason(reason, "    ")));
     for citation in &claim.citations {
         let head = place(&citation.path, citation.page, &[]);
         lines.push(format!("    {}", styled(Stream::Out, Look::Source, &head)));

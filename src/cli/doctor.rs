@@ -134,7 +134,7 @@ fn engine(context: &Context) -> Finding {
 
 /// Opens what claims are checked with, since only its files say whether they can be used.
 fn checking(context: &Context) -> Finding {
-    match Readers::open(&context.settings.check, &context.settings.embed) {
+    match Readers::open(&context.settings.check.readers(), &context.settings.embed) {
         Ok(readers) if readers.entailment().is_some() => Finding::ok("check", readers.told()),
         Ok(readers) => Finding::note("check", readers.told(), "claims are checked by their words and structure alone"),
         Err(error) => Finding::problem("check", error.to_string(), "see the message"),

@@ -13,16 +13,18 @@ use super::Exit;
 use super::context::{Context, now};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, thousands, width, wrapped};
 use super::workflow::ready;
+use crate::cite::check::CheckModels;
 use crate::data_folder::database_path;
 use crate::error::{Error, Result};
 use crate::eval::answers::evaluate_answers;
-use crate::eval::claims::wice::fit_claims;
+use crate::eval::claims::fit::fit_verdict;
 use crate::eval::claims::{ClaimsSettings, evaluate_claims};
 use crate::eval::filings::evaluate_filings;
 use crate::eval::pdf::{Peer, evaluate_pdf};
 use crate::eval::retrieval::evaluate_retrieval;
 use crate::eval::sts::evaluate_sts;
 use crate::eval::{EvalCache, EvalReport};
+use crate::inference::cross_encoder::Readers;
 use crate::retrieve::Searcher;
 use crate::services::open_embedder;
 use crate::workflow::asked::Asked;
@@ -83,7 +85,7 @@ pub(crate) struct ClaimsOptions {
     /// List every claim that was judged wrongly
     #[arg(long)]
     show_mistakes: bool,
-    /// Fit the coefficients on all of WiCE and write them to this file instead
+    /// Fit the coefficients on these pairs and write them to this file instead
     #[arg(long, value_name = "FILE")]
     fit: Option<PathBuf>,
 }
@@ -105,7 +107,7 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
         }
         EvalCommand::Sts { path } => evaluate_sts(path, &open_embedder(&settings.embed)?)?,
         EvalCommand::Claims(options) => match &options.fit {
-            Some(file) => return fit(&options.dataset, file, context),
+            Some(file) => return fit(options, file, context),
             None => claims(options, context)?,
         },
         EvalCommand::Filings { table } => {
@@ -156,11 +158,25 @@ fn answers(questions: &Path, context: &Context) -> Result<EvalReport> {
 }
 
 fn claims(options: &ClaimsOptions, context: &Context) -> Result<EvalReport> {
+    let settings = claims_settings(options, context)?;
+    let embedder = Arc::new(open_embedder(&context.settings.embed)?);
+    let readers = Readers::open(&settings.check.readers(), &context.settings.embed)?;
+    let bar = bar(context);
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let report = evaluate_claims(&options.dataset, &embedder, &readers, &settings, &context.stop, &progress);
+    bar.finish_and_clear();
+    report
+}
+
+fn claims_settings(options: &ClaimsOptions, context: &Context) -> Result<ClaimsSettings> {
     context.catch_interrupts()?;
     if options.sample == 0 {
         return Err(Error::usage("--sample 0 takes no pair; it is at least 1"));
     }
-    let settings = ClaimsSettings {
+    Ok(ClaimsSettings {
         sample: options.sample,
         seed: options.seed,
         split: options.split.clone(),
@@ -168,25 +184,25 @@ fn claims(options: &ClaimsOptions, context: &Context) -> Result<EvalReport> {
         chunk: context.settings.chunk.clone(),
         read: context.settings.read.clone(),
         check: context.settings.check.clone(),
-    };
-    let embedder = Arc::new(open_embedder(&context.settings.embed)?);
+    })
+}
+
+/// Writes fitted coefficients; the file is meant to be compiled in.
+fn fit(options: &ClaimsOptions, file: &Path, context: &Context) -> Result<Exit> {
+    let settings = claims_settings(options, context)?;
+    let embedder = open_embedder(&context.settings.embed)?;
+    let readers = Readers::open(&settings.check.readers(), &context.settings.embed)?;
+    let models = CheckModels { embedder: Some(&embedder), entailment: readers.entailment() };
+    let command = "ibid eval claims PAIRS.jsonl --fit FILE";
+    let date = now();
     let bar = bar(context);
     let progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let report = evaluate_claims(&options.dataset, &embedder, &settings, &context.stop, &progress);
+    let text = fit_verdict(&options.dataset, models, &settings, command, date.get(..10).unwrap_or(&date), &progress);
     bar.finish_and_clear();
-    report
-}
-
-/// Writes fitted coefficients; the file is meant to be compiled in.
-fn fit(dir: &Path, file: &Path, context: &Context) -> Result<Exit> {
-    let embedder = open_embedder(&context.settings.embed)?;
-    let command = "ibid eval claims DIR --fit FILE (DIR: the WiCE folder with oracle_chunks_claim_dev.jsonl)";
-    let date = now();
-    let text = fit_claims(dir, &embedder, command, date.get(..10).unwrap_or(&date))?;
-    std::fs::write(file, text).map_err(Error::io("write", file))?;
+    std::fs::write(file, text?).map_err(Error::io("write", file))?;
     note(&format!("wrote {}", file.display()));
     Ok(Exit::Done)
 }

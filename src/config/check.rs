@@ -9,7 +9,6 @@ use crate::check::CheckSettings;
 use crate::chunk::{CONTEXT_TOKENS_MOST, ChunkSettings, TOKENS_MAX_LEAST};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
-use crate::inference::cross_encoder::CheckSettings;
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
 use crate::retrieve::RetrieveSettings;
@@ -48,11 +47,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     storing(&settings.store)?;
     retrieving(&settings.retrieve)?;
     asking(&settings.ask)?;
-<<<<<<< ours
     checking(&settings.check)?;
-=======
-    reading_claims(&settings.check)?;
->>>>>>> theirs
     generating("llm", &settings.llm)?;
     for (role, model) in &settings.models {
         generating(&format!("models.{role}"), model)?;
@@ -144,15 +139,12 @@ fn asking(ask: &AskSettings) -> Result<()> {
     within("ask.extract.answerable_min", ask.extract.answerable_min, 0.0..=1.0)
 }
 
-<<<<<<< ours
 fn checking(check: &CheckSettings) -> Result<()> {
     at_least("check.passages", check.passages, 1)?;
     at_least("check.candidates", check.candidates, 1)?;
     at_least("check.claim_words_max", check.claim_words_max, 1)?;
     at_least("check.claims_max", check.claims_max, 1)?;
-    at_least("check.against_bytes_max", check.against_bytes_max, 1)
-=======
-fn reading_claims(check: &CheckSettings) -> Result<()> {
+    at_least("check.against_bytes_max", check.against_bytes_max, 1)?;
     match (check.entailment, &check.model) {
         (Some(class), None) => {
             let reason = "it is a class of the model that check.model names, and there is none".into();
@@ -160,7 +152,6 @@ fn reading_claims(check: &CheckSettings) -> Result<()> {
         }
         _ => Ok(()),
     }
->>>>>>> theirs
 }
 
 /// Checks the language model of `section`: `llm`, or a role's.

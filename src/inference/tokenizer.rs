@@ -9,8 +9,8 @@ use ibid_wordpiece::{Buffers, WordPiece};
 
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
-use frame::{Frame, FramingFile};
 pub use frame::PairFrame;
+use frame::{Frame, FramingFile};
 
 /// The tokens of one text, without the special tokens of a model's input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,9 +98,11 @@ impl Tokenizer {
         let mut tokenizer = Self { inner, path, frame, pair, special, unknown, is_byte_level, left_out: None };
         let size = tokenizer.vocabulary_size();
         let of_pairs = tokenizer.pair.iter().flat_map(|pair| [&pair.start, &pair.middle, &pair.end]).flatten();
+        let outside = of_pairs.copied().find(|id| *id as usize >= size);
         // Only models that read pairs are the worse for it.
-        if let Some(id) = of_pairs.copied().find(|id| *id as usize >= size) {
-            tokenizer.pair = Err(format!("it puts token {id} around pairs, which its vocabulary of {size} does not have"));
+        if let Some(id) = outside {
+            tokenizer.pair =
+                Err(format!("it puts token {id} around pairs, which its vocabulary of {size} does not have"));
         }
         match tokenizer.frame.start.iter().chain(&tokenizer.frame.end).find(|id| **id as usize >= size) {
             Some(id) => {

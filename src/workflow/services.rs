@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::journal::{Journal, cache_key};
 use super::models::{BreakerSettings, ModelRoles};
 use crate::ask::AskSettings;
+use crate::check::CheckSettings;
 use crate::chunk::ChunkSettings;
 use crate::collections::{CollectionSettings, Collections};
 use crate::error::Result;
+use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::{EmbedSettings, Embedder, Role};
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
@@ -41,6 +43,8 @@ pub struct ServiceSettings {
     pub read: ReadSettings,
     /// Drafting and checking answers.
     pub ask: AskSettings,
+    /// Checking claims.
+    pub check: CheckSettings,
     /// The model where none is named.
     pub llm: LlmSettings,
     /// Models by role.
@@ -71,6 +75,7 @@ impl Default for ServiceSettings {
             walk: WalkSettings::default(),
             read: ReadSettings::default(),
             ask: AskSettings::default(),
+            check: CheckSettings::default(),
             llm: LlmSettings::default(),
             models: BTreeMap::new(),
             breaker: BreakerSettings::default(),
@@ -95,6 +100,8 @@ pub struct Services {
     models: ModelRoles,
     tools: Tools,
     reader: Reader,
+    /// What reads pairs of texts, once it was needed.
+    readers: Mutex<Option<Arc<Readers>>>,
     /// Vectors of texts that others are compared with again and again.
     examples: Mutex<HashMap<String, Arc<Vec<f32>>>>,
     /// Where they outlive the process.
@@ -119,7 +126,7 @@ impl Services {
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
         let reader = Reader::new(settings.read.clone());
-        Self { settings, collections, models, tools, reader, examples: Mutex::default(), kept: OnceLock::new() }
+        Self { settings, collections, models, tools, reader, readers: Mutex::default(), examples: Mutex::default(), kept: OnceLock::new() }
     }
 
     /// Keeps vectors of examples in this record from now on; the first one that is named stays.
@@ -186,6 +193,20 @@ impl Services {
     #[must_use]
     pub fn embedder_name(&self) -> &str {
         &self.settings.opening.embed.model
+    }
+
+    /// What reads claims beside evidence, and questions beside passages.
+    ///
+    /// # Errors
+    /// As [`Readers::open`].
+    pub fn readers(&self) -> Result<Arc<Readers>> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(readers) = &*readers {
+            return Ok(Arc::clone(readers));
+        }
+        let opened = Arc::new(Readers::open(&self.settings.check.readers(), &self.settings.opening.embed)?);
+        *readers = Some(Arc::clone(&opened));
+        Ok(opened)
     }
 
     /// Runs `work` with the embedder, the one of all collections.

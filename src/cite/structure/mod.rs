@@ -14,6 +14,7 @@ mod words;
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::view::{header_of, heading_of};
@@ -23,7 +24,7 @@ use super::names::{holds_word, initials};
 use crate::document::ByteSpan;
 
 /// What differs between a claim and its evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
     /// A number that the evidence does not have, or has another one in place of.
@@ -190,7 +191,7 @@ impl Difference {
 }
 
 /// A difference that a reader is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// What kind of difference it is.
     pub kind: ReasonKind,

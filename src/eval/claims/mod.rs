@@ -1,6 +1,7 @@
 //! Judged claims in, how well their verdicts tell support from the rest out: WiCE, pairs with their premises, or claims about documents.
 
 mod documents;
+pub mod fit;
 mod measures;
 mod pairs;
 pub mod wice;
@@ -16,6 +17,8 @@ use crate::chunk::ChunkSettings;
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
 use crate::error::{Error, Result};
 use crate::eval::EvalReport;
+use crate::cite::check::CheckModels;
+use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::Embedder;
 use crate::ingest::ReadSettings;
 use crate::ingest::walk::WalkSettings;
@@ -58,15 +61,16 @@ const LAYOUTS: &str = "a folder with oracle_chunks_claim_dev.jsonl (WiCE), a fol
 pub fn evaluate_claims(
     dataset: &Path,
     embedder: &Arc<Embedder>,
+    readers: &Readers,
     settings: &ClaimsSettings,
     stop: &AtomicBool,
     progress: &dyn Fn(usize, usize),
 ) -> Result<EvalReport> {
     let started = Instant::now();
     let mut report = if dataset.join(wice::FILE).is_file() {
-        of_wice(dataset, embedder)?
+        of_wice(dataset, embedder, readers)?
     } else {
-        let work = Work { embedder, settings, stop, progress };
+        let work = Work { embedder, readers, settings, stop, progress };
         let (outcomes, evidence) = match documents::table_of(dataset) {
             Some(table) => (documents::judge(&table, work)?, "whole documents"),
             None => (pairs::judge(&pairs::files_of(dataset)?, work)?, "premises"),
@@ -83,9 +87,16 @@ pub fn evaluate_claims(
 #[derive(Clone, Copy)]
 struct Work<'a> {
     embedder: &'a Arc<Embedder>,
+    readers: &'a Readers,
     settings: &'a ClaimsSettings,
     stop: &'a AtomicBool,
     progress: &'a dyn Fn(usize, usize),
+}
+
+impl<'a> Work<'a> {
+    fn models(self) -> CheckModels<'a> {
+        CheckModels { embedder: Some(self.embedder), entailment: self.readers.entailment() }
+    }
 }
 
 /// A judged claim and what the check made of it.
@@ -102,8 +113,9 @@ struct Outcome {
     checked: Checked,
 }
 
-fn of_wice(dataset: &Path, embedder: &Embedder) -> Result<EvalReport> {
-    let measured = wice::evaluate_wice(dataset, embedder, VerdictModel::shipped())?;
+fn of_wice(dataset: &Path, embedder: &Embedder, readers: &Readers) -> Result<EvalReport> {
+    let models = CheckModels { embedder: Some(embedder), entailment: readers.entailment() };
+    let measured = wice::evaluate_wice(dataset, models, VerdictModel::shipped())?;
     let mut report = EvalReport::default();
     report.metrics = measured.metrics().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
     report.metrics.insert("claims".into(), measured.claims as f64);
@@ -150,6 +162,7 @@ fn mistake(outcome: &Outcome) -> serde_json::Value {
         "score": outcome.checked.score,
         "claim": outcome.claim,
         "kinds": outcome.kinds,
+        "reasons": outcome.checked.reasons,
     })
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::{LAYOUTS, Outcome, Work, interrupted};
+use super::{ClaimsSettings, LAYOUTS, Outcome, Work, interrupted};
 use crate::cite::check::check_claims;
 use crate::cite::verdict::VerdictModel;
 use crate::error::{Error, Result};
@@ -18,14 +18,14 @@ use crate::random::Random;
 const LINE_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Debug, Deserialize)]
-struct Pair {
-    premise: String,
-    claim: String,
-    label: String,
+pub(super) struct Pair {
+    pub(super) premise: String,
+    pub(super) claim: String,
+    pub(super) label: String,
     #[serde(default)]
     split: String,
     #[serde(default)]
-    kind: String,
+    pub(super) kind: String,
     #[serde(skip)]
     line: usize,
 }
@@ -55,7 +55,7 @@ pub(super) fn files_of(dataset: &Path) -> Result<Vec<PathBuf>> {
 pub(super) fn judge(files: &[PathBuf], work: Work<'_>) -> Result<Vec<Outcome>> {
     let mut sampled = Vec::new();
     for file in files {
-        let pairs = read(file, work)?;
+        let pairs = read(file, work.settings)?;
         let mut kinds: Vec<&str> =
             pairs.iter().map(|pair| pair.kind.as_str()).filter(|kind| !kind.is_empty()).collect();
         kinds.sort_unstable();
@@ -72,7 +72,7 @@ pub(super) fn judge(files: &[PathBuf], work: Work<'_>) -> Result<Vec<Outcome>> {
     for (at, (kinds, file, pair)) in sampled.into_iter().enumerate() {
         interrupted(work.stop)?;
         let model = VerdictModel::shipped();
-        let checked = check_claims(&[&pair.claim], &[&pair.premise], Some(work.embedder), model)?.remove(0);
+        let checked = check_claims(&[&pair.claim], &[&pair.premise], work.models(), model)?.remove(0);
         let next = groups.len();
         outcomes.push(Outcome {
             place: format!("{file}:{}", pair.line),
@@ -112,7 +112,7 @@ fn stem(file: &Path) -> String {
 }
 
 /// The pairs of `file` that are measured, in the file's order: all of the wanted split, or a sample of them.
-fn read(file: &Path, work: Work<'_>) -> Result<Vec<Pair>> {
+pub(super) fn read(file: &Path, settings: &ClaimsSettings) -> Result<Vec<Pair>> {
     let opened = File::open(file).map_err(Error::io("read", file))?;
     let unpacked: Box<dyn Read> = match file.extension() {
         Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
@@ -134,11 +134,11 @@ fn read(file: &Path, work: Work<'_>) -> Result<Vec<Pair>> {
         if !["entailment", "neutral", "contradiction", "not_entailment"].contains(&pair.label.as_str()) {
             return Err(wrong(format!("has the label `{}`, which is none of ours", pair.label)));
         }
-        if work.settings.split.as_ref().is_none_or(|split| *split == pair.split) {
+        if settings.split.as_ref().is_none_or(|split| *split == pair.split) {
             pairs.push(Pair { line, ..pair });
         }
     }
-    Ok(sample(pairs, work.settings.sample, work.settings.seed))
+    Ok(sample(pairs, settings.sample, settings.seed))
 }
 
 /// `count` of the pairs, drawn by `seed`, in their order.

@@ -1,19 +1,17 @@
-//! WiCE's claims with judged evidence to how well the verdict's score tells support from the rest, and to fitted coefficients.
+//! WiCE's claims with judged evidence to how well the verdict's score tells support from the rest, and to coefficients that are fitted on a part and read on the rest.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cite::check::encode;
+use crate::cite::check::{CheckModels, assess};
 use crate::cite::evidence::{Evidence, Text};
-use crate::cite::features::{FEATURES, Features};
+use crate::cite::features::{READ, WORDS};
 use crate::cite::logistic::Logistic;
-use crate::cite::verdict::{Assessment, NEAR_MAX, SUPPORTED_MIN, Verdict, VerdictModel};
+use crate::cite::verdict::{Assessment, Verdict, VerdictModel};
 use crate::error::{Error, Result};
 use crate::eval::metrics::auroc;
-use crate::inference::embedder::Embedder;
 use crate::random::Random;
 
 /// The file of a WiCE folder that is read: every line a claim, its evidence sentences and its label.
@@ -51,7 +49,7 @@ pub struct ClaimsReport {
     pub swapped_auroc: f64,
     /// Share of claims with another article's evidence that are called supported: a false alarm each.
     pub swapped_supported: f64,
-    /// Area under the ROC curve of the coefficients that come with the program (which were fitted on this set).
+    /// Area under the ROC curve of the coefficients that come with the program, which were fitted elsewhere.
     pub shipped_auroc: f64,
     /// Of the pairs called supported, the share judged so.
     pub verdict_precision: f64,
@@ -96,64 +94,16 @@ struct Pair {
     claim: usize,
     article: usize,
     supported: bool,
-    features: Vec<f64>,
-    swapped: Vec<f64>,
     assessed: Assessment,
-    swapped_assessed: Assessment,
+    swapped: Assessment,
 }
 
 /// Measures the check on the WiCE folder `dataset`; the verdicts are those of `model`. Blocks.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Usage`] when the file is missing or not as WiCE has it, and the encoder's own.
-pub fn evaluate_wice(dataset: &Path, embedder: &Embedder, model: &VerdictModel) -> Result<ClaimsReport> {
-    Ok(report(&measure(&read(dataset)?, embedder)?, model))
-}
-
-/// Fits the coefficients on the whole of `dataset` and measures them; gives the text of a model file, whose comments tell
-/// where the figures are from. `command` and `date` are what the file shall name.
-///
-/// # Errors
-/// As [`evaluate_wice`].
-pub fn fit_claims(dataset: &Path, embedder: &Embedder, command: &str, date: &str) -> Result<String> {
-    let pairs = measure(&read(dataset)?, embedder)?;
-    let all: Vec<&Pair> = pairs.iter().collect();
-    let model = VerdictModel {
-        features: FEATURES.iter().map(ToString::to_string).collect(),
-        maxsim: fit(&all, FEATURES.len()),
-        lexical: fit(&all, FEATURES.len() - 1),
-    };
-    Ok(model_file(&model, &report(&pairs, &model), command, date))
-}
-
-fn model_file(model: &VerdictModel, report: &ClaimsReport, command: &str, date: &str) -> String {
-    let mut text =
-        String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
-    let _ = writeln!(text, "# Data: WiCE (Kamoi et al., EMNLP 2023), split dev, {FILE}:");
-    let _ =
-        writeln!(text, "# {} claims, {} pairs, {} of them supported.", report.claims, report.pairs, report.supported);
-    let _ = writeln!(text, "# Command: {command}\n# Date: {date}");
-    let _ = writeln!(
-        text,
-        "# Cross-validated by article, {FOLDS} folds, {ROUNDS} rounds (not on the pairs that were fitted):"
-    );
-    let _ = writeln!(
-        text,
-        "# AUROC {:.3} (95% interval {:.3} to {:.3}), balanced accuracy {:.3}; without token vectors AUROC {:.3}.",
-        report.auroc, report.auroc_low, report.auroc_high, report.balanced_accuracy, report.lexical_auroc
-    );
-    let _ = writeln!(
-        text,
-        "# Control, another article's evidence: AUROC {:.3}, called supported {:.3}.",
-        report.swapped_auroc, report.swapped_supported
-    );
-    let _ = writeln!(
-        text,
-        "# Verdict `supported` from a score of {SUPPORTED_MIN} (on the fitted pairs): precision {:.3}, recall {:.3}.",
-        report.verdict_precision, report.verdict_recall
-    );
-    let body = toml::to_string(model).expect("numbers and names are valid TOML");
-    format!("{text}\n{body}")
+pub fn evaluate_wice(dataset: &Path, models: CheckModels<'_>, model: &VerdictModel) -> Result<ClaimsReport> {
+    Ok(report(&measure(&read(dataset)?, models)?, model))
 }
 
 fn read(dataset: &Path) -> Result<Vec<Record>> {
@@ -176,13 +126,9 @@ fn read(dataset: &Path) -> Result<Vec<Record>> {
 }
 
 /// The features and verdicts of all pairs, and of the same claims with another article's evidence.
-fn measure(records: &[Record], embedder: &Embedder) -> Result<Vec<Pair>> {
+fn measure(records: &[Record], models: CheckModels<'_>) -> Result<Vec<Pair>> {
     let mut articles: BTreeMap<&str, usize> = BTreeMap::new();
     let mut claims: BTreeMap<&str, usize> = BTreeMap::new();
-    let evidence = |record: &Record| {
-        // Blank lines keep each given sentence a sentence of its own.
-        Evidence::new(&[&record.evidence.join("\n\n")])
-    };
     let mut pairs = Vec::with_capacity(records.len());
     for (at, record) in records.iter().enumerate() {
         let (count, claim_count) = (articles.len(), claims.len());
@@ -191,20 +137,17 @@ fn measure(records: &[Record], embedder: &Embedder) -> Result<Vec<Pair>> {
         let others = (1..records.len()).map(|step| &records[(at + records.len() / 2 + step) % records.len()]);
         let other = others.into_iter().find(|other| other.meta.claim_title != record.meta.claim_title);
         let other = other.ok_or_else(|| Error::usage("the claims must come from two articles or more"))?;
-        let mut claim = [Text::new(&record.claim)];
-        let (mut own, mut swapped) = (evidence(record), evidence(other));
-        encode(&mut claim, &mut [&mut own, &mut swapped], embedder)?;
-        let features = |evidence: &Evidence| {
-            Features::measure(&claim[0], evidence, &evidence.shortlist(&claim[0], NEAR_MAX)).values()
+        let assessed = |record: &Record, evidence: &Record| -> Result<Assessment> {
+            // Blank lines keep each given sentence a sentence of its own.
+            let mut evidence = Evidence::new(&[&evidence.evidence.join("\n\n")]);
+            Ok(assess(&mut [Text::new(&record.claim)], &mut evidence, models)?.remove(0))
         };
         pairs.push(Pair {
             claim: claim_number,
             article,
             supported: record.label == "supported",
-            features: features(&own),
-            swapped: features(&swapped),
-            assessed: Assessment::new(&claim[0], &own),
-            swapped_assessed: Assessment::new(&claim[0], &swapped),
+            assessed: assessed(record, record)?,
+            swapped: assessed(record, other)?,
         });
     }
     Ok(pairs)
@@ -217,12 +160,12 @@ fn report(pairs: &[Pair], model: &VerdictModel) -> ClaimsReport {
     let mean = |of: &dyn Fn(&Round) -> f64| rounds.iter().map(of).sum::<f64>() / ROUNDS as f64;
     let scores: Vec<f64> = (0..pairs.len()).map(|at| mean(&|round| round.full[at])).collect();
     let (auroc_low, auroc_high) = interval(pairs, &scores, &mut random);
-    let shipped: Vec<f64> = pairs.iter().map(|pair| model.maxsim.decide(&pair.features)).collect();
+    let shipped: Vec<f64> = pairs.iter().map(|pair| pair.assessed.odds(|values| model.decide(values))).collect();
     let says_supported = |assessed: &Assessment| assessed.verdict(model).0 == Verdict::Supported;
     let said: Vec<&Pair> = pairs.iter().filter(|pair| says_supported(&pair.assessed)).collect();
     let right = said.iter().filter(|pair| pair.supported).count() as f64;
     let supported = labels.iter().filter(|&&label| label).count();
-    let false_alarms = pairs.iter().filter(|pair| says_supported(&pair.swapped_assessed)).count();
+    let false_alarms = pairs.iter().filter(|pair| says_supported(&pair.swapped)).count();
     ClaimsReport {
         claims: pairs.iter().map(|pair| pair.claim).max().map_or(0, |last| last + 1),
         pairs: pairs.len(),
@@ -265,13 +208,13 @@ fn cross_validate(pairs: &[Pair], random: &mut Random) -> Round {
     let mut said = vec![false; pairs.len()];
     for part in 0..FOLDS {
         let seen: Vec<&Pair> = pairs.iter().filter(|pair| fold[pair.article] != part).collect();
-        let full = fit(&seen, FEATURES.len());
-        let lexical = fit(&seen, FEATURES.len() - 1);
+        let full = fit(&seen, READ);
+        let lexical = fit(&seen, WORDS);
         let threshold = best_threshold(&seen, &full);
         for (at, pair) in pairs.iter().enumerate().filter(|(_, pair)| fold[pair.article] == part) {
-            round.full[at] = full.decide(&pair.features);
-            round.lexical[at] = lexical.decide(&pair.features);
-            round.swapped[at] = full.decide(&pair.swapped);
+            round.full[at] = pair.assessed.odds(|values| full.decide(values));
+            round.lexical[at] = pair.assessed.odds(|values| lexical.decide(&values[..WORDS]));
+            round.swapped[at] = pair.swapped.odds(|values| full.decide(values));
             said[at] = round.full[at] >= threshold;
         }
     }
@@ -280,15 +223,16 @@ fn cross_validate(pairs: &[Pair], random: &mut Random) -> Round {
     round
 }
 
-/// A model over the first `width` features.
+/// A model over the first `width` features, or as many as there are.
 fn fit(pairs: &[&Pair], width: usize) -> Logistic {
-    let rows: Vec<Vec<f64>> = pairs.iter().map(|pair| pair.features[..width].to_vec()).collect();
-    let labels: Vec<bool> = pairs.iter().map(|pair| pair.supported).collect();
+    let measured = |pair: &&Pair| Some((pair.assessed.values()?, pair.supported));
+    let (rows, labels): (Vec<Vec<f64>>, Vec<bool>) = pairs.iter().filter_map(measured).unzip();
+    let rows: Vec<Vec<f64>> = rows.into_iter().map(|row| row[..width.min(row.len())].to_vec()).collect();
     Logistic::fit(&rows, &labels, PENALTY)
 }
 
 fn best_threshold(pairs: &[&Pair], model: &Logistic) -> f64 {
-    let scores: Vec<f64> = pairs.iter().map(|pair| model.decide(&pair.features)).collect();
+    let scores: Vec<f64> = pairs.iter().map(|pair| pair.assessed.odds(|values| model.decide(values))).collect();
     let labels: Vec<bool> = pairs.iter().map(|pair| pair.supported).collect();
     let accuracy = |threshold: f64| {
         let said: Vec<bool> = scores.iter().map(|&score| score >= threshold).collect();

@@ -14,7 +14,7 @@ use ibid_encoder::text_encoder::SequenceClassifier;
 use serde_json::Value;
 
 use super::pairs::{PairForm, PairInput};
-use super::{CheckSettings, Entailment, labels};
+use super::{ReaderSettings, Entailment, labels};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{EmbedSettings, plan_batches, thread_count};
 use crate::inference::tokenizer::Tokenizer;
@@ -88,7 +88,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Io`] for a file that is missing, [`Error::ModelFile`] or the encoder's own for one that is not what it should be,
     /// [`Error::Setting`] where the classes do not say which one is entailment; each names the file or the tensor, and what to do.
-    pub fn open(folder: &Path, settings: &CheckSettings, embed: &EmbedSettings) -> Result<Self> {
+    pub fn open(folder: &Path, settings: &ReaderSettings, embed: &EmbedSettings) -> Result<Self> {
         let [config, weights, tokenizer] =
             ["config.json", "model.safetensors", "tokenizer.json"].map(|name| folder.join(name));
         let files = Files { config, weights, tokenizer };

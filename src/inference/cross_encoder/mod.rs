@@ -11,17 +11,14 @@ mod tests;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use super::embedder::EmbedSettings;
 use crate::error::Result;
 pub use classifier::Classifier;
 pub use reader::{Head, Reader};
 
 /// Which models read pairs.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CheckSettings {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReaderSettings {
     /// The folder of a sequence classifier that reads claims in place of our own reader: `config.json`, `model.safetensors` and
     /// `tokenizer.json`.
     pub model: Option<PathBuf>,
@@ -66,7 +63,7 @@ impl Readers {
     ///
     /// # Errors
     /// What is wrong with a file, by its name; [`crate::error::Error::Setting`] for a precision that does not run here.
-    pub fn open(settings: &CheckSettings, embed: &EmbedSettings) -> Result<Self> {
+    pub fn open(settings: &ReaderSettings, embed: &EmbedSettings) -> Result<Self> {
         let classifier = settings.model.as_deref().map(|folder| Classifier::open(folder, settings, embed));
         Ok(Self { reader: Reader::open(settings.reader.as_deref(), embed)?, classifier: classifier.transpose()? })
     }

@@ -60,7 +60,7 @@ fn write_reader(folder: &Path, left_out: &str) {
 }
 
 fn open(folder: &Path, precision: Precision, threads: usize) -> Result<Readers> {
-    let settings = CheckSettings { reader: Some(folder.to_path_buf()), ..CheckSettings::default() };
+    let settings = ReaderSettings { reader: Some(folder.to_path_buf()), ..ReaderSettings::default() };
     Readers::open(&settings, &EmbedSettings { precision, threads, ..EmbedSettings::default() })
 }
 
@@ -171,7 +171,7 @@ fn a_reader_that_is_not_whole_is_refused_with_what_it_lacks() {
 
 #[test]
 fn without_a_reader_its_absence_is_explained() {
-    let readers = Readers::open(&CheckSettings::default(), &EmbedSettings::default()).unwrap();
+    let readers = Readers::open(&ReaderSettings::default(), &EmbedSettings::default()).unwrap();
     if let Err(reason) = readers.reader() {
         assert!(!reason.is_empty() && readers.told().contains(reason));
         assert!(readers.entailment().is_none());

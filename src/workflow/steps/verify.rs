@@ -20,6 +20,7 @@ use super::passages::{Passage, kind, output, passages, recorded};
 use crate::ask::compose::verify;
 use crate::ask::draft::Drafted;
 use crate::cite::claims::split_claims;
+use crate::cite::structure::Reason;
 use crate::cite::verdict::{Checked, EvidenceSpan, Verdict};
 use crate::document::ByteSpan;
 use crate::workflow::context::{Call, Effect, Reserve, StepContext};
@@ -61,6 +62,9 @@ pub struct VerifiedClaim {
     pub score: f32,
     /// Where the evidence stands: the number of the hit, and the half-open byte span in the hit's text.
     pub evidence: Vec<EvidencePlace>,
+    /// What differs between sentence and evidence, where it is not supported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
 }
 
 /// A place in a hit.
@@ -103,7 +107,8 @@ impl Verify {
                 effect: Effect::None,
             };
             let response = cx.call(call, &mut |_| {
-                let checked = services.with_embedder(|embedder| verify(&drafted, &hits, embedder))?;
+                let readers = services.readers()?;
+                let checked = services.with_embedder(|embedder| verify(&drafted, &hits, embedder, &readers))?;
                 Ok((output(&checked), Spent::default()))
             })?;
             recorded(response, "a check")?
@@ -165,6 +170,7 @@ impl VerifiedClaim {
             method: checked.method.clone(),
             score: checked.score,
             evidence: checked.evidence.iter().map(place).collect(),
+            reasons: checked.reasons.clone(),
         }
     }
 
@@ -182,6 +188,6 @@ impl VerifiedClaim {
             text.ok_or_else(|| wrong("rests on a place that is not in the hits; `verify` and `format` need the same"))?;
             evidence.push(EvidenceSpan { index: place.hit, span: ByteSpan::new(place.start, place.end) });
         }
-        Ok(Checked { verdict, method: self.method.clone(), score: self.score, evidence })
+        Ok(Checked { verdict, method: self.method.clone(), score: self.score, evidence, reasons: self.reasons.clone() })
     }
 }
