@@ -3,6 +3,7 @@
 pub mod collection;
 pub mod gpu;
 pub mod search;
+pub mod stages;
 
 use std::time::Instant;
 

@@ -138,7 +138,15 @@ impl Settings {
     /// # Errors
     /// As [`Self::home`].
     pub fn services(&self) -> Result<Services> {
-        Ok(Services::new(ServiceSettings {
+        Ok(Services::new(self.service_settings()?))
+    }
+
+    /// The settings of [`Self::services`].
+    ///
+    /// # Errors
+    /// As [`Self::home`].
+    pub fn service_settings(&self) -> Result<ServiceSettings> {
+        Ok(ServiceSettings {
             opening: self.opening()?,
             retrieve: self.retrieve.clone(),
             collections: self.collections.clone(),
@@ -150,7 +158,8 @@ impl Settings {
             breaker: self.breaker,
             tools: self.tools.clone(),
             offline: self.offline,
-        }))
+            explain: false,
+        })
     }
 
     /// The data folder.

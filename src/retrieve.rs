@@ -3,13 +3,13 @@
 //! Scores are fused, not ranks: what the scores say about each other would be lost. All weights are settings.
 
 mod scores;
-mod times;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use tracing::{debug_span, dispatcher, instrument};
 use uuid::Uuid;
 
 use crate::answer::{Hit, Scores};
@@ -22,10 +22,7 @@ use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
 use crate::store::{EdgeStore, Scored};
 
-pub use times::StageTimes;
-
 use scores::{fuse, idf, min_max};
-use times::timed;
 
 /// How dense and lexical scores become one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -98,8 +95,6 @@ pub struct Found {
     pub query: Option<Query>,
     /// Milliseconds from query to hits.
     pub took_ms: f64,
-    /// Milliseconds of each stage.
-    pub times: StageTimes,
 }
 
 /// An opened index with the embedder that it was made with.
@@ -155,14 +150,13 @@ impl Searcher {
     pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
         let started = Instant::now();
         let parts = Parts { store: &self.index.store, database: &self.index.database };
-        let mut times = StageTimes::default();
-        let Some(query) = prepare_timed(query, &self.embedder, parts.database, &mut times)? else {
+        let Some(query) = Query::prepare(query, &self.embedder, parts.database)? else {
             return Ok(Found::default());
         };
-        let mut ranked = rank_timed(&query, parts, &self.settings, &mut times)?;
+        let mut ranked = rank(&query, parts, &self.settings)?;
         ranked.truncate(top_k);
         let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
-        let fetched = timed(&mut times.payloads_ms, || self.index.store.fetch(&ids))?;
+        let fetched = debug_span!("payloads").in_scope(|| self.index.store.fetch(&ids))?;
         let mut payloads: HashMap<Uuid, _> = fetched.into_iter().collect();
         let mut hits = Vec::with_capacity(ranked.len());
         for Ranked { id, score, scores } in ranked {
@@ -188,7 +182,7 @@ impl Searcher {
                 scores,
             });
         }
-        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0, times })
+        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
     }
 
     /// How near each sentence is to the query, as the rerank measures passages: from the stored token vectors, which know
@@ -277,24 +271,15 @@ impl Query {
     /// # Errors
     /// What model or database report.
     pub fn prepare(text: &str, embedder: &Embedder, database: &Database) -> Result<Option<Self>> {
-        prepare_timed(text, embedder, database, &mut StageTimes::default())
+        let input = debug_span!("tokenize").in_scope(|| embedder.tokenize(text, Role::Query))?;
+        if input.own().is_empty() {
+            return Ok(None);
+        }
+        let inputs = std::slice::from_ref(&input);
+        let encoded = debug_span!("encode").in_scope(|| embedder.encode(inputs, Want::VectorAndTokens))?.remove(0);
+        let tokens = query_tokens(&input, &encoded.tokens, embedder, database)?;
+        Ok(Some(Self { text: text.into(), vector: encoded.vector, tokens }))
     }
-}
-
-fn prepare_timed(
-    text: &str,
-    embedder: &Embedder,
-    database: &Database,
-    times: &mut StageTimes,
-) -> Result<Option<Query>> {
-    let input = timed(&mut times.tokenize_ms, || embedder.tokenize(text, Role::Query))?;
-    if input.own().is_empty() {
-        return Ok(None);
-    }
-    let inputs = std::slice::from_ref(&input);
-    let encoded = timed(&mut times.encode_ms, || embedder.encode(inputs, Want::VectorAndTokens))?.remove(0);
-    let tokens = timed(&mut times.weights_ms, || query_tokens(&input, &encoded.tokens, embedder, database))?;
-    Ok(Some(Query { text: text.into(), vector: encoded.vector, tokens }))
 }
 
 /// All candidates for `query`, best first: those of the dense and the lexical search, fused, moved by their documents'
@@ -303,36 +288,26 @@ fn prepare_timed(
 /// # Errors
 /// What store or database report.
 pub fn rank(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
-    rank_timed(query, parts, settings, &mut StageTimes::default())
-}
-
-fn rank_timed(
-    query: &Query,
-    parts: Parts<'_>,
-    settings: &RetrieveSettings,
-    times: &mut StageTimes,
-) -> Result<Vec<Ranked>> {
     let Parts { store, database } = parts;
-    let mut candidates = search_both(query, store, settings.candidates, times)?;
+    let mut candidates = search_both(query, store, settings.candidates)?;
     let ids = ids_of(&candidates);
     let (missing, known) = std::thread::scope(|scope| {
-        let missing = scope.spawn(|| missing_scores(&candidates, query, store));
+        let missing = scope.spawn(observed(|| missing_scores(&candidates, query, store)));
         // Where all of them are reranked, the token vectors need not wait for the order.
         let known = if settings.rerank >= ids.len() {
-            compared(&ids, &query.tokens, database, times)
+            compared(&ids, &query.tokens, database)
         } else {
-            timed(&mut times.files_ms, || database.files_of(&ids)).map(|files| (files, HashMap::new()))
+            debug_span!("files").in_scope(|| database.files_of(&ids)).map(|files| (files, HashMap::new()))
         };
         (missing.join().expect("scoring does not panic"), known)
     });
-    let (missing, missing_ms) = missing?;
-    times.complete_ms += missing_ms;
+    let missing = missing?;
     let (files, mut similarities) = known?;
     // A point that the manifest does not know is a leftover of an interrupted run.
     candidates.retain(|candidate| files.contains_key(&candidate.id));
     complete(&mut candidates, &missing);
     fuse(&mut candidates, settings);
-    let labels = timed(&mut times.labels_ms, || label_scores(&query.text, &files, database, settings))?;
+    let labels = label_scores(&query.text, &files, database, settings)?;
     let label_of = |id: Uuid| labels.get(&files[&id]).copied().unwrap_or_default() * settings.label_weight;
     let by_score = |a: &Ranked, b: &Ranked| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id));
     for candidate in &mut candidates {
@@ -343,7 +318,7 @@ fn rank_timed(
     if depth > 0 {
         let (head, tail) = candidates.split_at_mut(depth);
         if similarities.is_empty() {
-            similarities = compared(&ids_of(head), &query.tokens, database, times)?.1;
+            similarities = compared(&ids_of(head), &query.tokens, database)?.1;
         }
         rerank(head, &similarities, settings.rerank_weight);
         for candidate in head.iter_mut() {
@@ -378,14 +353,20 @@ fn ids_of(candidates: &[Ranked]) -> Vec<Uuid> {
 }
 
 /// The candidates of both searches, which run side by side.
-fn search_both(query: &Query, store: &EdgeStore, limit: usize, times: &mut StageTimes) -> Result<Vec<Ranked>> {
-    let StageTimes { dense_ms, words_ms, .. } = times;
+fn search_both(query: &Query, store: &EdgeStore, limit: usize) -> Result<Vec<Ranked>> {
     let (dense, words) = std::thread::scope(|scope| {
-        let words = scope.spawn(|| timed(words_ms, || store.search_words(&query.text, limit)));
-        let dense = timed(dense_ms, || store.search_dense(&query.vector, limit));
+        let by_words = || debug_span!("words").in_scope(|| store.search_words(&query.text, limit));
+        let words = scope.spawn(observed(by_words));
+        let dense = debug_span!("dense").in_scope(|| store.search_dense(&query.vector, limit));
         (dense, words.join().expect("searching does not panic"))
     });
     Ok(gather(dense?, words?))
+}
+
+/// `work` for another thread, where whoever hears of the spans of this one hears of its spans too.
+fn observed<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let (listener, span) = (dispatcher::get_default(Clone::clone), tracing::Span::current());
+    move || dispatcher::with_default(&listener, || span.in_scope(work))
 }
 
 /// Scores of candidates that one of the searches did not return.
@@ -395,19 +376,16 @@ struct Missing {
     words: HashMap<Uuid, f32>,
 }
 
-/// What [`complete`] needs, and the milliseconds it took.
-fn missing_scores(candidates: &[Ranked], query: &Query, store: &EdgeStore) -> Result<(Missing, f64)> {
+/// What [`complete`] needs.
+#[instrument(name = "complete", level = "debug", skip_all)]
+fn missing_scores(candidates: &[Ranked], query: &Query, store: &EdgeStore) -> Result<Missing> {
     let without = |part: fn(&Scores) -> Option<f32>| -> Vec<Uuid> {
         candidates.iter().filter(|candidate| part(&candidate.scores).is_none()).map(|candidate| candidate.id).collect()
     };
     let by_id = |scored: Vec<Scored>| scored.into_iter().map(|scored| (scored.id, scored.score)).collect();
-    let mut ms = 0.0;
-    let missing = timed(&mut ms, || {
-        let dense = store.score_dense(&query.vector, &without(|scores| scores.dense))?;
-        let words = store.score_words(&query.text, &without(|scores| scores.bm25))?;
-        Ok::<_, Error>(Missing { dense: by_id(dense), words: by_id(words) })
-    })?;
-    Ok((missing, ms))
+    let dense = store.score_dense(&query.vector, &without(|scores| scores.dense))?;
+    let words = store.score_words(&query.text, &without(|scores| scores.bm25))?;
+    Ok(Missing { dense: by_id(dense), words: by_id(words) })
 }
 
 /// Gives what only one of the searches returned the other score too. A candidate without any of the query's words has a
@@ -423,6 +401,7 @@ fn complete(candidates: &mut [Ranked], missing: &Missing) {
 
 /// For each file the share of the query's weight that its label holds, 0 to 1. Files of one chunk have none: their label
 /// says nothing that the chunk does not.
+#[instrument(name = "labels", level = "debug", skip_all)]
 fn label_scores(
     query: &str,
     files: &HashMap<Uuid, i64>,
@@ -456,6 +435,7 @@ fn label_scores(
 }
 
 /// The vectors of the query's own tokens, each weighted by how rare its token is among the chunks.
+#[instrument(name = "weights", level = "debug", skip_all)]
 fn query_tokens(input: &Input, vectors: &[f32], embedder: &Embedder, database: &Database) -> Result<QueryTokens> {
     let (width, own) = (embedder.dimensions(), input.own());
     let (vectors, own) = (&vectors[own.start * width..own.end * width], &input.ids[own]);
@@ -466,22 +446,18 @@ fn query_tokens(input: &Input, vectors: &[f32], embedder: &Embedder, database: &
 
 /// The file of each chunk, and MaxSim of the query's tokens over the chunk's; chunks that are not part of the index are
 /// missing from both.
+#[instrument(name = "codes", level = "debug", skip_all)]
 fn compared(
     ids: &[Uuid],
     tokens: &QueryTokens,
     database: &Database,
-    times: &mut StageTimes,
 ) -> Result<(HashMap<Uuid, i64>, HashMap<Uuid, f32>)> {
-    let StageTimes { codes_ms, max_sim_ms, .. } = times;
-    let before_ms = *max_sim_ms;
+    let max_sim = debug_span!("max_sim");
     let (mut files, mut similarities) = (HashMap::with_capacity(ids.len()), HashMap::with_capacity(ids.len()));
-    timed(codes_ms, || {
-        database.each_chunk(ids, |index, file, codes| {
-            files.insert(ids[index], file);
-            similarities.insert(ids[index], timed(max_sim_ms, || tokens.max_sim(codes)));
-        })
+    database.each_chunk(ids, |index, file, codes| {
+        files.insert(ids[index], file);
+        similarities.insert(ids[index], max_sim.in_scope(|| tokens.max_sim(codes)));
     })?;
-    *codes_ms -= *max_sim_ms - before_ms;
     Ok((files, similarities))
 }
 

@@ -5,11 +5,16 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::quantile;
-use crate::error::Result;
-use crate::retrieve::{Searcher, StageTimes};
+use super::stages::Stages;
+use crate::error::{Error, Result};
+use crate::retrieve::Searcher;
 
 /// Queries searched before the clock starts.
 const WARM_UP: usize = 16;
+
+/// The spans of a search, in the order in which they run. `dense` runs beside `words`, `complete` beside the three after it.
+const STAGES: [&str; 11] =
+    ["tokenize", "encode", "weights", "dense", "words", "complete", "files", "codes", "max_sim", "labels", "payloads"];
 
 /// Milliseconds over many queries.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -72,21 +77,26 @@ pub fn search(searcher: &Searcher, queries: &[String], top_k: usize) -> Result<S
     }
     let mut took = Vec::with_capacity(queries.len());
     let mut without_encode = Vec::with_capacity(queries.len());
-    let names = StageTimes::default().stages().map(|(name, _)| name);
-    let mut of_stages = names.map(|_| Vec::with_capacity(queries.len()));
-    for query in queries {
-        let started = Instant::now();
-        let found = searcher.search(query, top_k)?;
-        let ms = started.elapsed().as_secs_f64() * 1000.0;
-        took.push(ms);
-        without_encode.push(ms - found.times.encode_ms);
-        for (values, (_, ms)) in of_stages.iter_mut().zip(found.times.stages()) {
-            values.push(ms);
+    let mut of_stages = STAGES.map(|_| Vec::with_capacity(queries.len()));
+    let listener = Stages::new("ibid::retrieve");
+    listener.hear(|| {
+        for query in queries {
+            let started = Instant::now();
+            searcher.search(query, top_k)?;
+            let ms = started.elapsed().as_secs_f64() * 1000.0;
+            let times = listener.take();
+            let of = |name: &str| times.get(name).copied().unwrap_or_default();
+            took.push(ms);
+            without_encode.push(ms - of("encode"));
+            for (values, name) in of_stages.iter_mut().zip(STAGES) {
+                values.push(of(name));
+            }
         }
-    }
+        Ok::<_, Error>(())
+    })?;
     let seconds = took.iter().sum::<f64>() / 1000.0;
     let Spread { p50_ms, p95_ms } = Spread::of(&mut took);
-    let stages = names.into_iter().zip(of_stages.iter_mut().map(|values| Spread::of(values))).collect();
+    let stages = STAGES.into_iter().zip(of_stages.iter_mut().map(|values| Spread::of(values))).collect();
     let without_encode = Spread::of(&mut without_encode);
     let chunks = searcher.chunk_count()?;
     Ok(SearchRun { queries: queries.len(), chunks, seconds, p50_ms, p95_ms, without_encode, stages })

@@ -13,11 +13,9 @@ use super::Exit;
 use super::context::{Context, now};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, thousands, width, wrapped};
 use super::workflow::ready;
-use crate::ask::ask;
-use crate::collections::DEFAULT;
 use crate::data_folder::database_path;
 use crate::error::{Error, Result};
-use crate::eval::answers::{Askers, evaluate_answers};
+use crate::eval::answers::evaluate_answers;
 use crate::eval::claims::wice::fit_claims;
 use crate::eval::claims::{ClaimsSettings, evaluate_claims};
 use crate::eval::filings::evaluate_filings;
@@ -30,6 +28,7 @@ use crate::services::open_embedder;
 use crate::workflow::asked::Asked;
 use crate::workflow::journal::Journal;
 use crate::workflow::run::{Engine, Request, Watch};
+use crate::workflow::services::{ServiceSettings, Services};
 
 /// What to measure.
 #[derive(Debug, Clone, Subcommand)]
@@ -133,27 +132,22 @@ fn parse_peer(peer: &str) -> Result<Peer> {
 /// Asks as `ibid ask` does, through the workflow; its record is not that of the user's runs.
 fn answers(questions: &Path, context: &Context) -> Result<EvalReport> {
     let settings = &context.settings;
-    let services = Arc::new(settings.services()?);
+    let services = Arc::new(Services::new(ServiceSettings { explain: true, ..settings.service_settings()? }));
     let workflow = Arc::new(ready("ask", &services)?);
     let folder = std::env::temp_dir().join(format!("ibid-eval-{}", Uuid::new_v4()));
     let watch = Watch { stop: context.stop.clone(), ..Watch::default() };
-    let engine = Engine::new(Arc::new(Journal::open(&database_path(&folder))?), services.clone(), watch);
-    let mut answer = |question: &str| {
+    let engine = Engine::new(Arc::new(Journal::open(&database_path(&folder))?), services, watch);
+    let mut ask = |question: &str| {
         let input = [("question", Value::from(question)), ("passages", settings.ask.passages.into())];
         let input = input.map(|(name, value)| (name.to_string(), value)).into_iter().collect();
         let request = Request { workflow: workflow.clone(), input, seed: 0, durability: None };
         let ended = engine.start(request)?;
-        let asked = Asked::of(&engine.journal().read(&ended.run)?);
-        asked.map(|asked| asked.answer).ok_or_else(|| {
+        Asked::of(&engine.journal().read(&ended.run)?).ok_or_else(|| {
             let why = ended.failure.map_or_else(String::new, |failure| failure.message);
             Error::usage(format!("a question got no answer: {why}"))
         })
     };
-    let mut draft = |question: &str| {
-        let silent = &mut |_: &str| std::ops::ControlFlow::Continue(());
-        services.collections().with(DEFAULT, |searcher| ask(question, "eval", searcher, None, &settings.ask, silent))
-    };
-    let report = evaluate_answers(questions, Askers { answer: &mut answer, draft: &mut draft });
+    let report = evaluate_answers(questions, &mut ask);
     // A record that stays behind is only a few bytes in the system's folder for such things.
     let _ = std::fs::remove_dir_all(&folder);
     let mut report = report?;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::metrics::{interval, mean};
 use super::{EvalReport, read_json_lines, wrong};
 use crate::answer::{Answer, AnswerStatus, Hit};
-use crate::ask::Asked;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::workflow::asked::{Asked, Considered, Weighed};
 
 /// What is right for one question.
 struct Judged {
@@ -17,21 +17,12 @@ struct Judged {
     quote: String,
 }
 
-/// What an evaluation of answers asks.
-pub struct Askers<'a> {
-    /// The answer that a user gets.
-    pub answer: &'a mut dyn FnMut(&str) -> Result<Answer>,
-    /// A draft without a language model, once, with all that it rests on.
-    pub draft: &'a mut dyn FnMut(&str) -> Result<Asked>,
-}
-
 /// Asks every question of the file and compares: of those that have an answer, how often the judged quote is among the passages, and how
 /// often the answer says it; of the others, how often the answer is refused.
 ///
 /// # Errors
-/// [`Error::Usage`](crate::error::Error::Usage) when the file is laid out otherwise; what asking reports.
-pub fn evaluate_answers(questions: &Path, askers: Askers<'_>) -> Result<EvalReport> {
-    let Askers { answer, draft } = askers;
+/// [`Error::Usage`] when the file is laid out otherwise; what `ask` reports.
+pub fn evaluate_answers(questions: &Path, ask: &mut dyn FnMut(&str) -> Result<Asked>) -> Result<EvalReport> {
     let started = Instant::now();
     let judged = load(questions)?;
     let mut found = Vec::new();
@@ -41,9 +32,11 @@ pub fn evaluate_answers(questions: &Path, askers: Askers<'_>) -> Result<EvalRepo
     let mut notes = Vec::new();
     let mut items = Vec::new();
     for judged in &judged {
-        let asked = draft(&judged.question)?;
-        items.push(item(judged, &asked));
-        let answer = answer(&judged.question)?;
+        let asked = ask(&judged.question)?;
+        let hits: Vec<Hit> = serde_json::from_value(asked.hits)
+            .map_err(|error| Error::usage(format!("the passages of a question cannot be read: {error}")))?;
+        items.extend(asked.considered.iter().map(|considered| item(judged, considered, &hits, &asked.answer)));
+        let answer = asked.answer;
         let is_refused = answer.status == AnswerStatus::NotInDocuments;
         if !judged.answerable {
             refused.push(share(is_refused));
@@ -52,7 +45,7 @@ pub fn evaluate_answers(questions: &Path, askers: Askers<'_>) -> Result<EvalRepo
             }
             continue;
         }
-        found.push(share(asked.hits.iter().any(|hit| holds(hit, judged))));
+        found.push(share(hits.iter().any(|hit| holds(hit, judged))));
         answered.push(share(!is_refused));
         let is_right = says(&answer, judged);
         right.push(share(is_right));
@@ -93,29 +86,24 @@ fn load(path: &Path) -> Result<Vec<Judged>> {
         .collect()
 }
 
-/// One question with all that the draft's coefficients are fitted on.
-fn item(judged: &Judged, asked: &Asked) -> serde_json::Value {
-    let candidates: Vec<_> = asked
-        .drafted
-        .considered
-        .iter()
-        .map(|considered| {
-            let hit = &asked.hits[considered.passage];
-            let is_right = judged.answerable
-                && hit.path.ends_with(&judged.path)
-                && overlaps(considered.span.of(&hit.text), &judged.quote);
-            let in_source = judged.answerable && hit.path.ends_with(&judged.path);
-            serde_json::json!({
-                "features": considered.features, "right": is_right, "in_source": in_source, "passage": considered.passage,
-            })
+/// One question, or a part of one, with all that the draft's coefficients are fitted on.
+fn item(judged: &Judged, considered: &Considered, hits: &[Hit], answer: &Answer) -> serde_json::Value {
+    let candidate = |weighed: &Weighed| {
+        // A sentence of a hit that there is not has no text, and is right of nothing.
+        let hit = hits.get(weighed.passage);
+        let in_source = judged.answerable && hit.is_some_and(|hit| hit.path.ends_with(&judged.path));
+        let text = hit.and_then(|hit| hit.text.get(weighed.start..weighed.end));
+        let is_right = in_source && text.is_some_and(|text| overlaps(text, &judged.quote));
+        serde_json::json!({
+            "features": weighed.features, "right": is_right, "in_source": in_source, "passage": weighed.passage,
         })
-        .collect();
+    };
     serde_json::json!({
-        "question": judged.question,
+        "question": considered.question,
         "answerable": judged.answerable,
-        "probability": asked.drafted.answerable,
-        "answer": asked.answer.text,
-        "candidates": candidates,
+        "probability": considered.answerable,
+        "answer": answer.text,
+        "candidates": considered.considered.iter().map(candidate).collect::<Vec<_>>(),
     })
 }
 

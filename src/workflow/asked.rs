@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::event::{CallKind, CallRecord, Event, Outcome};
@@ -30,6 +30,33 @@ pub struct Asked {
     pub answerable: Option<f64>,
     /// Milliseconds by step, all visits together.
     pub timings_ms: BTreeMap<String, f64>,
+    /// What was weighed to extract sentences from `hits`, once for the question or each of its parts; only where steps were told to note it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub considered: Vec<Considered>,
+}
+
+/// The sentences that were weighed to answer a question without a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Considered {
+    /// The question, or the part of it.
+    pub question: String,
+    /// How likely the passages hold an answer at all, 0 to 1.
+    pub answerable: Option<f32>,
+    /// The sentences, best first.
+    pub considered: Vec<Weighed>,
+}
+
+/// A sentence that was weighed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// Which of the hits it is from, from 0.
+    pub passage: usize,
+    /// First byte in the hit's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// What speaks for it, in the order of [`FEATURES`](crate::cite::answering::FEATURES).
+    pub features: Vec<f64>,
 }
 
 impl Asked {
@@ -55,23 +82,30 @@ impl Asked {
             draft: String::new(),
             answerable: None,
             timings_ms: BTreeMap::new(),
+            considered: Vec::new(),
         };
         found.events.iter().for_each(|event| asked.take(event));
         Some(asked)
     }
 
     fn take(&mut self, event: &Event) {
-        let Event::StepEnded { place, outcome, output, calls, took_us, .. } = event else { return };
+        let Event::StepEnded { place, outcome, output, calls, notes, took_us, .. } = event else { return };
         for call in calls.iter().filter(|call| call.kind == CallKind::Model) {
             self.take_call(call);
+        }
+        for considered in notes.iter().filter_map(|note| Considered::deserialize(note).ok()) {
+            self.considered.retain(|other| other.question != considered.question);
+            self.considered.push(considered);
         }
         // What happens in graphs inside is part of the step that runs them.
         if !place.frame.is_empty() || matches!(outcome, Outcome::Skipped | Outcome::CutOff) {
             return;
         }
         *self.timings_ms.entry(place.step.clone()).or_default() += *took_us as f64 / 1e3;
-        if output["hits"].is_array() {
+        if output["hits"].is_array() && self.hits != output["hits"] {
             self.hits = output["hits"].clone();
+            // What was weighed before was of other hits.
+            self.considered.clear();
         }
         let draft = if output["draft"].is_object() { &output["draft"] } else { output };
         if let (Some(text), Some(_)) = (draft["text"].as_str(), draft["by"].as_str()) {

@@ -51,6 +51,8 @@ pub struct ServiceSettings {
     pub tools: ToolSettings,
     /// Whether no socket may be opened to anything but a local address.
     pub offline: bool,
+    /// Whether steps note what they weighed, for evaluations.
+    pub explain: bool,
 }
 
 impl Default for ServiceSettings {
@@ -74,6 +76,7 @@ impl Default for ServiceSettings {
             breaker: BreakerSettings::default(),
             tools: ToolSettings::default(),
             offline: false,
+            explain: false,
         }
     }
 }

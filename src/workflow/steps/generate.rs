@@ -19,12 +19,15 @@ use serde_json::{Value, json};
 use super::asking::{add, all_failed, another_may_do, ask_aloud, request, roles};
 use super::passages::{Passage, output, passages, recorded, truth};
 use crate::answer::Hit;
-use crate::ask::{self, Drafting, draft_by_extracting, draft_of};
+use crate::ask::Drafting;
+use crate::ask::draft::{Drafted, draft_by_extracting, draft_of};
+use crate::ask::prompt::prompt;
 use crate::cite::claims::split_claims;
 use crate::cite::evidence::Evidence;
 use crate::document::ByteSpan;
 use crate::inference::llm::{Message, Role};
 use crate::retrieve::Query;
+use crate::workflow::asked::{Considered, Weighed};
 use crate::workflow::context::{Call, Effect, Reserve, StepContext};
 use crate::workflow::event::{CallKind, Spent};
 use crate::workflow::expression::{Expression, Template};
@@ -174,7 +177,7 @@ impl Task {
         }
         let mut messages = match &self.prompt {
             Some(prompt) => vec![Message::new(Role::User, prompt)],
-            None => ask::prompt(self.question.as_deref().unwrap_or_default(), &hits),
+            None => prompt(self.question.as_deref().unwrap_or_default(), &hits),
         };
         match &self.system {
             // The rules for quoted material stay.
@@ -211,6 +214,9 @@ impl Task {
         let similarities = self.similarities(cx, question, &evidence)?;
         let settings = &cx.services.settings().ask.extract;
         let drafted = draft_by_extracting(question, &hits, &evidence, &similarities, settings);
+        if cx.services.settings().explain {
+            cx.note(considered(question, &drafted));
+        }
         let answerable = drafted.answerable;
         Ok(GenerateOutput { answerable, ..draft(drafted.text, drafted.claims, EXTRACTIVE) })
     }
@@ -256,6 +262,17 @@ impl Task {
         }
         Ok(similarities)
     }
+}
+
+/// The sentences that were looked at, with what speaks for each, best first.
+fn considered(question: &str, drafted: &Drafted) -> Value {
+    let sentences = drafted.considered.iter().map(|considered| Weighed {
+        passage: considered.passage,
+        start: considered.span.start,
+        end: considered.span.end,
+        features: considered.features.to_vec(),
+    });
+    output(&Considered { question: question.into(), answerable: drafted.answerable, considered: sentences.collect() })
 }
 
 fn draft(text: String, claims: Vec<ByteSpan>, by: &str) -> GenerateOutput {

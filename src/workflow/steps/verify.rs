@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::passages::{Passage, kind, output, passages, recorded};
-use crate::ask::{Drafted, verify};
+use crate::ask::compose::verify;
+use crate::ask::draft::Drafted;
 use crate::cite::claims::split_claims;
 use crate::cite::verdict::{Checked, EvidenceSpan, Verdict};
 use crate::document::ByteSpan;

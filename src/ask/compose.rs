@@ -1,0 +1,208 @@
+//! A draft and the passages that it is checked against to verdicts, and to the answer that they leave.
+
+use std::collections::HashMap;
+
+use super::AskSettings;
+use super::draft::Drafted;
+use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
+use crate::cite::check::check_claims;
+use crate::cite::verdict::{Checked, Verdict, VerdictModel};
+use crate::document::ByteSpan;
+use crate::error::Result;
+use crate::inference::embedder::Embedder;
+
+/// Checks each sentence of the draft against the hits.
+///
+/// # Errors
+/// What the embedder reports.
+pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder) -> Result<Vec<Checked>> {
+    let claims: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
+    let evidence: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    if claims.is_empty() {
+        return Ok(Vec::new());
+    }
+    check_claims(&claims, &evidence, Some(embedder), VerdictModel::shipped())
+}
+
+/// The answer that the verdicts leave: supported sentences stay, unsupported ones go or are marked, and with nothing left
+/// the documents do not hold the answer.
+#[must_use]
+pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[Hit], settings: &AskSettings) -> Answer {
+    let mut answer = Answer {
+        schema: ANSWER_SCHEMA.into(),
+        question: question.into(),
+        status: AnswerStatus::NotInDocuments,
+        text: String::new(),
+        claims: Vec::new(),
+        left_out: Vec::new(),
+        run: String::new(),
+        models: Models::default(),
+        usage: Usage::default(),
+        took_ms: 0.0,
+    };
+    let mut numbers: HashMap<(String, usize, usize), usize> = HashMap::new();
+    for (span, checked) in drafted.claims.iter().zip(checked) {
+        let text = span.of(&drafted.text);
+        let stands = matches!(checked.verdict, Verdict::Supported | Verdict::Partial);
+        if !stands && !settings.keep_unsupported {
+            answer.left_out.push(LeftOut {
+                text: text.into(),
+                verdict: checked.verdict,
+                method: checked.method.clone(),
+                score: checked.score,
+            });
+            continue;
+        }
+        if !answer.text.is_empty() {
+            answer.text.push(' ');
+        }
+        let start = answer.text.len();
+        answer.text.push_str(text);
+        let citations = citations(checked, hits, settings.citations_max, &mut numbers);
+        answer.claims.push(answer_claim(text, ByteSpan::new(start, answer.text.len()), checked, citations));
+    }
+    answer.status = status(&answer);
+    answer
+}
+
+/// A claim that lies at `span` of its text, with what the check found.
+#[must_use]
+pub fn answer_claim(text: &str, span: ByteSpan, checked: &Checked, citations: Vec<Citation>) -> AnswerClaim {
+    AnswerClaim {
+        text: text.into(),
+        start: span.start,
+        end: span.end,
+        verdict: checked.verdict,
+        method: checked.method.clone(),
+        score: checked.score,
+        citations,
+    }
+}
+
+/// The places that a claim rests on, at most `citations_max` of them and at least one where there is one. `numbers` has the number of
+/// every place so far and is added to.
+#[must_use]
+pub fn citations(
+    checked: &Checked,
+    hits: &[Hit],
+    citations_max: usize,
+    numbers: &mut HashMap<(String, usize, usize), usize>,
+) -> Vec<Citation> {
+    let mut citations: Vec<Citation> = Vec::new();
+    for place in &checked.evidence {
+        let hit = &hits[place.index];
+        let (start, end) = (hit.start + place.span.start, hit.start + place.span.end);
+        let next = numbers.len() + 1;
+        let n = *numbers.entry((hit.path.clone(), start, end)).or_insert(next);
+        // Overlapping passages hold the same sentence; it is one place.
+        if citations.iter().any(|citation| citation.n == n) {
+            continue;
+        }
+        citations.push(Citation {
+            n,
+            path: hit.path.clone(),
+            document: hit.document.clone(),
+            page: hit.page,
+            start,
+            end,
+            quote: place.span.of(&hit.text).into(),
+        });
+        if citations.len() >= citations_max.max(1) {
+            break;
+        }
+    }
+    citations
+}
+
+fn status(answer: &Answer) -> AnswerStatus {
+    let supported = answer.claims.iter().filter(|claim| claim.verdict == Verdict::Supported).count();
+    let standing = answer.claims.iter().filter(|claim| claim.verdict == Verdict::Partial).count() + supported;
+    if standing == 0 {
+        AnswerStatus::NotInDocuments
+    } else if supported == answer.claims.len() && answer.left_out.is_empty() {
+        AnswerStatus::Grounded
+    } else {
+        AnswerStatus::Partial
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Scores;
+    use crate::cite::verdict::EvidenceSpan;
+
+    fn hit(path: &str, start: usize, text: &str) -> Hit {
+        Hit {
+            chunk: uuid::Uuid::nil(),
+            rank: 1,
+            score: 1.0,
+            path: path.into(),
+            document: "hash".into(),
+            page: Some(2),
+            start,
+            end: start + text.len(),
+            heading: vec![],
+            text: text.into(),
+            title: None,
+            scores: Scores::default(),
+        }
+    }
+
+    fn drafted(sentences: &[&str]) -> Drafted {
+        let text = sentences.join(" ");
+        let mut at = 0;
+        let claims = sentences
+            .iter()
+            .map(|sentence| {
+                let span = ByteSpan::new(at, at + sentence.len());
+                at += sentence.len() + 1;
+                span
+            })
+            .collect();
+        Drafted { text, claims, ..Drafted::default() }
+    }
+
+    fn checked(verdict: Verdict, index: usize, span: ByteSpan) -> Checked {
+        Checked { verdict, method: "m/1".into(), score: 0.9, evidence: vec![EvidenceSpan { index, span }] }
+    }
+
+    #[test]
+    fn unsupported_sentences_are_left_out_and_quotes_keep_their_place() {
+        let hits = [hit("/a", 100, "Fees are 1%. Rates rise."), hit("/a", 113, "Rates rise.")];
+        let draft = drafted(&["Fees are 1%.", "The moon is cheese.", "Rates rise."]);
+        let verdicts = [
+            checked(Verdict::Supported, 0, ByteSpan::new(0, 12)),
+            checked(Verdict::Unsupported, 0, ByteSpan::new(0, 12)),
+            Checked {
+                evidence: vec![
+                    EvidenceSpan { index: 0, span: ByteSpan::new(13, 24) },
+                    EvidenceSpan { index: 1, span: ByteSpan::new(0, 11) },
+                ],
+                ..checked(Verdict::Supported, 0, ByteSpan::new(0, 1))
+            },
+        ];
+        let answer = compose("q", &draft, &verdicts, &hits, &AskSettings::default());
+        assert_eq!(answer.text, "Fees are 1%. Rates rise.");
+        assert_eq!(answer.status, AnswerStatus::Partial, "something was left out");
+        assert_eq!(answer.left_out[0].text, "The moon is cheese.");
+        let last = &answer.claims[1];
+        assert_eq!(last.span().of(&answer.text), last.text);
+        assert_eq!(last.citations.len(), 1, "the same place in two passages is one citation");
+        assert_eq!((last.citations[0].n, last.citations[0].start), (2, 113));
+        assert_eq!(last.citations[0].quote, "Rates rise.");
+    }
+
+    #[test]
+    fn nothing_supported_is_not_in_the_documents_even_when_it_is_kept() {
+        let hits = [hit("/a", 0, "Fees are 1%.")];
+        let draft = drafted(&["The moon is cheese."]);
+        let verdicts = [checked(Verdict::Unsupported, 0, ByteSpan::new(0, 12))];
+        let keep = AskSettings { keep_unsupported: true, ..AskSettings::default() };
+        let answer = compose("q", &draft, &verdicts, &hits, &keep);
+        assert_eq!(answer.status, AnswerStatus::NotInDocuments);
+        assert_eq!(answer.claims.len(), 1);
+        let answer = compose("q", &draft, &verdicts, &hits, &AskSettings::default());
+        assert!(answer.text.is_empty() && answer.claims.is_empty());
+    }
+}

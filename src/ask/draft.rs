@@ -1,0 +1,81 @@
+//! A question and its passages, or a model's answer, to a draft with its sentences; does not know what supports them.
+
+use std::path::Path;
+
+use super::EXTRACTIVE;
+use super::prompt::NO_ANSWER;
+use crate::answer::{Hit, Usage};
+use crate::cite::claims::split_claims;
+use crate::cite::draft::{Considered, DraftSettings, Passage, draft};
+use crate::cite::evidence::{Evidence, Text};
+use crate::document::ByteSpan;
+use crate::label::file_words;
+
+/// A draft before it is checked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Drafted {
+    /// The whole of it.
+    pub text: String,
+    /// Its sentences, as spans of `text`.
+    pub claims: Vec<ByteSpan>,
+    /// Who wrote it.
+    pub by: String,
+    /// What the model took.
+    pub usage: Usage,
+    /// How likely the passages hold an answer at all, 0 to 1, where that was judged.
+    pub answerable: Option<f32>,
+    /// The sentences that were looked at to extract some, best first.
+    pub considered: Vec<Considered>,
+}
+
+/// The sentences of the hits that answer the question, in an order that reads well; none when the hits are not likely to
+/// hold the answer. `similarities` are those of the sentences of `evidence`, which holds the texts of the hits.
+#[must_use]
+pub fn draft_by_extracting(
+    question: &str,
+    hits: &[Hit],
+    evidence: &Evidence,
+    similarities: &[f32],
+    settings: &DraftSettings,
+) -> Drafted {
+    let labels: Vec<String> = hits.iter().map(label).collect();
+    let best = hits.first().map_or(1.0, |hit| hit.score.max(f32::EPSILON));
+    let passages: Vec<Passage<'_>> =
+        hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score / best }).collect();
+    let chosen = draft(&Text::new(question), &passages, evidence, similarities, settings);
+    let mut drafted = Drafted {
+        by: EXTRACTIVE.into(),
+        answerable: Some(chosen.answerable),
+        considered: chosen.considered,
+        ..Drafted::default()
+    };
+    if chosen.answerable < settings.answerable_min {
+        return drafted;
+    }
+    for sentence in &chosen.sentences {
+        let words: Vec<&str> = sentence.span.of(&hits[sentence.passage].text).split_whitespace().collect();
+        if !drafted.text.is_empty() {
+            drafted.text.push(' ');
+        }
+        let start = drafted.text.len();
+        drafted.text.push_str(&words.join(" "));
+        drafted.claims.push(ByteSpan::new(start, drafted.text.len()));
+    }
+    drafted
+}
+
+/// What a passage is about without saying it: its file's name, its document's title, the headings above it.
+fn label(hit: &Hit) -> String {
+    let mut parts = vec![file_words(Path::new(&hit.path))];
+    parts.extend(hit.title.clone());
+    parts.extend(hit.heading.iter().cloned());
+    parts.join(". ")
+}
+
+/// A model's answer to [`prompt`](super::prompt::prompt) as a draft and the places of its sentences; empty when it says that there is no answer.
+#[must_use]
+pub fn draft_of(answer: String) -> (String, Vec<ByteSpan>) {
+    let text = if answer.contains(NO_ANSWER) { String::new() } else { answer };
+    let claims = split_claims(&text).into_iter().map(|claim| claim.span).collect();
+    (text, claims)
+}
