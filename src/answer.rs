@@ -102,7 +102,7 @@ impl AnswerClaim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerStatus {
-    /// Every sentence is supported.
+    /// Every sentence is supported, and the whole answers the question.
     Grounded,
     /// Some sentences are not, or not wholly.
     Partial,
@@ -173,6 +173,12 @@ pub struct Answer {
     pub usage: Usage,
     /// Milliseconds from question to answer.
     pub took_ms: f64,
+    /// How likely what was drafted answers the question, 0 to 1; `None` where no reader judged it.
+    #[serde(default)]
+    pub answers: Option<f32>,
+    /// Where the documents do not hold the answer: the nearest passages, which may not answer it.
+    #[serde(default)]
+    pub nearest: Vec<Hit>,
 }
 
 /// A sentence of the draft that did not pass the check.

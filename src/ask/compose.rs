@@ -6,10 +6,12 @@ use super::AskSettings;
 use super::draft::Drafted;
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
+use crate::cite::evidence::Evidence;
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
+use crate::cite::windows::window_of;
 use crate::document::ByteSpan;
 use crate::error::Result;
-use crate::inference::cross_encoder::Readers;
+use crate::inference::cross_encoder::{Head, Readers};
 use crate::inference::embedder::Embedder;
 
 /// Checks each sentence of the draft against the hits.
@@ -26,10 +28,48 @@ pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder, readers: &Re
     check_claims(&claims, &evidence, models, VerdictModel::shipped())
 }
 
+/// How likely what stands of the draft answers the question, 0 to 1: the best of its sentences, each read in its place. `None` without a
+/// reader, and where nothing stands.
+///
+/// # Errors
+/// What the reader reports.
+pub fn answers(
+    question: &str,
+    drafted: &Drafted,
+    checked: &[Checked],
+    hits: &[Hit],
+    readers: &Readers,
+) -> Result<Option<f32>> {
+    let Ok(reader) = readers.reader() else { return Ok(None) };
+    let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    let evidence = Evidence::new(&texts);
+    let mut windows: Vec<String> = Vec::new();
+    for (span, checked) in drafted.claims.iter().zip(checked).filter(|(_, checked)| stands(checked.verdict)) {
+        windows.extend(checked.evidence.first().and_then(|place| window_of(&evidence, place.index, place.span)));
+        // What a model wrote says more plainly what the passage only holds.
+        windows.push(span.of(&drafted.text).to_owned());
+    }
+    windows.dedup();
+    let pairs: Vec<(&str, &str)> = windows.iter().map(|window| (question, window.as_str())).collect();
+    Ok(reader.scores(Head::Answers, &pairs)?.into_iter().reduce(f32::max))
+}
+
+fn stands(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Supported | Verdict::Partial)
+}
+
 /// The answer that the verdicts leave: supported sentences stay, unsupported ones go or are marked, and with nothing left
-/// the documents do not hold the answer.
+/// the documents do not hold the answer. Nor do they where what is left, by `answers`, is not likely to answer the question: then it goes,
+/// and the nearest passages stand apart.
 #[must_use]
-pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[Hit], settings: &AskSettings) -> Answer {
+pub fn compose(
+    question: &str,
+    drafted: &Drafted,
+    checked: &[Checked],
+    answers: Option<f32>,
+    hits: &[Hit],
+    settings: &AskSettings,
+) -> Answer {
     let mut answer = Answer {
         schema: ANSWER_SCHEMA.into(),
         question: question.into(),
@@ -41,12 +81,17 @@ pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[H
         models: Models::default(),
         usage: Usage::default(),
         took_ms: 0.0,
+        answers,
+        nearest: Vec::new(),
     };
+    if answers.is_some_and(|answers| answers < settings.answers_min) {
+        answer.nearest = nearest(hits, settings);
+        return answer;
+    }
     let mut numbers: HashMap<(String, usize, usize), usize> = HashMap::new();
     for (span, checked) in drafted.claims.iter().zip(checked) {
         let text = span.of(&drafted.text);
-        let stands = matches!(checked.verdict, Verdict::Supported | Verdict::Partial);
-        if !stands && !settings.keep_unsupported {
+        if !stands(checked.verdict) && !settings.keep_unsupported {
             answer.left_out.push(LeftOut {
                 text: text.into(),
                 verdict: checked.verdict,
@@ -65,7 +110,15 @@ pub fn compose(question: &str, drafted: &Drafted, checked: &[Checked], hits: &[H
         answer.claims.push(answer_claim(text, ByteSpan::new(start, answer.text.len()), checked, citations));
     }
     answer.status = status(&answer);
+    if answer.status == AnswerStatus::NotInDocuments {
+        answer.nearest = nearest(hits, settings);
+    }
     answer
+}
+
+/// The first passages, which may not answer the question.
+fn nearest(hits: &[Hit], settings: &AskSettings) -> Vec<Hit> {
+    hits.iter().take(settings.nearest_max).cloned().collect()
 }
 
 /// A claim that lies at `span` of its text, with what the check found.
@@ -186,7 +239,7 @@ mod tests {
                 ..checked(Verdict::Supported, 0, ByteSpan::new(0, 1))
             },
         ];
-        let answer = compose("q", &draft, &verdicts, &hits, &AskSettings::default());
+        let answer = compose("q", &draft, &verdicts, None, &hits, &AskSettings::default());
         assert_eq!(answer.text, "Fees are 1%. Rates rise.");
         assert_eq!(answer.status, AnswerStatus::Partial, "something was left out");
         assert_eq!(answer.left_out[0].text, "The moon is cheese.");
@@ -203,10 +256,10 @@ mod tests {
         let draft = drafted(&["The moon is cheese."]);
         let verdicts = [checked(Verdict::Unsupported, 0, ByteSpan::new(0, 12))];
         let keep = AskSettings { keep_unsupported: true, ..AskSettings::default() };
-        let answer = compose("q", &draft, &verdicts, &hits, &keep);
+        let answer = compose("q", &draft, &verdicts, None, &hits, &keep);
         assert_eq!(answer.status, AnswerStatus::NotInDocuments);
         assert_eq!(answer.claims.len(), 1);
-        let answer = compose("q", &draft, &verdicts, &hits, &AskSettings::default());
+        let answer = compose("q", &draft, &verdicts, None, &hits, &AskSettings::default());
         assert!(answer.text.is_empty() && answer.claims.is_empty());
     }
 }

@@ -34,6 +34,10 @@ pub struct AskSettings {
     pub citations_max: usize,
     /// Whether sentences that nothing supports stay in the answer, marked.
     pub keep_unsupported: bool,
+    /// Below this probability that it answers the question, a draft is no answer, 0 to 1.
+    pub answers_min: f32,
+    /// Passages that are shown at most where the documents do not hold the answer.
+    pub nearest_max: usize,
 }
 
 impl Default for AskSettings {
@@ -44,6 +48,8 @@ impl Default for AskSettings {
             extract: DraftSettings::default(),
             citations_max: 3,
             keep_unsupported: false,
+            answers_min: 0.3,
+            nearest_max: 3,
         }
     }
 }

@@ -85,7 +85,12 @@ pub struct Judged {
 ///
 /// # Errors
 /// What search or check report.
-pub fn check_claim(claim: &str, source: &mut Source<'_>, readers: &Readers, settings: &CheckSettings) -> Result<Judged> {
+pub fn check_claim(
+    claim: &str,
+    source: &mut Source<'_>,
+    readers: &Readers,
+    settings: &CheckSettings,
+) -> Result<Judged> {
     let is_checked = words_over(claim, settings).is_none();
     let (hits, embedder) = match source {
         _ if !is_checked => (Vec::new(), None),

@@ -32,7 +32,12 @@ impl std::fmt::Debug for CheckModels<'_> {
 ///
 /// # Errors
 /// [`Error::Tokenizer`](crate::error::Error::Tokenizer) or [`Error::Tensor`](crate::error::Error::Tensor) when a model fails.
-pub fn check_claims(claims: &[&str], evidence: &[&str], models: CheckModels<'_>, model: &VerdictModel) -> Result<Vec<Checked>> {
+pub fn check_claims(
+    claims: &[&str],
+    evidence: &[&str],
+    models: CheckModels<'_>,
+    model: &VerdictModel,
+) -> Result<Vec<Checked>> {
     let mut claims: Vec<Text> = claims.iter().map(|claim| Text::new(claim)).collect();
     let mut evidence = Evidence::new(evidence);
     let assessed = assess(&mut claims, &mut evidence, models)?;
@@ -51,11 +56,19 @@ pub(crate) fn assess(claims: &mut [Text], evidence: &mut Evidence, models: Check
         read(claims, &open, evidence, entailment, &mut entails)?;
     }
     let judged = at_once.into_iter().zip(claims.iter().zip(entails));
-    Ok(judged.map(|(found, (claim, entails))| found.unwrap_or_else(|| Assessment::new(claim, evidence, entails))).collect())
+    Ok(judged
+        .map(|(found, (claim, entails))| found.unwrap_or_else(|| Assessment::new(claim, evidence, entails)))
+        .collect())
 }
 
 /// Reads each claim beside its windows and keeps the best probability of each.
-fn read(claims: &[Text], open: &[usize], evidence: &Evidence, entailment: &dyn Entailment, entails: &mut [Option<f32>]) -> Result<()> {
+fn read(
+    claims: &[Text],
+    open: &[usize],
+    evidence: &Evidence,
+    entailment: &dyn Entailment,
+    entails: &mut [Option<f32>],
+) -> Result<()> {
     let mut of = Vec::new();
     let mut texts = Vec::new();
     for &at in open {
@@ -64,7 +77,8 @@ fn read(claims: &[Text], open: &[usize], evidence: &Evidence, entailment: &dyn E
             texts.push(window);
         }
     }
-    let pairs: Vec<(&str, &str)> = of.iter().zip(&texts).map(|(&at, text)| (claims[at].text.as_str(), text.as_str())).collect();
+    let pairs: Vec<(&str, &str)> =
+        of.iter().zip(&texts).map(|(&at, text)| (claims[at].text.as_str(), text.as_str())).collect();
     for (&at, share) in of.iter().zip(entailment.entails(&pairs)?) {
         entails[at] = Some(entails[at].map_or(share, |best: f32| best.max(share)));
     }

@@ -7,8 +7,9 @@ use super::answering::{Features, NAMES_PASSAGE, answer_features};
 use super::evidence::{Evidence, Sentence, Text};
 use super::lexical::Word;
 use super::quantities::{Kind, Quantity, agrees};
+use super::structure::{codes, header_of, heading_of};
 use crate::document::ByteSpan;
-use crate::sentences::item_marker;
+use crate::sentences::{is_row, item_marker};
 
 /// What is known about a passage besides its text.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,8 +87,9 @@ pub fn draft(
     assert_eq!(passages.len(), evidence.texts.len(), "one text a passage");
     assert_eq!(similarities.len(), evidence.sentences.len(), "one similarity a sentence");
     let labels: Vec<Text> = passages.iter().map(|passage| Text::new(passage.label)).collect();
-    let places: Vec<usize> =
-        (0..evidence.sentences.len()).filter(|&at| reads_alone(&evidence.sentences[at].text)).collect();
+    let places: Vec<usize> = (0..evidence.sentences.len())
+        .filter(|&at| reads_alone(&evidence.sentences[at].text) && !is_header(evidence, at))
+        .collect();
     let relevances: Vec<f32> = passages.iter().map(|passage| passage.score).collect();
     let features = answer_features(question, &labels, &relevances, evidence, similarities, &places);
     let mut found: Vec<Candidate> = places
@@ -104,7 +106,8 @@ pub fn draft(
             Considered { passage: index, span, features: found.features }
         })
         .collect();
-    found.retain(|found| is_about(&found.features));
+    let asked = codes(question);
+    found.retain(|found| is_about(&found.features) && holds_codes(&asked, found.at, evidence, &labels));
     let Some(best) = found.first() else { return Draft { sentences: vec![], answerable: 0.0, considered } };
     let mut chosen: Vec<&Candidate> = vec![best];
     for next in &found[1..] {
@@ -116,9 +119,9 @@ pub fn draft(
             chosen.push(next);
         }
     }
-    // The best passage comes first; within a passage the text's own order reads best.
-    let first = evidence.sentences[best.at].index;
-    chosen.sort_by_key(|found| (evidence.sentences[found.at].index != first, found.at));
+    // What answers best comes first; what adds to it, in the text's own order, its own passage before others.
+    let (first, best_at) = (evidence.sentences[best.at].index, best.at);
+    chosen.sort_by_key(|found| (found.at != best_at, evidence.sentences[found.at].index != first, found.at));
     let sentence = |found: &&Candidate| {
         let Sentence { index, span, .. } = evidence.sentences[found.at];
         DraftSentence { passage: index, span, score: found.score }
@@ -147,6 +150,25 @@ const CHOICE: Features =
 const ANSWERABLE: (f64, Features) =
     (-2.77, [1.48, 5.17, 0.52, 0.0, -1.3, 0.0, -1.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 
+/// Whether the sentence, its heading, the row before it in the same table or its label has every code of the question: what costs part
+/// P-012 is no answer to what costs part P-150.
+fn holds_codes(asked: &[String], at: usize, evidence: &Evidence, labels: &[Text]) -> bool {
+    if asked.is_empty() {
+        return true;
+    }
+    let sentence = &evidence.sentences[at];
+    let mut held = codes(&sentence.text);
+    held.extend(labels.get(sentence.index).map(codes).unwrap_or_default());
+    // A row speaks of what it names; prose may name it a sentence or a heading earlier.
+    if !is_row(&sentence.text.text) {
+        let before = at.checked_sub(1).filter(|&before| evidence.sentences[before].index == sentence.index);
+        for other in before.into_iter().chain(heading_of(evidence, at)) {
+            held.extend(codes(&evidence.sentences[other].text));
+        }
+    }
+    asked.iter().all(|code| held.contains(code))
+}
+
 /// Whether the sentence's passage and its label have every name of the question: what another company earned is no answer, however
 /// alike it sounds. It holds for 0.94 of the sentences of SQuAD that answer.
 fn is_about(features: &Features) -> bool {
@@ -160,6 +182,12 @@ fn choice(features: &Features) -> f64 {
 fn probability(features: &Features) -> f32 {
     let odds = ANSWERABLE.0 + ANSWERABLE.1.iter().zip(features).map(|(weight, value)| weight * value).sum::<f64>();
     (1.0 / (1.0 + (-odds).exp())) as f32
+}
+
+/// Whether it is the row with the names of a table's columns.
+fn is_header(evidence: &Evidence, at: usize) -> bool {
+    evidence.sentences.get(at + 1).is_some_and(|next| next.index == evidence.sentences[at].index)
+        && header_of(evidence, at + 1) == Some(at)
 }
 
 /// Whether a sentence can stand in an answer: it ends as a sentence does, is an item long enough to be one, or has a label and a

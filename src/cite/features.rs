@@ -57,7 +57,10 @@ impl Features {
     pub fn values(&self) -> Vec<f64> {
         let words = [self.recall_three, self.structure.together].into_iter().chain(self.structure.counts);
         let odds = self.entails.map(|share| (share / (1.0 - share).max(f32::MIN_POSITIVE)).max(f32::MIN_POSITIVE).ln());
-        let models = self.maxsim.into_iter().chain(odds.filter(|_| self.maxsim.is_some()).map(|odds| odds.clamp(-ODDS_MAX, ODDS_MAX)));
+        let models = self
+            .maxsim
+            .into_iter()
+            .chain(odds.filter(|_| self.maxsim.is_some()).map(|odds| odds.clamp(-ODDS_MAX, ODDS_MAX)));
         words.chain(models).map(f64::from).collect()
     }
 }

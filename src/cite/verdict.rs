@@ -205,8 +205,11 @@ impl Assessment {
                 let method = if features.entails.is_none() || differs { STRUCTURE } else { ENTAILMENT };
                 // What a reason quotes is shown before what merely shares words.
                 let quoted = features.structure.places.iter().flatten().copied();
-                let mut places: Vec<usize> =
-                    if differs { quoted.chain(features.sentences.iter().copied()).collect() } else { features.sentences.clone() };
+                let mut places: Vec<usize> = if differs {
+                    quoted.chain(features.sentences.iter().copied()).collect()
+                } else {
+                    features.sentences.clone()
+                };
                 let mut seen = HashSet::new();
                 places.retain(|place| seen.insert(*place));
                 // Of a supported claim, what differs in places that do not matter is no reason.

@@ -3,6 +3,7 @@
 
 use super::evidence::{Evidence, Text, recall};
 use super::structure::{header_of, heading_of};
+use crate::document::ByteSpan;
 
 /// Windows of a claim at most.
 pub const WINDOWS_MAX: usize = 4;
@@ -29,10 +30,19 @@ pub fn windows(claim: &Text, evidence: &Evidence) -> Vec<String> {
     found.iter().map(|window| written(evidence, window)).collect()
 }
 
+/// What is read of the place `span` of evidence text `index`: its sentence with neighbours, heading and names of columns.
+#[must_use]
+pub fn window_of(evidence: &Evidence, index: usize, span: ByteSpan) -> Option<String> {
+    let middle = (0..evidence.sentences.len())
+        .find(|&at| evidence.sentences[at].index == index && evidence.sentences[at].span.end > span.start)?;
+    Some(written(evidence, &around(evidence, middle, WORDS_MAX)))
+}
+
 /// The sentence with as many of its neighbours of the same text as fit, in order.
 fn around(evidence: &Evidence, middle: usize, words_max: usize) -> Vec<usize> {
     let words = |at: usize| evidence.sentences[at].text.words.len();
-    let near = |at: usize| at < evidence.sentences.len() && evidence.sentences[at].index == evidence.sentences[middle].index;
+    let near =
+        |at: usize| at < evidence.sentences.len() && evidence.sentences[at].index == evidence.sentences[middle].index;
     let mut window = vec![middle];
     let mut count = words(middle);
     let mut candidates: Vec<usize> = middle.checked_sub(1).into_iter().chain([middle + 1]).collect();
@@ -57,7 +67,10 @@ fn together(claim: &Text, evidence: &Evidence, middles: &[usize]) -> Option<Vec<
     };
     let alone = share(first);
     let others = evidence.shortlist(claim, 4 * MIDDLES).into_iter().filter(|at| at.abs_diff(first) > 1);
-    let (second, _) = others.map(|at| (at, share(at))).filter(|(_, both)| *both > alone).reduce(|a, b| if b.1 > a.1 { b } else { a })?;
+    let (second, _) = others
+        .map(|at| (at, share(at)))
+        .filter(|(_, both)| *both > alone)
+        .reduce(|a, b| if b.1 > a.1 { b } else { a })?;
     let mut window = around(evidence, first, WORDS_MAX / 2);
     window.extend(around(evidence, second, WORDS_MAX / 2));
     window.sort_unstable();
@@ -80,9 +93,8 @@ fn written(evidence: &Evidence, window: &[usize]) -> String {
     for (place, (at, line)) in lines.iter().enumerate() {
         if place > 0 {
             let (before, _) = &lines[place - 1];
-            let prose = |line: &str| !line.contains(" | ") && line.ends_with(['.', '!', '?', ':', ';', ','])
-            ;
-            let joined = *before + 1 == *at && prose(&lines[place - 1].1) && !line.contains(" | ");
+            let is_prose = |line: &str| !line.contains(" | ") && line.ends_with(['.', '!', '?', ':', ';', ',']);
+            let joined = *before + 1 == *at && is_prose(&lines[place - 1].1) && !line.contains(" | ");
             text.push(if joined { ' ' } else { '\n' });
         }
         text.push_str(line);

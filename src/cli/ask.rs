@@ -138,6 +138,8 @@ fn out_of_budget(question: &str, ended: &Ended, usage: Usage) -> Answer {
         models: Models::default(),
         usage,
         took_ms: ended.took_us as f64 / 1e3,
+        answers: None,
+        nearest: vec![],
     }
 }
 
@@ -203,6 +205,7 @@ fn told(answer: &Answer) -> String {
     } else if answer.claims.is_empty() {
         text.push_str(&styled(Stream::Out, Look::Warn, "The documents do not hold an answer to this."));
         text.push('\n');
+        text.push_str(&told_nearest(answer));
     } else {
         let body: Vec<String> = answer.claims.iter().map(marked).collect();
         text.push_str(&wrapped(&body.join(" "), width(), ""));
@@ -229,6 +232,30 @@ fn told(answer: &Answer) -> String {
     text.push('\n');
     text
 }
+
+/// The nearest passages under a heading of their own.
+fn told_nearest(answer: &Answer) -> String {
+    let mut text = String::new();
+    if !answer.nearest.is_empty() {
+        text.push_str(&format!(
+            "\n{}\n",
+            styled(Stream::Out, Look::Strong, "Nearest passages, which may not answer this")
+        ));
+    }
+    for hit in &answer.nearest {
+        let head = styled(Stream::Out, Look::Source, &place(&hit.path, hit.page, &hit.heading));
+        let mut quote: String = one_line(&hit.text).chars().take(NEAREST_CHARS_MAX + 1).collect();
+        if quote.chars().count() > NEAREST_CHARS_MAX {
+            quote.pop();
+            quote.push('…');
+        }
+        text.push_str(&format!("{head}\n{}\n", wrapped(&quote, width(), "    ")));
+    }
+    text
+}
+
+/// Characters of a nearest passage that are shown.
+const NEAREST_CHARS_MAX: usize = 240;
 
 /// A sentence with the numbers of its sources, and its verdict where it is not full support.
 fn marked(claim: &AnswerClaim) -> String {

@@ -136,6 +136,7 @@ fn asking(ask: &AskSettings) -> Result<()> {
     at_least("ask.citations_max", ask.citations_max, 1)?;
     within("ask.extract.sentences_max", ask.extract.sentences_max, 1..=10)?;
     within("ask.extract.further_min", ask.extract.further_min, 0.0..=1.0)?;
+    within("ask.answers_min", ask.answers_min, 0.0..=1.0)?;
     within("ask.extract.answerable_min", ask.extract.answerable_min, 0.0..=1.0)
 }
 
@@ -263,6 +264,7 @@ mod tests {
             "ask.extract.sentences_max = 11",
             "ask.extract.further_min = nan",
             "ask.extract.answerable_min = -0.5",
+            "ask.answers_min = 1.5",
             "check.entailment = 1",
             "llm.tokens_max = 0",
             "llm.temperature = nan",

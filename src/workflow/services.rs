@@ -126,7 +126,16 @@ impl Services {
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
         let reader = Reader::new(settings.read.clone());
-        Self { settings, collections, models, tools, reader, readers: Mutex::default(), examples: Mutex::default(), kept: OnceLock::new() }
+        Self {
+            settings,
+            collections,
+            models,
+            tools,
+            reader,
+            readers: Mutex::default(),
+            examples: Mutex::default(),
+            kept: OnceLock::new(),
+        }
     }
 
     /// Keeps vectors of examples in this record from now on; the first one that is named stays.

@@ -6,9 +6,49 @@ use super::view::{Held, View};
 
 /// Words of claims that tell the result of a calculation.
 const CUES: &[&str] = &[
-    "total", "together", "sum", "combined", "difference", "increase", "increased", "rose", "rise", "grew", "growth", "decrease", "decreased",
-    "fell", "fall", "declined", "dropped", "more", "less", "fewer", "higher", "lower", "share", "half", "third", "quarter", "twice", "double", "doubled",
-    "average", "altogether", "overall", "lasted", "between", "longer", "shorter", "apart", "margin", "exceeded", "up", "down", "both", "jointly",
+    "total",
+    "together",
+    "sum",
+    "combined",
+    "difference",
+    "increase",
+    "increased",
+    "rose",
+    "rise",
+    "grew",
+    "growth",
+    "decrease",
+    "decreased",
+    "fell",
+    "fall",
+    "declined",
+    "dropped",
+    "more",
+    "less",
+    "fewer",
+    "higher",
+    "lower",
+    "share",
+    "half",
+    "third",
+    "quarter",
+    "twice",
+    "double",
+    "doubled",
+    "average",
+    "altogether",
+    "overall",
+    "lasted",
+    "between",
+    "longer",
+    "shorter",
+    "apart",
+    "margin",
+    "exceeded",
+    "up",
+    "down",
+    "both",
+    "jointly",
 ];
 /// Figures of the evidence that are tried.
 const FIGURES_MAX: usize = 24;
@@ -22,10 +62,14 @@ pub(super) fn derived(claim: &View<'_>, claimed: &Figure, evidence: &[Held<'_>])
         return false;
     }
     let figures = || evidence.iter().flat_map(|held| &held.view.figures);
-    let amounts: Vec<&Amount> =
-        figures().filter_map(|figure| if let Value::Amount(amount) = &figure.value { Some(amount) } else { None }).take(FIGURES_MAX).collect();
-    let dates: Vec<Date> =
-        figures().filter_map(|figure| if let Value::Date(date) = figure.value { Some(date) } else { None }).take(FIGURES_MAX).collect();
+    let amounts: Vec<&Amount> = figures()
+        .filter_map(|figure| if let Value::Amount(amount) = &figure.value { Some(amount) } else { None })
+        .take(FIGURES_MAX)
+        .collect();
+    let dates: Vec<Date> = figures()
+        .filter_map(|figure| if let Value::Date(date) = figure.value { Some(date) } else { None })
+        .take(FIGURES_MAX)
+        .collect();
     let is = |value: f64| close(amount, value);
     let unit = amount.quantity.unit.as_str();
     let alike = |other: &Amount| other.quantity.unit == unit || other.quantity.unit.is_empty() || unit.is_empty();
@@ -54,7 +98,13 @@ pub(super) fn derived(claim: &View<'_>, claimed: &Figure, evidence: &[Held<'_>])
 fn close(amount: &Amount, value: f64) -> bool {
     let claimed = amount.quantity.value;
     let decimals = if claimed.fract() == 0.0 { 1.0 } else { 0.1 };
-    let step = if amount.quantity.step > 0.0 { amount.quantity.step } else if amount.quantity.unit == "%" { decimals } else { 0.0 };
+    let step = if amount.quantity.step > 0.0 {
+        amount.quantity.step
+    } else if amount.quantity.unit == "%" {
+        decimals
+    } else {
+        0.0
+    };
     let error = (claimed - value).abs();
     error <= 1e-9 * value.abs().max(1.0) || step > 0.0 && error <= step / 2.0 * 1.000_001
 }
@@ -80,7 +130,9 @@ fn durations(dates: &[Date], amount: &Amount) -> bool {
         let (Some(from), Some(to)) = (a.year, b.year) else { return false };
         let years = (f64::from(to) - f64::from(from)).abs();
         let months = match (a.month, b.month) {
-            (Some(a), Some(b)) => Some((f64::from(to) * 12.0 + f64::from(b) - f64::from(from) * 12.0 - f64::from(a)).abs()),
+            (Some(a), Some(b)) => {
+                Some((f64::from(to) * 12.0 + f64::from(b) - f64::from(from) * 12.0 - f64::from(a)).abs())
+            }
             _ => None,
         };
         let days = match (day_number(a), day_number(b)) {

@@ -5,8 +5,14 @@ use super::holders::fit_of;
 use super::view::{Held, Key, View};
 use super::{Difference, ReasonKind};
 
-const MORE: &[&str] = &["more", "higher", "larger", "greater", "bigger", "longer", "heavier", "faster", "stronger", "taller", "dearer", "later", "older", "better"];
-const LESS: &[&str] = &["less", "fewer", "lower", "smaller", "shorter", "lighter", "slower", "weaker", "cheaper", "earlier", "younger", "worse"];
+const MORE: &[&str] = &[
+    "more", "higher", "larger", "greater", "bigger", "longer", "heavier", "faster", "stronger", "taller", "dearer",
+    "later", "older", "better",
+];
+const LESS: &[&str] = &[
+    "less", "fewer", "lower", "smaller", "shorter", "lighter", "slower", "weaker", "cheaper", "earlier", "younger",
+    "worse",
+];
 /// Each side must share this share of its keys with what its figure is said of.
 const FIT_MIN: f32 = 0.5;
 
@@ -15,29 +21,40 @@ pub(super) fn difference(claim: &View<'_>, evidence: &[Held<'_>]) -> Option<Diff
     let than = (1..claim.text.words.len()).find(|&at| claim.folded(at) == "than")?;
     let (at, more) = (than.saturating_sub(3)..than).find_map(|at| {
         let word = claim.folded(at);
-        if MORE.contains(&word) {
-            Some((at, true))
-        } else {
-            LESS.contains(&word).then_some((at, false))
-        }
+        if MORE.contains(&word) { Some((at, true)) } else { LESS.contains(&word).then_some((at, false)) }
     })?;
     // "more than 30 tonnes" is a bound.
-    if claim.figures.iter().any(|figure| figure.words.start > than && figure.words.start <= than + 3 && matches!(figure.value, Value::Amount(_))) {
+    if claim.figures.iter().any(|figure| {
+        figure.words.start > than && figure.words.start <= than + 3 && matches!(figure.value, Value::Amount(_))
+    }) {
         return None;
     }
-    let side = |from: usize, to: usize| claim.keys.iter().filter(|key| key.words.start >= from && key.words.end <= to).collect::<Vec<&Key>>();
+    let side = |from: usize, to: usize| {
+        claim.keys.iter().filter(|key| key.words.start >= from && key.words.end <= to).collect::<Vec<&Key>>()
+    };
     let (ours, theirs) = (side(0, at), side(than + 1, claim.text.words.len()));
     if ours.is_empty() || theirs.is_empty() {
         return None;
     }
     // What both sides are measured by belongs to both.
-    let shared: Vec<&Key> = ours.iter().copied().filter(|key| theirs.iter().any(|other| super::view::same(&key.kind, &other.kind))).collect();
+    let shared: Vec<&Key> = ours
+        .iter()
+        .copied()
+        .filter(|key| theirs.iter().any(|other| super::view::same(&key.kind, &other.kind)))
+        .collect();
     let one = best(claim, &ours, evidence)?;
     let mut other_keys = theirs.clone();
-    other_keys.extend(ours.iter().copied().filter(|key| key.words.start + 2 >= at && !shared.iter().any(|held| held.words == key.words)));
+    other_keys.extend(
+        ours.iter()
+            .copied()
+            .filter(|key| key.words.start + 2 >= at && !shared.iter().any(|held| held.words == key.words)),
+    );
     let other = best(claim, &other_keys, evidence)?;
     let (a, b) = (one.1, other.1);
-    if std::ptr::eq(a, b) || a.quantity.unit != b.quantity.unit || (a.quantity.value - b.quantity.value).abs() < f64::EPSILON {
+    if std::ptr::eq(a, b)
+        || a.quantity.unit != b.quantity.unit
+        || (a.quantity.value - b.quantity.value).abs() < f64::EPSILON
+    {
         return None;
     }
     if (a.quantity.value > b.quantity.value) == more {

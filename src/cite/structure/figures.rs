@@ -84,7 +84,8 @@ pub(super) enum Agreement {
 pub(super) fn figures(text: &Text) -> Vec<Figure> {
     let (mut found, taken) = clocks(text);
     let mut at = 0;
-    let quantities: Vec<&Quantity> = text.quantities.iter().filter(|q| !taken.iter().any(|span| span.contains(q.span))).collect();
+    let quantities: Vec<&Quantity> =
+        text.quantities.iter().filter(|q| !taken.iter().any(|span| span.contains(q.span))).collect();
     while at < quantities.len() {
         let quantity = quantities[at];
         let Some(word) = text.words.iter().position(|word| quantity.span.contains(word.span)) else {
@@ -114,7 +115,10 @@ fn words_in(text: &Text, span: ByteSpan) -> Range<usize> {
 
 /// "Unit 3", "P-12", "Section 4.2", "Tranche 1": a number after a capital word or joined to letters.
 pub(super) fn is_part_of_name(text: &Text, quantity: &Quantity, word: usize) -> bool {
-    if word == 0 || !quantity.unit.is_empty() || quantity.span.len() > 6 || !quantity.span.of(&text.text).starts_with(|c: char| c.is_ascii_digit())
+    if word == 0
+        || !quantity.unit.is_empty()
+        || quantity.span.len() > 6
+        || !quantity.span.of(&text.text).starts_with(|c: char| c.is_ascii_digit())
     {
         return false;
     }
@@ -123,12 +127,57 @@ pub(super) fn is_part_of_name(text: &Text, quantity: &Quantity, word: usize) -> 
     let letters = before.folded.chars().all(char::is_alphabetic);
     let reference = matches!(
         before.folded.as_str(),
-        "unit" | "section" | "clause" | "article" | "tranche" | "phase" | "note" | "page" | "item" | "level" | "no" | "number" | "building"
-            | "room" | "gate" | "plot" | "bay" | "zone" | "class" | "tier" | "grade" | "type" | "step" | "stage" | "version" | "figure" | "table"
-            | "schedule" | "annex" | "appendix" | "chapter" | "part" | "line" | "model" | "batch" | "lot" | "order" | "invoice" | "pump"
+        "unit"
+            | "section"
+            | "clause"
+            | "article"
+            | "tranche"
+            | "phase"
+            | "note"
+            | "page"
+            | "item"
+            | "level"
+            | "no"
+            | "number"
+            | "building"
+            | "room"
+            | "gate"
+            | "plot"
+            | "bay"
+            | "zone"
+            | "class"
+            | "tier"
+            | "grade"
+            | "type"
+            | "step"
+            | "stage"
+            | "version"
+            | "figure"
+            | "table"
+            | "schedule"
+            | "annex"
+            | "appendix"
+            | "chapter"
+            | "part"
+            | "line"
+            | "model"
+            | "batch"
+            | "lot"
+            | "order"
+            | "invoice"
+            | "pump"
     );
-    letters && (gap == "-" || gap == " " && reference || gap == " " && before.capital && !before.stop && word >= 2 && text.words[word - 1].folded.len() > 1
-        && quantity.span.of(&text.text).bytes().all(|b| b.is_ascii_digit()) && quantity.span.len() <= 3 && text.names.iter().any(|name| !name.unsure && name.span.contains(before.span)))
+    letters
+        && (gap == "-"
+            || gap == " " && reference
+            || gap == " "
+                && before.capital
+                && !before.stop
+                && word >= 2
+                && text.words[word - 1].folded.len() > 1
+                && quantity.span.of(&text.text).bytes().all(|b| b.is_ascii_digit())
+                && quantity.span.len() <= 3
+                && text.names.iter().any(|name| !name.unsure && name.span.contains(before.span)))
 }
 
 fn amount(text: &Text, quantity: &Quantity, word: usize) -> Figure {
@@ -157,7 +206,8 @@ fn amount(text: &Text, quantity: &Quantity, word: usize) -> Figure {
         start -= sign.map_or(0, char::len_utf8);
     }
     let last = words.end + unit_words + rate_words.max(behind);
-    let mut end = text.words.get(last.wrapping_sub(1)).map_or(quantity.span.end, |word| word.span.end.max(quantity.span.end));
+    let mut end =
+        text.words.get(last.wrapping_sub(1)).map_or(quantity.span.end, |word| word.span.end.max(quantity.span.end));
     if text.text[end..].starts_with('%') {
         end += 1;
     }
@@ -206,7 +256,9 @@ fn rate(text: &Text, start: usize, end: usize) -> (&'static str, usize) {
         {
             return (found, skip + 2);
         }
-        if folded(end + skip).ends_with("ly") && let Some(found) = period(folded(end + skip)) {
+        if folded(end + skip).ends_with("ly")
+            && let Some(found) = period(folded(end + skip))
+        {
             return (found, skip + 1);
         }
     }
@@ -264,7 +316,10 @@ fn bound(text: &Text, start: usize, end: usize) -> (Bound, usize, usize) {
         (&["at", "least"], Bound::AtLeast),
     ];
     let stands = |at: usize, marker: &[&str]| {
-        marker.iter().enumerate().all(|(step, wanted)| text.words.get(at + step).is_some_and(|word| word.folded == *wanted))
+        marker
+            .iter()
+            .enumerate()
+            .all(|(step, wanted)| text.words.get(at + step).is_some_and(|word| word.folded == *wanted))
     };
     for (marker, bound) in BEFORE {
         // "up to a total of 500"
@@ -288,7 +343,12 @@ fn date(text: &Text, quantities: &[&Quantity]) -> Option<(Date, usize)> {
     let mut end = quantities.first()?.span.start;
     for quantity in quantities {
         let gap = text.text.get(end..quantity.span.start).unwrap_or("");
-        if used > 0 && !matches!(gap.trim(), "" | "," | "of" | "-" | "th" | "st" | "nd" | "rd" | "quarter" | "quarter of" | "quarter,") {
+        if used > 0
+            && !matches!(
+                gap.trim(),
+                "" | "," | "of" | "-" | "th" | "st" | "nd" | "rd" | "quarter" | "quarter of" | "quarter,"
+            )
+        {
             break;
         }
         let value = quantity.value as u32;
@@ -297,7 +357,12 @@ fn date(text: &Text, quantities: &[&Quantity]) -> Option<(Date, usize)> {
             Kind::Year if date.year.is_none() => date.year = Some(value),
             Kind::Month if date.month.is_none() => date.month = Some(value),
             Kind::Day if date.day.is_none() => date.day = Some(value),
-            Kind::Number if quarter && (1..=4).contains(&value) && date.quarter.is_none() && !quantity.span.of(&text.text).starts_with(|c: char| c.is_ascii_digit()) => {
+            Kind::Number
+                if quarter
+                    && (1..=4).contains(&value)
+                    && date.quarter.is_none()
+                    && !quantity.span.of(&text.text).starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 date.quarter = Some(value);
             }
             _ => break,
@@ -346,14 +411,20 @@ fn clock(text: &Text, at: usize) -> Option<(u32, usize)> {
         minute = digits.parse().ok().filter(|minute| *minute < 60 && digits.len() == 2)?;
         half = next[2..].to_owned();
         used = 2;
-    } else if tail.is_empty() && !matches!(text.words.get(at + 1).map(|next| next.folded.as_str()), Some("am" | "pm" | "a" | "p")) {
+    } else if tail.is_empty()
+        && !matches!(text.words.get(at + 1).map(|next| next.folded.as_str()), Some("am" | "pm" | "a" | "p"))
+    {
         return None;
     }
-    if half.is_empty() && let Some(next) = text.words.get(at + used) {
+    if half.is_empty()
+        && let Some(next) = text.words.get(at + used)
+    {
         if matches!(next.folded.as_str(), "am" | "pm") {
             half.clone_from(&next.folded);
             used += 1;
-        } else if matches!(next.folded.as_str(), "a" | "p") && text.words.get(at + used + 1).is_some_and(|m| m.folded == "m") {
+        } else if matches!(next.folded.as_str(), "a" | "p")
+            && text.words.get(at + used + 1).is_some_and(|m| m.folded == "m")
+        {
             half = format!("{}m", next.folded);
             used += 2;
         }
@@ -401,7 +472,11 @@ pub(super) fn compare(claimed: &Value, held: &Value) -> Agreement {
         (Value::Amount(claimed), Value::Amount(held)) => compare_amounts(claimed, held),
         (Value::Date(claimed), Value::Date(held)) => compare_dates(claimed, held),
         (Value::Clock(claimed), Value::Clock(held)) => {
-            if claimed == held || claimed % 1440 == held % 1440 { Agreement::Same } else { Agreement::Other }
+            if claimed == held || claimed % 1440 == held % 1440 {
+                Agreement::Same
+            } else {
+                Agreement::Other
+            }
         }
         _ => Agreement::Apart,
     }
@@ -436,7 +511,13 @@ fn compare_amounts(claimed: &Amount, held: &Amount) -> Agreement {
     if same && (other_rate || claimed.working != held.working && ours.unit == "d" && theirs.unit == "d") {
         return Agreement::OtherUnit;
     }
-    if !same && same_value { Agreement::OtherUnit } else if same { Agreement::Same } else { Agreement::Other }
+    if !same && same_value {
+        Agreement::OtherUnit
+    } else if same {
+        Agreement::Same
+    } else {
+        Agreement::Other
+    }
 }
 
 /// Whether the converted figure is the claim's once it is rounded to the digits that the claim shows.
@@ -499,7 +580,12 @@ mod tests {
         ] {
             assert_eq!(agreement(a, b), Agreement::Same, "{a} / {b}");
         }
-        for (a, b) in [("ten weeks", "ten days"), ("ten days", "ten working days"), ("27 days a month", "27 days a year"), ("$27", "27 pounds")] {
+        for (a, b) in [
+            ("ten weeks", "ten days"),
+            ("ten days", "ten working days"),
+            ("27 days a month", "27 days a year"),
+            ("$27", "27 pounds"),
+        ] {
             assert_eq!(agreement(a, b), Agreement::OtherUnit, "{a} / {b}");
         }
         for (a, b) in [("13 May 2026", "12 May 2026"), ("£3.8 million", "£3.9 million"), ("2 pm", "11:30")] {

@@ -48,12 +48,14 @@ fn differs(claim: &View<'_>, claimed: &Figure, evidence: &[Held<'_>]) -> Option<
     let Some(same) = same else {
         return missing(claim, claimed, unit, other, evidence);
     };
-    if let Some(other) = other.filter(|other| other.fit > same.fit + GAP_MIN && other.fit >= FIT_MIN) {
-        let kind = if is_date { ReasonKind::Period } else { ReasonKind::Holder };
-        return Some(Difference::new(kind, claimed.words.clone(), other.held, shown(other)).measured(nearness(other.fit)));
-    }
     if let Some(difference) = superseded(claim, claimed, same) {
         return Some(difference);
+    }
+    if let Some(other) = other.filter(|other| other.fit > same.fit + GAP_MIN && other.fit >= FIT_MIN) {
+        let kind = if is_date { ReasonKind::Period } else { ReasonKind::Holder };
+        return Some(
+            Difference::new(kind, claimed.words.clone(), other.held, shown(other)).measured(nearness(other.fit)),
+        );
     }
     bound(claimed, &candidates, same)
 }
@@ -69,7 +71,9 @@ fn missing(
         return None;
     }
     let is_date = matches!(claimed.value, Value::Date(_));
-    if let Some(unit) = unit.filter(|unit| unit.fit >= FIT_MIN && other.is_none_or(|other| other.fit <= unit.fit + GAP_MIN)) {
+    if let Some(unit) =
+        unit.filter(|unit| unit.fit >= FIT_MIN && other.is_none_or(|other| other.fit <= unit.fit + GAP_MIN))
+    {
         let difference = Difference::new(ReasonKind::Unit, claimed.words.clone(), unit.held, shown(unit));
         return Some(difference.measured(nearness(unit.fit)));
     }
@@ -99,7 +103,12 @@ fn candidates<'a, 'b>(claim: &View<'_>, claimed: &Figure, evidence: &'b [Held<'a
                 && claim.figures.iter().any(|other| compare(&other.value, &figure.value) == Agreement::Same);
             if agreement != Agreement::Apart && !taken && comparable(claimed, figure, agreement) {
                 let beside = beside(claim, claimed, &held.view, figure) * BESIDE_SHARE;
-                found.push(Candidate { held, figure, agreement, fit: fit_of(claim, &keys, held, figure) / total + beside });
+                found.push(Candidate {
+                    held,
+                    figure,
+                    agreement,
+                    fit: fit_of(claim, &keys, held, figure) / total + beside,
+                });
             }
         }
     }
@@ -109,11 +118,15 @@ fn candidates<'a, 'b>(claim: &View<'_>, claimed: &Figure, evidence: &'b [Held<'a
 /// How many of the words with content next to the two figures are the same, 0 to 2.
 fn beside(claim: &View<'_>, claimed: &Figure, view: &View<'_>, figure: &Figure) -> f32 {
     let before = |view: &View<'_>, figure: &Figure| {
-        (figure.words.start.saturating_sub(3)..figure.words.start).rev().find(|&at| !view.text.words[at].stop).map(|at| view.text.words[at].stem.clone())
+        (figure.words.start.saturating_sub(3)..figure.words.start)
+            .rev()
+            .find(|&at| !view.text.words[at].stop)
+            .map(|at| view.text.words[at].stem.clone())
     };
     let after = |view: &View<'_>, figure: &Figure| {
-        let end = (figure.words.end + 3).min(view.text.words.len());
-        (figure.words.end..end).find(|&at| !view.text.words[at].stop).map(|at| view.text.words[at].stem.clone())
+        // Its unit is a part of it.
+        let words = view.text.words[figure.words.end..].iter().skip_while(|word| figure.span.contains(word.span));
+        words.take(3).find(|word| !word.stop).map(|word| word.stem.clone())
     };
     let same = |a: Option<String>, b: Option<String>| if a.is_some() && a == b { 1.0 } else { 0.0 };
     same(before(claim, claimed), before(view, figure)) + same(after(claim, claimed), after(view, figure))
@@ -123,9 +136,10 @@ fn beside(claim: &View<'_>, claimed: &Figure, view: &View<'_>, figure: &Figure) 
 fn comparable(claimed: &Figure, held: &Figure, agreement: Agreement) -> bool {
     match (&claimed.value, &held.value) {
         (Value::Amount(a), Value::Amount(b)) => {
-            agreement == Agreement::Same || a.quantity.unit == b.quantity.unit || !a.quantity.unit.is_empty() && !b.quantity.unit.is_empty() || {
-                a.noun == b.noun || a.noun.is_empty() || b.noun.is_empty()
-            }
+            agreement == Agreement::Same
+                || a.quantity.unit == b.quantity.unit
+                || !a.quantity.unit.is_empty() && !b.quantity.unit.is_empty()
+                || { a.noun == b.noun || a.noun.is_empty() || b.noun.is_empty() }
         }
         (Value::Date(a), Value::Date(b)) => {
             agreement == Agreement::Same || a.day.is_some() == b.day.is_some() && a.month.is_some() == b.month.is_some()
@@ -163,7 +177,8 @@ fn is_turned(key: &Key, view: &View<'_>, own: &Range<usize>) -> bool {
 
 fn share(key: &Key, held: &Held<'_>, own: Range<usize>, inherited: Range<usize>, at: usize) -> f32 {
     let view = &held.view;
-    let in_column = held.column(at).is_some_and(|column| column.keys.iter().any(|held| super::view::same(&key.kind, &held.kind)));
+    let in_column =
+        held.column(at).is_some_and(|column| column.keys.iter().any(|held| super::view::same(&key.kind, &held.kind)));
     if in_column || view.is_row && view.places(key).next().is_some() || view.has(key, &own) {
         return 1.0;
     }
@@ -182,18 +197,21 @@ fn foreign(claim: &View<'_>, held: &Held<'_>, own: Range<usize>, figure: &Figure
     let lacks = |key: &Key| claim.places(key).next().is_none();
     if view.is_row {
         // The name of the row, where the claim has another, and that of the column.
-        let label = view.keys.first().filter(|key| lacks(key) && !figure.words.contains(&key.words.start)).map_or(0.0, |key| key.weight);
+        let label = view
+            .keys
+            .first()
+            .filter(|key| lacks(key) && !figure.words.contains(&key.words.start))
+            .map_or(0.0, |key| key.weight);
         let column = held.column(figure.words.start);
         let other_column = column.filter(|column| !column.keys.is_empty() && column.keys.iter().all(lacks));
         let column = other_column.and_then(|column| column.keys.first()).map_or(0.0, |key| key.weight);
         return FOREIGN_SHARE * (label + column);
     }
     let near = own.start.max(figure.words.start.saturating_sub(NEAR_WORDS))..own.end.min(figure.words.end + NEAR_WORDS);
-    let weights = view.keys.iter().filter(|key| near.contains(&key.words.start) && !figure.words.contains(&key.words.start));
-    let mut weights: Vec<f32> = weights
-        .filter(|key| lacks(key) && !matches!(key.kind, KeyKind::Relation(..)))
-        .map(|key| key.weight)
-        .collect();
+    let weights =
+        view.keys.iter().filter(|key| near.contains(&key.words.start) && !figure.words.contains(&key.words.start));
+    let mut weights: Vec<f32> =
+        weights.filter(|key| lacks(key) && !matches!(key.kind, KeyKind::Relation(..))).map(|key| key.weight).collect();
     weights.sort_by(|a, b| b.total_cmp(a));
     FOREIGN_SHARE * weights.iter().take(2).sum::<f32>()
 }
@@ -211,17 +229,45 @@ fn shown(candidate: &Candidate<'_, '_>) -> String {
 }
 
 /// Words that tell that a value no longer holds.
-const PAST: &[&str] = &["previously", "formerly", "originally", "initially", "former", "instead", "replaces", "replacing", "replaced", "old", "earlier"];
+const PAST: &[&str] = &[
+    "previously",
+    "formerly",
+    "originally",
+    "initially",
+    "former",
+    "instead",
+    "replaces",
+    "replacing",
+    "replaced",
+    "old",
+    "earlier",
+];
 /// Words of a claim that tell that it speaks of the past.
 const TELLS_PAST: &[&str] = &[
-    "previously", "formerly", "originally", "initially", "former", "from", "until", "was", "were", "had", "before", "old", "earlier", "instead",
-    "prior", "replaced",
+    "previously",
+    "formerly",
+    "originally",
+    "initially",
+    "former",
+    "from",
+    "until",
+    "was",
+    "were",
+    "had",
+    "before",
+    "old",
+    "earlier",
+    "instead",
+    "prior",
+    "replaced",
 ];
 
 /// A value from which another was changed, claimed as the one that holds.
 fn superseded(claim: &View<'_>, claimed: &Figure, same: &Candidate<'_, '_>) -> Option<Difference> {
     let view = &same.held.view;
-    if claim.text.words.iter().any(|word| TELLS_PAST.contains(&word.folded.as_str())) || matches!(claimed.value, Value::Date(_)) {
+    if claim.text.words.iter().any(|word| TELLS_PAST.contains(&word.folded.as_str()))
+        || matches!(claimed.value, Value::Date(_))
+    {
         return None;
     }
     let at = same.figure.words.start;
@@ -230,7 +276,8 @@ fn superseded(claim: &View<'_>, claimed: &Figure, same: &Candidate<'_, '_>) -> O
     let from = (at.saturating_sub(2)..at).any(|at| view.folded(at) == "from");
     let later = view.figures.iter().find(|figure| {
         let start = figure.words.start;
-        start > at && matches!(compare(&same.figure.value, &figure.value), Agreement::Other)
+        start > at
+            && matches!(compare(&same.figure.value, &figure.value), Agreement::Other)
             && (start.saturating_sub(2)..start).any(|at| view.folded(at) == "to")
     });
     let shown = match later {

@@ -17,8 +17,8 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::view::{header_of, heading_of};
 use self::view::{Held, View};
+pub(crate) use self::view::{codes, header_of, heading_of};
 use super::evidence::{Evidence, Text};
 use super::names::{holds_word, initials};
 use crate::document::ByteSpan;
@@ -128,7 +128,12 @@ impl ReasonKind {
     /// How much a difference says that the claim is false, for choosing between places; 1 to 3.
     fn severity(self) -> u32 {
         match self {
-            Self::BoundDropped | Self::ModalityShift | Self::Source | Self::Exception | Self::Quantifier | Self::Name => 1,
+            Self::BoundDropped
+            | Self::ModalityShift
+            | Self::Source
+            | Self::Exception
+            | Self::Quantifier
+            | Self::Name => 1,
             Self::Condition | Self::Doubt | Self::Only | Self::Order => 2,
             _ => 3,
         }
@@ -256,7 +261,11 @@ fn names(claim: &Text, evidence: &Evidence) -> Vec<Difference> {
         if initials(name).is_some_and(|letters| any(&letters)) {
             continue;
         }
-        let words = claim.words.iter().enumerate().filter(|(_, word)| name.words.contains(&word.folded) && name.span.contains(word.span));
+        let words = claim
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| name.words.contains(&word.folded) && name.span.contains(word.span));
         let lost = words.into_iter().find(|(_, word)| !holds_word(&word.folded, &word.stem, any));
         found.extend(lost.map(|(at, _)| Difference::nowhere(ReasonKind::Name, at..at + 1)));
     }
@@ -264,7 +273,8 @@ fn names(claim: &Text, evidence: &Evidence) -> Vec<Difference> {
 }
 
 fn reason(claim: &Text, difference: &Difference) -> Reason {
-    let words = &claim.words[difference.words.start.min(claim.words.len())..difference.words.end.min(claim.words.len())];
+    let words =
+        &claim.words[difference.words.start.min(claim.words.len())..difference.words.end.min(claim.words.len())];
     let span = match (difference.span, words.first(), words.last()) {
         (Some(span), ..) => [span.start, span.end],
         (None, Some(first), Some(last)) => [first.span.start, last.span.end],

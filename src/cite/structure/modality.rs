@@ -34,9 +34,14 @@ pub(super) enum Quantifier {
 /// A modality and the words that make it.
 pub(super) fn modality(view: &View<'_>, range: &Range<usize>) -> (Modality, Option<Range<usize>>) {
     let word = |at: usize| if at < range.end { view.folded(at) } else { "" };
-    let is_not = |at: usize| matches!(word(at), "not" | "never" | "neither") ;
+    let is_not = |at: usize| matches!(word(at), "not" | "never" | "neither");
     for at in range.clone() {
-        let before_not = at > range.start && (view.folded(at - 1) == "not" || view.folded(at - 1).ends_with("n't") || view.folded(at - 1).ends_with("n’t") || view.folded(at - 1) == "no" || view.folded(at - 1) == "longer");
+        let before_not = at > range.start
+            && (view.folded(at - 1) == "not"
+                || view.folded(at - 1).ends_with("n't")
+                || view.folded(at - 1).ends_with("n’t")
+                || view.folded(at - 1) == "no"
+                || view.folded(at - 1) == "longer");
         let found = match word(at) {
             "must" | "shall" => Some(if is_not(at + 1) { (Modality::MustNot, 2) } else { (Modality::Must, 1) }),
             "mustn't" | "mustn’t" | "cannot" | "can't" | "can’t" => Some((Modality::MustNot, 1)),
@@ -65,7 +70,9 @@ pub(super) fn modality(view: &View<'_>, range: &Range<usize>) -> (Modality, Opti
         if let Some((modality, used)) = found {
             let from = if before_not && used == 1 { at - 1 } else { at };
             // "No visitor may enter."
-            let modality = if modality == Modality::May && (range.start..at).any(|at| matches!(view.folded(at), "no" | "neither" | "nobody")) {
+            let modality = if modality == Modality::May
+                && (range.start..at).any(|at| matches!(view.folded(at), "no" | "neither" | "nobody"))
+            {
                 Modality::MustNot
             } else {
                 modality
@@ -93,7 +100,12 @@ pub(super) fn distance(claimed: Modality, held: Modality) -> u8 {
         (Plain, MustNot) => 2,
         (Must | MustNot, Plain) => 1,
         (May | NeedNot | Should, Plain) => 0,
-        (MustNot, NeedNot) | (Should, Must | May) | (Must, May | Should) | (NeedNot, May) | (May, NeedNot) | (NeedNot, Should) => 1,
+        (MustNot, NeedNot)
+        | (Should, Must | May)
+        | (Must, May | Should)
+        | (NeedNot, May)
+        | (May, NeedNot)
+        | (NeedNot, Should) => 1,
         _ => 2,
     }
 }
@@ -133,11 +145,13 @@ const QUANTIFIERS: &[(&str, Quantifier)] = &[
 
 /// The quantifiers of `range`, each with its word and the place of the noun it stands before.
 pub(super) fn quantifiers(view: &View<'_>, range: &Range<usize>) -> Vec<(Quantifier, usize, usize)> {
-    let of = |at: usize| QUANTIFIERS.iter().find(|(name, _)| *name == view.folded(at)).map(|&(_, quantifier)| quantifier);
+    let of =
+        |at: usize| QUANTIFIERS.iter().find(|(name, _)| *name == view.folded(at)).map(|&(_, quantifier)| quantifier);
     let noun = |at: usize| (at + 1..range.end.min(at + 4)).find(|&at| !view.text.words[at].stop).unwrap_or(at);
     // "at most", "no more than" and "no later" are bounds.
     let is_bound = |at: usize| {
-        at > 0 && view.folded(at - 1) == "at" || matches!(view.folded(at + 1), "more" | "less" | "later" | "longer" | "fewer")
+        at > 0 && view.folded(at - 1) == "at"
+            || matches!(view.folded(at + 1), "more" | "less" | "later" | "longer" | "fewer")
     };
     range.clone().filter(|&at| !is_bound(at)).filter_map(|at| Some((of(at)?, at, noun(at)))).collect()
 }
@@ -150,5 +164,7 @@ pub(super) fn is_adverb(word: &str) -> bool {
 /// Whether a claim with the first follows from evidence with the second.
 pub(super) fn quantifier_follows(claimed: Quantifier, held: Quantifier) -> bool {
     use Quantifier::{All, Few, Most, No, Some};
-    matches!((claimed, held), (Some, All | Most | Some) | (Most, All | Most)) || claimed == held || matches!((claimed, held), (Few, Few) | (No, No) | (All, All))
+    matches!((claimed, held), (Some, All | Most | Some) | (Most, All | Most))
+        || claimed == held
+        || matches!((claimed, held), (Few, Few) | (No, No) | (All, All))
 }

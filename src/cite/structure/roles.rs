@@ -7,14 +7,64 @@ use super::{Difference, ReasonKind};
 
 /// Nouns that are parties without a capital.
 const PARTIES: &[&str] = &[
-    "lender", "borrower", "landlord", "tenant", "lessor", "lessee", "supplier", "customer", "buyer", "seller", "purchaser", "vendor", "employer",
-    "employee", "client", "contractor", "subcontractor", "licensor", "licensee", "company", "bank", "agent", "guarantor", "parent", "subsidiary",
-    "manager", "board", "trustee", "fund", "investor", "adviser", "auditor", "insurer", "insured", "owner", "user", "provider", "creditor", "debtor",
-    "director", "shareholder", "committee", "plaintiff", "defendant", "patient", "doctor", "teacher", "student", "operator", "carrier", "shipper",
+    "lender",
+    "borrower",
+    "landlord",
+    "tenant",
+    "lessor",
+    "lessee",
+    "supplier",
+    "customer",
+    "buyer",
+    "seller",
+    "purchaser",
+    "vendor",
+    "employer",
+    "employee",
+    "client",
+    "contractor",
+    "subcontractor",
+    "licensor",
+    "licensee",
+    "company",
+    "bank",
+    "agent",
+    "guarantor",
+    "parent",
+    "subsidiary",
+    "manager",
+    "board",
+    "trustee",
+    "fund",
+    "investor",
+    "adviser",
+    "auditor",
+    "insurer",
+    "insured",
+    "owner",
+    "user",
+    "provider",
+    "creditor",
+    "debtor",
+    "director",
+    "shareholder",
+    "committee",
+    "plaintiff",
+    "defendant",
+    "patient",
+    "doctor",
+    "teacher",
+    "student",
+    "operator",
+    "carrier",
+    "shipper",
 ];
 
 /// Predicates that say the same from both sides.
-const SYMMETRIC: &[&str] = &["merg", "meet", "met", "marri", "agre", "compet", "talk", "joint", "togeth", "equal", "between", "partner", "same", "both"];
+const SYMMETRIC: &[&str] = &[
+    "merg", "meet", "met", "marri", "agre", "compet", "talk", "joint", "togeth", "equal", "between", "partner", "same",
+    "both",
+];
 
 /// Two parties that stand in one order in the claim and in the other in the evidence, around a word that both have.
 pub(super) fn swapped(claim: &View<'_>, segment: &Segment, held: &Held<'_>, other: &Segment) -> Option<Difference> {
@@ -22,7 +72,8 @@ pub(super) fn swapped(claim: &View<'_>, segment: &Segment, held: &Held<'_>, othe
     if claim.text.words.iter().any(|word| SYMMETRIC.contains(&word.stem.as_str())) {
         return None;
     }
-    let ours: Vec<&Key> = claim.keys.iter().filter(|key| segment.has(key.words.start) && is_party(claim, key)).collect();
+    let ours: Vec<&Key> =
+        claim.keys.iter().filter(|key| segment.has(key.words.start) && is_party(claim, key)).collect();
     for (index, a) in ours.iter().enumerate() {
         for b in &ours[index + 1..] {
             let place = |key: &Key| view.places(key).filter(|&at| other.has(at)).collect::<Vec<_>>();
@@ -69,7 +120,8 @@ fn turned(claim: &View<'_>, held: &View<'_>, ours: (usize, usize), theirs: (usiz
 fn is_passive(view: &View<'_>, (a, b): (usize, usize)) -> bool {
     let (from, to) = (a.min(b), a.max(b));
     let by = (from..to).any(|at| view.folded(at) == "by");
-    let be = (from..to).any(|at| is_be(view.folded(at)) && (at + 1..(at + 4).min(to)).any(|next| is_verb_form(view.folded(next))));
+    let be = (from..to)
+        .any(|at| is_be(view.folded(at)) && (at + 1..(at + 4).min(to)).any(|next| is_verb_form(view.folded(next))));
     let reduced = (from..to).any(|at| is_verb_form(view.folded(at)) && view.folded(at + 1) == "by");
     by && (be || reduced)
 }
@@ -85,6 +137,7 @@ fn is_party(view: &View<'_>, key: &Key) -> bool {
 }
 
 fn same_name(view: &View<'_>, a: &Key, b: &Key) -> bool {
-    let of = |key: &Key| view.text.names.iter().position(|name| name.span.contains(view.text.words[key.words.start].span));
+    let of =
+        |key: &Key| view.text.names.iter().position(|name| name.span.contains(view.text.words[key.words.start].span));
     of(a).is_some() && of(a) == of(b)
 }

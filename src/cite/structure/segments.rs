@@ -24,7 +24,8 @@ impl Segment {
 }
 
 /// Conjunctions that may begin a new segment.
-const CONJUNCTIONS: &[&str] = &["and", "but", "or", "while", "whereas", "although", "though", "yet", "nor", "versus", "compared"];
+const CONJUNCTIONS: &[&str] =
+    &["and", "but", "or", "while", "whereas", "although", "though", "yet", "nor", "versus", "compared"];
 /// Conjunctions that always do.
 const CONTRASTS: &[&str] = &["but", "while", "whereas", "although", "though", "yet", "versus", "compared"];
 
@@ -87,13 +88,15 @@ fn begins(text: &Text, from: usize, at: usize) -> bool {
 
 /// The next word that may begin another segment.
 fn next_break(text: &Text, from: usize) -> usize {
-    let ends = |at: &usize| gap(text, *at).contains([',', ';']) || CONJUNCTIONS.contains(&text.words[*at].folded.as_str());
+    let ends =
+        |at: &usize| gap(text, *at).contains([',', ';']) || CONJUNCTIONS.contains(&text.words[*at].folded.as_str());
     (from.max(1)..text.words.len()).find(|at| *at > from && ends(at)).unwrap_or(text.words.len())
 }
 
 /// "30 June, 2024"
 fn is_date(text: &Text, at: usize) -> bool {
-    let year = |q: &&crate::cite::quantities::Quantity| q.span.start == text.words[at].span.start && q.kind == Kind::Year;
+    let year =
+        |q: &&crate::cite::quantities::Quantity| q.span.start == text.words[at].span.start && q.kind == Kind::Year;
     text.quantities.iter().any(|q| year(&q))
 }
 
@@ -106,11 +109,15 @@ fn starts_statement(text: &Text, words: Range<usize>) -> bool {
 /// Whether both stretches have a figure.
 fn both_count(text: &Text, a: Range<usize>, b: Range<usize>) -> bool {
     let counts = |words: &Range<usize>| {
-        let (Some(first), Some(last)) = (text.words.get(words.start), text.words.get(words.end.saturating_sub(1))) else {
+        let (Some(first), Some(last)) = (text.words.get(words.start), text.words.get(words.end.saturating_sub(1)))
+        else {
             return false;
         };
         text.quantities.iter().any(|q| {
-            q.kind == Kind::Number && q.span.start >= first.span.start && q.span.end <= last.span.end && words.start < words.end
+            q.kind == Kind::Number
+                && q.span.start >= first.span.start
+                && q.span.end <= last.span.end
+                && words.start < words.end
         })
     };
     counts(&a) && counts(&b)
@@ -119,15 +126,19 @@ fn both_count(text: &Text, a: Range<usize>, b: Range<usize>) -> bool {
 /// The words of the segment before that `own` leaves out: all before the figure or the verb that `own` replaces.
 fn left_out(text: &Text, before: &Segment, own: &Range<usize>) -> Range<usize> {
     let open = (own.start..own.end).find(|&at| !text.words[at].stop || is_auxiliary(&text.words[at].folded));
-    let begins_with_verb = open.is_some_and(|at| is_verb_form(&text.words[at].folded) || is_auxiliary(&text.words[at].folded));
-    let has_verb = own.clone().any(|at| is_auxiliary(&text.words[at].folded) || at > own.start + 1 && is_verb_form(&text.words[at].folded));
+    let begins_with_verb =
+        open.is_some_and(|at| is_verb_form(&text.words[at].folded) || is_auxiliary(&text.words[at].folded));
+    let has_verb = own
+        .clone()
+        .any(|at| is_auxiliary(&text.words[at].folded) || at > own.start + 1 && is_verb_form(&text.words[at].folded));
     let source = if before.inherited.is_empty() { before.own.clone() } else { before.inherited.start..before.own.end };
     let figure = |at: &usize| {
         let word = &text.words[*at];
         text.quantities.iter().any(|q| q.kind == Kind::Number && q.span.contains(word.span))
     };
     if begins_with_verb {
-        let verb = source.clone().find(|&at| is_auxiliary(&text.words[at].folded) || is_verb_form(&text.words[at].folded));
+        let verb =
+            source.clone().find(|&at| is_auxiliary(&text.words[at].folded) || is_verb_form(&text.words[at].folded));
         source.start..verb.unwrap_or(source.start)
     } else if has_verb {
         0..0
@@ -298,7 +309,10 @@ mod tests {
         );
         check(
             "The notice period is three months after probation and two weeks during probation.",
-            &[("", "the notice period is three months after probation"), ("the notice period is", "and two weeks during probation")],
+            &[
+                ("", "the notice period is three months after probation"),
+                ("the notice period is", "and two weeks during probation"),
+            ],
         );
         check(
             "The board approved the budget and rejected the bonus plan.",

@@ -71,7 +71,8 @@ fn severity(differences: &[Difference]) -> u32 {
 fn held_share(keys: &[&Key], held: &Held<'_>, segment: &Segment) -> f32 {
     let view = &held.view;
     let share = |key: &&Key| {
-        let in_columns = held.columns.iter().any(|column| column.keys.iter().any(|held| super::view::same(&key.kind, &held.kind)));
+        let in_columns =
+            held.columns.iter().any(|column| column.keys.iter().any(|held| super::view::same(&key.kind, &held.kind)));
         if view.has(key, &segment.own) || view.is_row && view.places(key).next().is_some() || in_columns {
             1.0
         } else if view.has(key, &segment.inherited) {
@@ -114,7 +115,8 @@ fn differs_in_degree(claim: &View<'_>, segment: &Segment, held: &Held<'_>, other
         "less" | "least" => Some(false),
         _ => None,
     };
-    let stem = |view: &View<'_>, at: usize| view.text.words.get(at).filter(|word| !word.stop).map(|word| word.stem.clone());
+    let stem =
+        |view: &View<'_>, at: usize| view.text.words.get(at).filter(|word| !word.stop).map(|word| word.stem.clone());
     segment.own.clone().find_map(|at| {
         let (ours, of) = (degree(claim.folded(at))?, stem(claim, at + 1)?);
         let mut theirs = other.own.clone().filter(|&at| stem(&held.view, at + 1).is_some_and(|held| held == of));
@@ -140,7 +142,12 @@ fn differs_in_modality(claim: &View<'_>, segment: &Segment, held: &Held<'_>, oth
     };
     let distance = distance(ours, theirs);
     // A duty that only the claim has may come from a word that is no verb there.
-    if distance == 0 || ours != Modality::Plain && theirs == Modality::Plain && distance < 2 && !has_verb_in_common(claim, at.as_ref(), held) {
+    if distance == 0
+        || ours != Modality::Plain
+            && theirs == Modality::Plain
+            && distance < 2
+            && !has_verb_in_common(claim, at.as_ref(), held)
+    {
         return None;
     }
     let kind = if distance == 2 { ReasonKind::Modality } else { ReasonKind::ModalityShift };
@@ -155,7 +162,8 @@ fn has_verb_in_common(claim: &View<'_>, at: Option<&Range<usize>>, held: &Held<'
 }
 
 fn first_shared(claim: &View<'_>, segment: &Segment, held: &Held<'_>) -> Range<usize> {
-    let shared = claim.keys.iter().find(|key| segment.own.contains(&key.words.start) && held.view.places(key).next().is_some());
+    let shared =
+        claim.keys.iter().find(|key| segment.own.contains(&key.words.start) && held.view.places(key).next().is_some());
     shared.map_or(segment.own.clone(), |key| key.words.clone())
 }
 
@@ -166,8 +174,8 @@ fn shown(held: &Held<'_>, place: &Range<usize>) -> String {
 }
 
 const NEGATIONS: &[&str] = &[
-    "not", "no", "never", "none", "neither", "nor", "without", "cannot", "fail", "fails", "failed", "lack", "lacks", "lacked", "unable",
-    "nobody", "nothing", "hardly", "barely", "absence", "refused", "refuses", "longer",
+    "not", "no", "never", "none", "neither", "nor", "without", "cannot", "fail", "fails", "failed", "lack", "lacks",
+    "lacked", "unable", "nobody", "nothing", "hardly", "barely", "absence", "refused", "refuses", "longer",
 ];
 
 /// Whether word `at` is within reach of a negation of its segment, and which word negates it.
@@ -177,7 +185,10 @@ fn negator(view: &View<'_>, segment: &Segment, at: usize) -> Option<usize> {
     for before in (range.start..at).rev() {
         let word = view.folded(before);
         let short = word.ends_with("n't") || word.ends_with("n’t");
-        let only = matches!(view.folded(before + 1), "only" | "least" | "more" | "less" | "later" | "fewer" | "exceed" | "exceeding");
+        let only = matches!(
+            view.folded(before + 1),
+            "only" | "least" | "more" | "less" | "later" | "fewer" | "exceed" | "exceeding"
+        );
         if word == "longer" && view.folded(before.wrapping_sub(1)) != "no" {
             continue;
         }
@@ -244,7 +255,8 @@ fn differs_in_polarity(claim: &View<'_>, segment: &Segment, held: &Held<'_>, oth
 /// Whether the two segments have words of opposite meaning, so that a negation on one side makes them say the same.
 fn opposite_near(claim: &View<'_>, segment: &Segment, held: &Held<'_>, other: &Segment) -> bool {
     let pair = |view: &View<'_>, at: usize| (view.text.words[at].folded.clone(), view.text.words[at].stem.clone());
-    let theirs: Vec<(String, String)> = words_of(other).filter(|&at| !held.view.text.words[at].stop).map(|at| pair(&held.view, at)).collect();
+    let theirs: Vec<(String, String)> =
+        words_of(other).filter(|&at| !held.view.text.words[at].stop).map(|at| pair(&held.view, at)).collect();
     words_of(segment).filter(|&at| !claim.text.words[at].stop).any(|at| {
         let ours = pair(claim, at);
         theirs.iter().any(|theirs| are_opposite((&ours.0, &ours.1), (&theirs.0, &theirs.1)))
@@ -291,10 +303,13 @@ const ORDER: &[(&[&str], &str)] = &[
 fn connectives(view: &View<'_>, range: impl Iterator<Item = usize>) -> Vec<(&'static str, Range<usize>, Vec<usize>)> {
     let mut found: Vec<(&'static str, Range<usize>, Vec<usize>)> = Vec::new();
     for at in range {
-        let marker = ORDER.iter().find(|(marker, _)| marker.iter().enumerate().all(|(step, word)| view.folded(at + step) == *word));
+        let marker = ORDER
+            .iter()
+            .find(|(marker, _)| marker.iter().enumerate().all(|(step, word)| view.folded(at + step) == *word));
         let Some((marker, relation)) = marker else { continue };
         let after = at + marker.len();
-        let governed: Vec<usize> = (after..(after + 8).min(view.text.words.len())).filter(|&at| !view.text.words[at].stop).take(3).collect();
+        let governed: Vec<usize> =
+            (after..(after + 8).min(view.text.words.len())).filter(|&at| !view.text.words[at].stop).take(3).collect();
         found.push((relation, at..after, governed));
     }
     found
@@ -308,7 +323,9 @@ fn differs_in_order(claim: &View<'_>, segment: &Segment, held: &Held<'_>, other:
         let same: Vec<&(&'static str, Range<usize>, Vec<usize>)> = theirs
             .iter()
             .filter(|(_, _, others)| {
-                governed.iter().any(|at| others.iter().any(|other| are_synonyms(&stem(claim, at), &stem(&held.view, other))))
+                governed
+                    .iter()
+                    .any(|at| others.iter().any(|other| are_synonyms(&stem(claim, at), &stem(&held.view, other))))
             })
             .collect();
         if same.is_empty() || same.iter().any(|(held, ..)| *held == relation) {
@@ -327,7 +344,8 @@ fn leaves_out(claim: &View<'_>, held: &Held<'_>, other: &Segment) -> Vec<Differe
     let view = &held.view;
     let mut found = Vec::new();
     for hedge in &view.hedges {
-        let near = other.has(hedge.words.start) || hedge.words.end + 1 >= other.own.start && hedge.words.start <= other.own.end;
+        let near = other.has(hedge.words.start)
+            || hedge.words.end + 1 >= other.own.start && hedge.words.start <= other.own.end;
         if !near {
             continue;
         }
@@ -336,8 +354,17 @@ fn leaves_out(claim: &View<'_>, held: &Held<'_>, other: &Segment) -> Vec<Differe
         let known: f32 = keys.iter().filter(|key| claim.places(key).next().is_some()).map(|key| key.weight).sum();
         let same_kind = claim.hedges.iter().any(|ours| ours.under == hedge.under);
         let kept = match hedge.under {
-            Under::Condition | Under::Exception => same_kind || weight > 0.0 && known / weight >= 0.5 && hedge.under == Under::Condition && claim_conditions(claim),
-            Under::Source | Under::Doubt => claim.hedges.iter().any(|ours| matches!(ours.under, Under::Source | Under::Doubt)) || claim.text.has.contains(&view.text.words[hedge.words.start].stem),
+            Under::Condition | Under::Exception => {
+                same_kind
+                    || weight > 0.0
+                        && known / weight >= 0.5
+                        && hedge.under == Under::Condition
+                        && claim_conditions(claim)
+            }
+            Under::Source | Under::Doubt => {
+                claim.hedges.iter().any(|ours| matches!(ours.under, Under::Source | Under::Doubt))
+                    || claim.text.has.contains(&view.text.words[hedge.words.start].stem)
+            }
         };
         if kept {
             continue;
@@ -360,7 +387,8 @@ fn leaves_out(claim: &View<'_>, held: &Held<'_>, other: &Segment) -> Vec<Differe
 
 /// Whether the claim says when or where it holds.
 fn claim_conditions(claim: &View<'_>) -> bool {
-    const WHEN: &[&str] = &["if", "when", "where", "unless", "with", "without", "once", "only", "under", "subject", "provided"];
+    const WHEN: &[&str] =
+        &["if", "when", "where", "unless", "with", "without", "once", "only", "under", "subject", "provided"];
     claim.text.words.iter().any(|word| WHEN.contains(&word.folded.as_str()))
 }
 
@@ -369,7 +397,8 @@ fn only(claim: &View<'_>, segment: &Segment, held: &Held<'_>, other: &Segment) -
     const ONLY: &[&str] = &["only", "solely", "exclusively", "alone", "sole"];
     let at = segment.own.clone().find(|&at| ONLY.contains(&claim.folded(at)))?;
     let limited = |at: usize| {
-        ONLY.contains(&held.view.folded(at)) || matches!(held.view.folded(at), "except" | "unless" | "other" | "no" | "not" | "just" | "all")
+        ONLY.contains(&held.view.folded(at))
+            || matches!(held.view.folded(at), "except" | "unless" | "other" | "no" | "not" | "just" | "all")
     };
     if (0..held.view.text.words.len()).any(limited) {
         return None;

@@ -76,7 +76,9 @@ impl<'a> View<'a> {
     /// Its words `range` as written in the text.
     pub(super) fn written(&self, range: &Range<usize>) -> &'a str {
         match (self.text.words.get(range.start), self.text.words.get(range.end.wrapping_sub(1))) {
-            (Some(first), Some(last)) if first.span.start <= last.span.end => &self.text.text[first.span.start..last.span.end],
+            (Some(first), Some(last)) if first.span.start <= last.span.end => {
+                &self.text.text[first.span.start..last.span.end]
+            }
             _ => "",
         }
     }
@@ -146,10 +148,33 @@ impl<'a> Held<'a> {
     }
 }
 
+/// The names with numbers of a text ("Unit 3", "P-150"), each in one form; quarters and years are none.
+pub(crate) fn codes(text: &Text) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.words.len() {
+        match code(text, at) {
+            Some((name, used)) => {
+                let digits = name.trim_start_matches(|c: char| c.is_alphabetic() || c == ' ');
+                let letters = name[..name.len() - digits.len()].trim();
+                if !matches!(letters, "q" | "h" | "fy" | "cy" | "page" | "no" | "covid") {
+                    found.push(name);
+                }
+                at += used;
+            }
+            None => at += 1,
+        }
+    }
+    found
+}
+
 /// The heading that the sentence `at` stands below, in the same text.
 pub(crate) fn heading_of(evidence: &Evidence, at: usize) -> Option<usize> {
     let index = evidence.sentences[at].index;
-    (0..at).rev().take_while(|&other| evidence.sentences[other].index == index).find(|&other| is_heading(&evidence.sentences[other].text))
+    (0..at)
+        .rev()
+        .take_while(|&other| evidence.sentences[other].index == index)
+        .find(|&other| is_heading(&evidence.sentences[other].text))
 }
 
 /// The row with the names of the columns of the row `at`, where it has one above it.
@@ -170,7 +195,9 @@ pub(crate) fn header_of(evidence: &Evidence, at: usize) -> Option<usize> {
 fn is_heading(text: &Text) -> bool {
     let written = text.text.trim();
     written.starts_with('#')
-        || !is_row(text) && text.words.len() <= 8 && !written.ends_with(['.', '!', '?', ';', ':', ',', '…', '"', '”', ')'])
+        || !is_row(text)
+            && text.words.len() <= 8
+            && !written.ends_with(['.', '!', '?', ';', ':', ',', '…', '"', '”', ')'])
 }
 
 /// The cells of the row `at` with the names of their columns, from the first row of its table.
@@ -245,7 +272,11 @@ fn keys(text: &Text, figures: &[Figure], idf: &Idf) -> Vec<Key> {
     while at < text.words.len() {
         let word = &text.words[at];
         if let Some((code, used)) = code(text, at) {
-            found.push(Key { kind: KeyKind::Code(code), words: at..at + used, weight: idf.weight(&word.stem).max(DATE_WEIGHT) });
+            found.push(Key {
+                kind: KeyKind::Code(code),
+                words: at..at + used,
+                weight: idf.weight(&word.stem).max(DATE_WEIGHT),
+            });
             at += used;
             continue;
         }

@@ -36,11 +36,71 @@ pub(super) fn is_be(word: &str) -> bool {
 
 /// Past forms and participles that do not end in -ed.
 const IRREGULAR: &[&str] = &[
-    "began", "begun", "bought", "brought", "built", "came", "chose", "chosen", "cut", "drawn", "drew", "fallen", "fell", "felt",
-    "found", "gave", "given", "gone", "got", "grew", "grown", "held", "kept", "knew", "known", "laid", "led", "left", "lent", "let",
-    "lost", "made", "meant", "met", "paid", "put", "ran", "read", "rose", "risen", "run", "said", "saw", "seen", "sent", "set",
-    "shown", "shut", "sold", "spent", "stood", "stopped", "taken", "taught", "told", "took", "understood", "went", "withdrawn",
-    "withdrew", "won", "wore", "worn", "written", "wrote",
+    "began",
+    "begun",
+    "bought",
+    "brought",
+    "built",
+    "came",
+    "chose",
+    "chosen",
+    "cut",
+    "drawn",
+    "drew",
+    "fallen",
+    "fell",
+    "felt",
+    "found",
+    "gave",
+    "given",
+    "gone",
+    "got",
+    "grew",
+    "grown",
+    "held",
+    "kept",
+    "knew",
+    "known",
+    "laid",
+    "led",
+    "left",
+    "lent",
+    "let",
+    "lost",
+    "made",
+    "meant",
+    "met",
+    "paid",
+    "put",
+    "ran",
+    "read",
+    "rose",
+    "risen",
+    "run",
+    "said",
+    "saw",
+    "seen",
+    "sent",
+    "set",
+    "shown",
+    "shut",
+    "sold",
+    "spent",
+    "stood",
+    "stopped",
+    "taken",
+    "taught",
+    "told",
+    "took",
+    "understood",
+    "went",
+    "withdrawn",
+    "withdrew",
+    "won",
+    "wore",
+    "worn",
+    "written",
+    "wrote",
 ];
 
 /// Whether `word` looks like a past form or participle. Adjectives in -ed are taken for one, too.
@@ -60,10 +120,7 @@ const OPPOSITES: &[(&str, &str)] = &[
     ("open", "closed close shut"),
     ("win won", "lose lost"),
     ("buy bought acquire purchase", "sell sold dispose"),
-    (
-        "allow permit may authorise authorize let",
-        "forbid forbidden prohibit ban bar disallow",
-    ),
+    ("allow permit may authorise authorize let", "forbid forbidden prohibit ban bar disallow"),
     ("include", "exclude omit"),
     (
         "accept approve agree grant endorse adopt support pass confirm",
@@ -112,7 +169,9 @@ const OPPOSITES: &[(&str, &str)] = &[
 
 /// Whether the two words, each as written and as its stem, are of opposite meaning.
 pub(super) fn are_opposite(a: (&str, &str), b: (&str, &str)) -> bool {
-    let of = |list: &str, word: (&str, &str)| list.split_whitespace().any(|held| held == word.0 || held == word.1 || stem_is(held, word.1));
+    let of = |list: &str, word: (&str, &str)| {
+        list.split_whitespace().any(|held| held == word.0 || held == word.1 || stem_is(held, word.1))
+    };
     OPPOSITES.iter().any(|&(one, other)| of(one, a) && of(other, b) || of(other, a) && of(one, b))
         && !OPPOSITES.iter().any(|&(one, other)| of(one, a) && of(one, b) || of(other, a) && of(other, b))
 }
@@ -142,7 +201,9 @@ const CONVERSES: &[(&str, &str)] = &[
 
 /// Whether the two words tell the same from two ends.
 pub(super) fn are_converse(a: (&str, &str), b: (&str, &str)) -> bool {
-    let of = |list: &str, word: (&str, &str)| list.split_whitespace().any(|held| held == word.0 || stem_is(held, word.1) || held == word.1);
+    let of = |list: &str, word: (&str, &str)| {
+        list.split_whitespace().any(|held| held == word.0 || stem_is(held, word.1) || held == word.1)
+    };
     a.1 != b.1 && CONVERSES.iter().any(|&(one, other)| of(one, a) && of(other, b) || of(other, a) && of(one, b))
 }
 
@@ -217,10 +278,11 @@ const SYNONYMS: &[&str] = &[
 
 /// The sets of [`SYNONYMS`] that hold `stem`.
 pub(super) fn are_synonyms(a: &str, b: &str) -> bool {
-    a == b || SYNONYMS.iter().any(|set| {
-        let has = |stem: &str| set.split(' ').any(|held| held == stem);
-        has(a) && has(b)
-    })
+    a == b
+        || SYNONYMS.iter().any(|set| {
+            let has = |stem: &str| set.split(' ').any(|held| held == stem);
+            has(a) && has(b)
+        })
 }
 
 #[cfg(test)]
@@ -235,7 +297,8 @@ mod tests {
 
     #[test]
     fn opposites_hold_for_every_form() {
-        for (a, b) in [("approved", "rejecting"), ("rises", "declined"), ("minimum", "maximum"), ("increases", "fell")] {
+        for (a, b) in [("approved", "rejecting"), ("rises", "declined"), ("minimum", "maximum"), ("increases", "fell")]
+        {
             assert!(pair(a, b, are_opposite), "{a} {b}");
         }
         for (a, b) in [("rose", "increased"), ("lower", "cut"), ("approved", "approves"), ("rose", "board")] {

@@ -56,7 +56,8 @@ pub(super) fn judge(table: &Path, work: Work<'_>) -> Result<Vec<Outcome>> {
         for at in members {
             interrupted(work.stop)?;
             let claim = &claims[at];
-            let judged = check_claim(&claim.text, &mut Source::Files(&mut against), work.readers, &work.settings.check)?;
+            let judged =
+                check_claim(&claim.text, &mut Source::Files(&mut against), work.readers, &work.settings.check)?;
             let outcome = Outcome {
                 place: claim.document.clone(),
                 group,

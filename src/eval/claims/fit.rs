@@ -41,7 +41,9 @@ pub fn fit_verdict(
     progress: &dyn Fn(usize, usize),
 ) -> Result<String> {
     let Some(entailment) = models.entailment.filter(|_| models.embedder.is_some()) else {
-        return Err(Error::usage("coefficients are fitted with an embedder and a reader, and there is none; see `ibid doctor`"));
+        return Err(Error::usage(
+            "coefficients are fitted with an embedder and a reader, and there is none; see `ibid doctor`",
+        ));
     };
     let mut pairs = Vec::new();
     for file in files_of(dataset)? {
@@ -64,9 +66,14 @@ pub fn fit_verdict(
         vectors: fit(&all, &columns(VECTORS)),
         read: fit(&all, &columns(READ)),
     };
-    let mut text = String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
+    let mut text =
+        String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
     let supported = labels.iter().filter(|label| **label).count();
-    let _ = writeln!(text, "# Data: {} pairs, {supported} of them supported, that no model was trained on (scripts/train-check --held-out).", rows.len());
+    let _ = writeln!(
+        text,
+        "# Data: {} pairs, {supported} of them supported, that no model was trained on (scripts/train-check --held-out).",
+        rows.len()
+    );
     let _ = writeln!(text, "# Command: {command}, reader {}\n# Date: {date}", entailment.name());
     let _ = writeln!(text, "# AUROC, cross-validated by premise in {FOLDS} folds:");
     for (name, columns) in groups() {
@@ -108,7 +115,9 @@ fn measure(pairs: &[Pair], models: CheckModels<'_>, progress: &dyn Fn(usize, usi
 
 /// The same for the same text (FNV-1a).
 fn fold_of(text: &str) -> usize {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     (hash % FOLDS as u64) as usize
 }
 

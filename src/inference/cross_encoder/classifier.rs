@@ -14,7 +14,7 @@ use ibid_encoder::text_encoder::SequenceClassifier;
 use serde_json::Value;
 
 use super::pairs::{PairForm, PairInput};
-use super::{ReaderSettings, Entailment, labels};
+use super::{Entailment, ReaderSettings, labels};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{EmbedSettings, plan_batches, thread_count};
 use crate::inference::tokenizer::Tokenizer;
@@ -110,8 +110,7 @@ impl Classifier {
         })?;
         let tokens_max = shape.tokens_max.min(TOKENS_MAX);
         let frame = tokenizer.pair_frame()?.clone();
-        let form =
-            PairForm { frame, tokens_max, claim_tokens_max: tokens_max / CLAIM_PARTS, evidence_first: true };
+        let form = PairForm { frame, tokens_max, claim_tokens_max: tokens_max / CLAIM_PARTS, evidence_first: true };
         let threads = rayon::ThreadPoolBuilder::new().num_threads(thread_count(embed.threads)).build();
         let threads = threads.map_err(|source| Error::Io {
             action: "start threads for",

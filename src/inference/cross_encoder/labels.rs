@@ -26,7 +26,8 @@ pub(super) fn entailment(config: &Value, classes: usize, asked: Option<usize>) -
              (counted from 0)"
         ));
     }
-    let is_entailment = |name: &Option<String>| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(ENTAILMENT));
+    let is_entailment =
+        |name: &Option<String>| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(ENTAILMENT));
     let found: Vec<usize> = (0..classes).filter(|class| is_entailment(&names[*class])).collect();
     if let [only] = found[..] {
         return Ok(only);
@@ -48,8 +49,7 @@ fn names(config: &Value, classes: usize) -> Vec<Option<String>> {
     let by_id = config.get("id2label").and_then(Value::as_object).into_iter().flatten();
     let by_id = by_id.filter_map(|(id, label)| Some((id.parse::<usize>().ok()?, label.as_str()?.to_owned())));
     let by_label = config.get("label2id").and_then(Value::as_object).into_iter().flatten();
-    let by_label =
-        by_label.filter_map(|(label, id)| Some((usize::try_from(id.as_u64()?).ok()?, label.clone())));
+    let by_label = by_label.filter_map(|(label, id)| Some((usize::try_from(id.as_u64()?).ok()?, label.clone())));
     for (class, label) in by_label.chain(by_id) {
         // What the library writes for classes that nobody named.
         let is_name = label != class.to_string() && !label.eq_ignore_ascii_case(&format!("LABEL_{class}"));
@@ -83,7 +83,10 @@ mod tests {
             json!({"id2label": {"0": "0", "1": "1"}}),
         ] {
             let error = entailment(&unnamed, 2, None).unwrap_err();
-            assert!(error.contains("does not name its 2 classes") && error.contains("check.entailment = INDEX"), "{error}");
+            assert!(
+                error.contains("does not name its 2 classes") && error.contains("check.entailment = INDEX"),
+                "{error}"
+            );
             assert_eq!(entailment(&unnamed, 2, Some(1)), Ok(1));
         }
         let other = json!({"id2label": {"0": "positive", "1": "negative"}});

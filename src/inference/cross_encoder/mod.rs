@@ -50,10 +50,7 @@ pub struct Readers {
 
 impl std::fmt::Debug for Readers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Readers")
-            .field("reader", &self.reader)
-            .field("classifier", &self.classifier)
-            .finish()
+        f.debug_struct("Readers").field("reader", &self.reader).field("classifier", &self.classifier).finish()
     }
 }
 
@@ -99,7 +96,10 @@ impl Readers {
         match &self.classifier {
             Some(classifier) => {
                 let class = classifier.entailment_class();
-                format!("claims by {} (candle f32, class {class} is entailment), questions by {reader}", classifier.name())
+                format!(
+                    "claims by {} (candle f32, class {class} is entailment), questions by {reader}",
+                    classifier.name()
+                )
             }
             None => reader,
         }

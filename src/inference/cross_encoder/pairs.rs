@@ -69,12 +69,7 @@ mod tests {
 
     fn form() -> PairForm {
         let frame = PairFrame { start: vec![101], middle: vec![102], middle_first: 1, end: vec![102], is_typed: true };
-        PairForm {
-            frame,
-            tokens_max: 10,
-            claim_tokens_max: 4,
-            evidence_first: false,
-        }
+        PairForm { frame, tokens_max: 10, claim_tokens_max: 4, evidence_first: false }
     }
 
     #[test]

@@ -78,8 +78,7 @@ const PAIRS: [(&str, &str); 7] = [
 fn reference(head: Head) -> Vec<f32> {
     let files = cache::open(&manifest::find("all-minilm-l6-v2", None).unwrap()).unwrap();
     let path = |name: &str| files.path(name).unwrap();
-    let bert =
-        TextEncoder::open(&path("config.json"), &path("model.safetensors"), &Device::Cpu, DType::F32).unwrap();
+    let bert = TextEncoder::open(&path("config.json"), &path("model.safetensors"), &Device::Cpu, DType::F32).unwrap();
     let tokenizer = crate::inference::tokenizer::Tokenizer::open(&path("tokenizer.json")).unwrap();
     let weights = Tensor::from_vec(head_weights(), (2, WIDTH), &Device::Cpu).unwrap().get(head as usize).unwrap();
     let score = |(claim, evidence): &(&str, &str)| {
@@ -99,7 +98,8 @@ fn scores_are_those_of_the_floats_in_every_precision_and_their_order() {
     write_reader(folder.path(), "");
     let references = [Head::Entails, Head::Answers].map(|head| (head, reference(head)));
     let spread = |scores: &[f32]| {
-        scores.iter().fold(0.0_f32, |most, score| most.max(*score)) - scores.iter().fold(1.0_f32, |least, score| least.min(*score))
+        scores.iter().fold(0.0_f32, |most, score| most.max(*score))
+            - scores.iter().fold(1.0_f32, |least, score| least.min(*score))
     };
     // Weights of 8 bits move scores a little, rounded activations some more; what is wrong moves them far.
     for (precision, most) in [(Precision::F32, 0.03), (Precision::Int8, 0.08)] {
@@ -113,7 +113,10 @@ fn scores_are_those_of_the_floats_in_every_precision_and_their_order() {
                 assert!((score - reference).abs() < most, "{precision:?} {head:?}: {scores:?} {reference:?}");
             }
         }
-        assert_eq!(readers.entailment().unwrap().entails(&PAIRS).unwrap(), reader.scores(Head::Entails, &PAIRS).unwrap());
+        assert_eq!(
+            readers.entailment().unwrap().entails(&PAIRS).unwrap(),
+            reader.scores(Head::Entails, &PAIRS).unwrap()
+        );
     }
 }
 
@@ -140,9 +143,8 @@ fn what_is_too_long_is_cut_at_its_end() {
     let folder = tempfile::tempdir().unwrap();
     write_reader(folder.path(), "");
     let readers = open(folder.path(), Precision::F32, 1).unwrap();
-    let score = |claim: &str, evidence: &str| {
-        readers.reader().unwrap().scores(Head::Entails, &[(claim, evidence)]).unwrap()[0]
-    };
+    let score =
+        |claim: &str, evidence: &str| readers.reader().unwrap().scores(Head::Entails, &[(claim, evidence)]).unwrap()[0];
     let words = |count: usize| "word ".repeat(count);
     // 189 tokens of text, of which a claim of one word has one.
     let full = score("claim", &words(188));

@@ -271,17 +271,13 @@ mod tests {
                 "[CLS]": {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [102], "tokens": ["[SEP]"]}}})
         };
         let pair = |post_processor: &Value| {
-            let file: FramingFile = serde_json::from_value(json!({"post_processor": post_processor, "model": {}})).unwrap();
+            let file: FramingFile =
+                serde_json::from_value(json!({"post_processor": post_processor, "model": {}})).unwrap();
             file.pair()
         };
         let typed = PairFrame { start: vec![101], middle: vec![102], middle_first: 1, end: vec![102], is_typed: true };
-        let usual = template(json!([
-            token("[CLS]", 0),
-            text("A", 0),
-            token("[SEP]", 0),
-            text("B", 1),
-            token("[SEP]", 1)
-        ]));
+        let usual =
+            template(json!([token("[CLS]", 0), text("A", 0), token("[SEP]", 0), text("B", 1), token("[SEP]", 1)]));
         let bert = json!({"type": "BertProcessing", "sep": ["[SEP]", 102], "cls": ["[CLS]", 101]});
         let byte_level = json!({"type": "ByteLevel"});
         let sequence = json!({"type": "Sequence", "processors": [byte_level, usual]});
@@ -289,8 +285,7 @@ mod tests {
             assert_eq!(pair(post_processor), Ok(typed.clone()), "{post_processor}");
         }
         let roberta = json!({"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]});
-        let untyped =
-            PairFrame { start: vec![0], middle: vec![2, 2], middle_first: 2, end: vec![2], is_typed: false };
+        let untyped = PairFrame { start: vec![0], middle: vec![2, 2], middle_first: 2, end: vec![2], is_typed: false };
         assert_eq!(pair(&roberta), Ok(untyped));
         let marked = template(json!([text("A", 0), token("[SEP]", 0), token("[CLS]", 1), text("B", 1)]));
         let marks = PairFrame { middle: vec![102, 101], middle_first: 1, is_typed: true, ..PairFrame::default() };

@@ -78,10 +78,13 @@ impl AnswerParts {
         let draft = drafted(&cx.value(&self.draft)?, &self.draft.0)?;
         let found = passages(&cx.value(&self.hits)?, &self.hits.0)?;
         let hits: Vec<Hit> = found.into_iter().map(|passage| passage.hit).collect();
-        let claims: Vec<VerifiedClaim> = match cx.value(&self.check)? {
-            Value::Null => vec![],
-            mut check => serde_json::from_value(check["claims"].take())
-                .map_err(|error| wrong(&self.check, format!("is no output of a `verify` step ({error})")))?,
+        let (claims, answers): (Vec<VerifiedClaim>, Option<f32>) = match cx.value(&self.check)? {
+            Value::Null => (vec![], None),
+            mut check => {
+                let claims = serde_json::from_value(check["claims"].take())
+                    .map_err(|error| wrong(&self.check, format!("is no output of a `verify` step ({error})")))?;
+                (claims, check["answers"].as_f64().map(|answers| answers as f32))
+            }
         };
         let is_of_draft = claims.len() == draft.claims.len()
             && claims.iter().zip(&draft.claims).all(|(claim, span)| claim.text == span.of(&draft.text));
@@ -89,7 +92,7 @@ impl AnswerParts {
             return Err(wrong(&self.check, format!("checked another draft than `{}`", self.draft.0)));
         }
         let checked: Vec<_> = claims.iter().map(|claim| claim.checked(&hits)).collect::<Result<_, _>>()?;
-        let mut answer = compose(&question, &draft, &checked, &hits, &cx.services.settings().ask);
+        let mut answer = compose(&question, &draft, &checked, answers, &hits, &cx.services.settings().ask);
         answer.run = cx.run.into();
         answer.models =
             Models { embedder: cx.services.embedder_name().into(), draft: draft.by, verifier: VERIFIER.into() };

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::passages::{Passage, kind, output, passages, recorded};
-use crate::ask::compose::verify;
+use crate::ask::compose::{answers, verify};
 use crate::ask::draft::Drafted;
 use crate::cite::claims::split_claims;
 use crate::cite::structure::Reason;
@@ -36,6 +36,9 @@ pub struct Verify {
     pub draft: Expression,
     /// The hits that are the evidence.
     pub hits: Expression,
+    /// The question, to judge whether the draft answers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Expression>,
 }
 
 /// What a `verify` step gives.
@@ -47,6 +50,16 @@ pub struct VerifyOutput {
     pub supported: usize,
     /// The share of sentences that are supported, 0 to 1; 0 without sentences.
     pub share: f32,
+    /// How likely what is supported answers the question, 0 to 1; null without a question, a reader, or anything supported.
+    #[serde(default)]
+    pub answers: Option<f32>,
+}
+
+/// What a check gives, as it is recorded.
+#[derive(Serialize, Deserialize)]
+struct Judged {
+    checked: Vec<Checked>,
+    answers: Option<f32>,
 }
 
 /// A sentence with its verdict.
@@ -84,9 +97,13 @@ impl Verify {
         let drafted = drafted(&cx.value(&self.draft)?, &self.draft.0)?;
         let found = passages(&cx.value(&self.hits)?, &self.hits.0)?;
         let claims: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
+        let question = match &self.question {
+            Some(question) => cx.value(question)?.as_str().map(str::to_owned),
+            None => None,
+        };
         cx.input(json!({ "claims": claims, "hits": found.len() }));
-        let checked: Vec<Checked> = if claims.is_empty() {
-            vec![]
+        let Judged { checked, answers: found_answers } = if claims.is_empty() {
+            Judged { checked: vec![], answers: None }
         } else {
             let services = cx.services;
             let hits: Vec<_> = found.into_iter().map(|Passage { hit, .. }| hit).collect();
@@ -102,14 +119,18 @@ impl Verify {
                 kind: CallKind::Embedding,
                 name: services.embedder_name().to_string(),
                 // The hits are in the record already; that they are the same is what counts here.
-                request: json!({ "verify": claims, "hits": hits.len(), "hits_sha256": evidence }),
+                request: json!({ "verify": claims, "question": question, "hits": hits.len(), "hits_sha256": evidence }),
                 reserve: Reserve::default(),
                 effect: Effect::None,
             };
             let response = cx.call(call, &mut |_| {
                 let readers = services.readers()?;
                 let checked = services.with_embedder(|embedder| verify(&drafted, &hits, embedder, &readers))?;
-                Ok((output(&checked), Spent::default()))
+                let answers = match &question {
+                    Some(question) => answers(question, &drafted, &checked, &hits, &readers)?,
+                    None => None,
+                };
+                Ok((output(&Judged { checked, answers }), Spent::default()))
             })?;
             recorded(response, "a check")?
         };
@@ -121,7 +142,7 @@ impl Verify {
             .collect();
         let supported = claims.iter().filter(|claim| claim.verdict == "supported").count();
         let share = if claims.is_empty() { 0.0 } else { supported as f32 / claims.len() as f32 };
-        Ok(output(&VerifyOutput { claims, supported, share }))
+        Ok(output(&VerifyOutput { claims, supported, share, answers: found_answers }))
     }
 }
 

@@ -146,9 +146,8 @@ impl<E: Copy> Blocks<'_, E> {
         for (row, (to_tile, to_row)) in rows.zip(places) {
             let from_tile = self.tiles[self.tiles.partition_point(|tile| tile.start + tile.rows <= row)];
             for block in 0..self.depth / self.width {
-                let place = |tile: &TileRows, row: usize| {
-                    tile.slot * self.depth + (block * tile.padded + row) * self.width
-                };
+                let place =
+                    |tile: &TileRows, row: usize| tile.slot * self.depth + (block * tile.padded + row) * self.width;
                 let from = place(&from_tile, row - from_tile.start);
                 to[place(to_tile, to_row)..][..self.width].copy_from_slice(&self.data[from..from + self.width]);
             }

@@ -251,13 +251,7 @@ impl<D: Dense> Pass<'_, D> {
     }
 
     /// Runs what comes behind the attention of a layer, which is in `wide`.
-    fn feed(
-        &self,
-        layer: &Layer<D::Panels>,
-        rows: &mut Rows<D::Left>,
-        wide: &mut D::Left,
-        space: &mut Buffer<f32>,
-    ) {
+    fn feed(&self, layer: &Layer<D::Panels>, rows: &mut Rows<D::Left>, wide: &mut D::Left, space: &mut Buffer<f32>) {
         let Self { dense, activation, .. } = *self;
         let Rows { states, tiles, left } = rows;
         let space = space.hold(D::SPACE);

@@ -163,7 +163,8 @@ impl Encoder {
     pub fn forward(&self, batch: &[&[u32]], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
         self.check(batch.iter().copied()).map_err(Error::tensor("run the encoder"))?;
         let table = *self.words.get();
-        let embed = |text: usize, position: usize, row: &mut [f32]| self.embed(table, batch[text][position], position, row);
+        let embed =
+            |text: usize, position: usize, row: &mut [f32]| self.embed(table, batch[text][position], position, row);
         self.in_groups(batch.len(), &|text| batch[text].len(), &embed, Wanted::All, &mut take);
         Ok(())
     }

@@ -227,9 +227,9 @@ fn in_eight_bits(file: HashMap<String, Tensor>) -> (Vec<u8>, HashMap<String, Ten
         }
         floats.insert(format!("bert.{name}"), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
     }
-    let views = parts.iter().map(|(name, kind, shape, bytes)| {
-        (name.as_str(), TensorView::new(*kind, shape.clone(), bytes).unwrap())
-    });
+    let views = parts
+        .iter()
+        .map(|(name, kind, shape, bytes)| (name.as_str(), TensorView::new(*kind, shape.clone(), bytes).unwrap()));
     (safetensors::serialize(views, None).unwrap(), floats)
 }
 

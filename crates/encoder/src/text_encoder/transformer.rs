@@ -193,9 +193,10 @@ impl Transformer {
         let Added::Positions { second_type: Some(second_type), .. } = &self.added else {
             candle_core::bail!("the model has one token type only");
         };
-        let is_second = batch.iter().zip(firsts).flat_map(|(ids, first)| {
-            (0..ids.len()).map(move |position| if position < *first { 0.0 } else { 1.0_f32 })
-        });
+        let is_second = batch
+            .iter()
+            .zip(firsts)
+            .flat_map(|(ids, first)| (0..ids.len()).map(move |position| if position < *first { 0.0 } else { 1.0_f32 }));
         let is_second: Vec<f32> = is_second.collect();
         let shape = (is_second.len(), 1);
         let is_second = Tensor::from_vec(is_second, shape, &self.device)?.to_dtype(self.dtype)?;
