@@ -266,18 +266,33 @@ fn told(claim: &AnswerClaim) -> String {
         Verdict::Unsupported => ("–", Look::Warn),
         Verdict::Unchecked => ("?", Look::Faint),
     };
-    let text = wrapped(&one_line(&claim.text), width(), "  ");
+    let text = wrapped(&shortened(&one_line(&claim.text)), width(), "  ");
     let mut lines = vec![format!("{} {}", styled(Stream::Out, look, mark), text.trim_start())];
     let by = format!("{} · {:.2}", claim.method, claim.score);
     let verdict = styled(Stream::Out, look, spoken(claim.verdict));
     lines.push(format!("  {verdict} {}", styled(Stream::Out, Look::Faint, &format!("· {by}"))));
     lines.extend(claim.reasons.iter().map(|reason| told_reason(reason, "    ")));
+    let mut last = String::new();
     for citation in &claim.citations {
         let head = place(&citation.path, citation.page, &[]);
-        lines.push(format!("    {}", styled(Stream::Out, Look::Source, &head)));
+        // Quotes of one page stand below its name, which is said once.
+        if head != last {
+            lines.push(format!("    {}", styled(Stream::Out, Look::Source, &head)));
+            last = head;
+        }
         lines.push(wrapped(&quoted(&citation.quote), width(), "    "));
     }
     lines.join("\n")
+}
+
+/// Characters of a claim that are shown at most.
+const SHOWN_CHARS_MAX: usize = 600;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
 }
 
 #[cfg(test)]

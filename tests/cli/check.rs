@@ -160,9 +160,22 @@ fn odd_claims_have_a_verdict_and_steer_no_terminal() {
     assert!(!shown.stdout.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{:?}", shown.stdout);
     assert!(shown.stdout.contains("\\u{1b}[31mThe board"), "{:?}", shown.stdout);
     assert!(shown.stderr.contains("check.claim_words_max"), "{}", shown.stderr);
+    assert!(shown.stdout.len() < 5_000, "a long claim is shown shortened");
     let (_, report) = home.json(&[&["check"][..], &odd[..], &["--against", &memo][..]].concat());
     assert!(!verdicts(&report).contains(&"supported"), "{report}");
     assert_eq!(verdicts(&report)[2..], ["unchecked", "unchecked"]);
+}
+
+#[test]
+fn help_and_completions_know_the_command() {
+    let home = Home::new();
+    assert!(home.run(&["--help"]).stdout.contains("Check claims against the index or against files"));
+    let help = home.run(&["check", "--help"]).stdout;
+    for option in ["--against <FILE>...", "--file <FILE>", "--top-k <N>", "[CLAIM]..."] {
+        assert!(help.contains(option), "{option}: {help}");
+    }
+    let script = home.run(&["completions", "bash"]).stdout;
+    assert!(script.contains("ibid__subcmd__check") && script.contains("--against"), "{script}");
 }
 
 #[test]

@@ -104,13 +104,16 @@ fn the_steps_of_a_question_give_a_cited_answer_or_none() {
             continue;
         };
         assert_eq!(answer["schema"], "ibid.answer/1");
-        let claim = &answer["claims"][0];
-        assert_eq!((&claim["verdict"], &claim["text"]), (&json!("supported"), &json!(quote)), "{answer}");
-        let citation = &claim["citations"][0];
+        let claims = answer["claims"].as_array().unwrap();
         let text = DOCUMENTS.iter().find(|(name, _)| *name == file).unwrap().1;
-        let place = |name: &str| citation[name].as_u64().unwrap() as usize;
-        assert_eq!(&text[place("start")..place("end")], quote, "{answer}");
-        assert!(citation["path"].as_str().unwrap().ends_with(file), "{answer}");
+        for claim in claims {
+            assert_eq!(claim["verdict"], "supported", "{answer}");
+            let citation = &claim["citations"][0];
+            let place = |name: &str| citation[name].as_u64().unwrap() as usize;
+            assert_eq!(&text[place("start")..place("end")], claim["text"].as_str().unwrap(), "{answer}");
+            assert!(citation["path"].as_str().unwrap().ends_with(file), "{answer}");
+        }
+        assert!(claims.iter().any(|claim| claim["text"] == quote), "{answer}");
     }
 }
 
