@@ -53,7 +53,7 @@ pub struct Checked {
     pub reasons: Vec<Reason>,
 }
 
-/// A claim that scores less than [`VerdictModel::supported_min`] is partly borne out from this score on.
+/// A claim that scores less than [`Scale::supported_min`] is partly borne out from this score on.
 pub const PARTIAL_MIN: f32 = 0.2;
 /// A claim of which the evidence says otherwise, and which scores below [`PARTIAL_MIN`], scores no more than this.
 pub const CONTRARY_SCORE_MAX: f32 = 0.1;
@@ -74,14 +74,21 @@ pub const ENTAILMENT: &str = "entailment/1";
 pub struct VerdictModel {
     /// The names of the features that the weights belong to, in order.
     pub features: Vec<String>,
+    /// Over the features of words alone, for when there is no model at hand.
+    pub words: Scale,
+    /// Over these and the likeness of token vectors.
+    pub vectors: Scale,
+    /// Over all.
+    pub read: Scale,
+}
+
+/// A score and from where on it means support.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
     /// From this score on a claim is supported, 0 to 1.
     pub supported_min: f32,
-    /// Over the features of words alone, for when there is no model at hand.
-    pub words: Logistic,
-    /// Over these and the likeness of token vectors.
-    pub vectors: Logistic,
-    /// Over all.
-    pub read: Logistic,
+    /// The score.
+    pub odds: Logistic,
 }
 
 impl VerdictModel {
@@ -101,7 +108,7 @@ impl VerdictModel {
     }
 
     /// The coefficients for so many features.
-    fn of(&self, width: usize) -> &Logistic {
+    fn of(&self, width: usize) -> &Scale {
         match width {
             READ => &self.read,
             VECTORS => &self.vectors,
@@ -112,14 +119,14 @@ impl VerdictModel {
     /// The log odds of support of a row of features.
     #[must_use]
     pub fn decide(&self, values: &[f64]) -> f64 {
-        self.of(values.len()).decide(values)
+        self.of(values.len()).odds.decide(values)
     }
 
     /// The probability of support.
     #[must_use]
     pub fn score(&self, features: &Features) -> f32 {
         let values = features.values();
-        self.of(values.len()).predict(&values) as f32
+        self.of(values.len()).odds.predict(&values) as f32
     }
 }
 
@@ -179,10 +186,11 @@ impl Assessment {
             Self::Apart => (Verdict::Unsupported, 0.0),
             Self::Measured(features) => {
                 let score = model.score(features);
+                let supported_min = model.of(features.values().len()).supported_min;
                 match score {
-                    score if score >= model.supported_min => (Verdict::Supported, score),
+                    score if score >= supported_min => (Verdict::Supported, score),
                     score if features.structure.is_contrary() => (Verdict::Contradicted, score.min(CONTRARY_SCORE_MAX)),
-                    score if score >= PARTIAL_MIN.min(model.supported_min / 2.0) => (Verdict::Partial, score),
+                    score if score >= PARTIAL_MIN.min(supported_min / 2.0) => (Verdict::Partial, score),
                     score => (Verdict::Unsupported, score),
                 }
             }
@@ -233,6 +241,7 @@ pub fn check(claim: &Text, evidence: &Evidence, model: &VerdictModel) -> Checked
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cite::features::WORDS;
 
     const EVIDENCE: &str = "Ardmere Pumps plc reported revenue of $4.2 billion for the year ended 31 March 2023. Costs were \
         lower than in 2022. The board approved a dividend of 12 pence per share. Helen Marsh, the chief executive, said that \
@@ -302,7 +311,6 @@ mod tests {
         ] {
             let found = judge(claim);
             assert_ne!(found.verdict, Verdict::Supported, "{claim}: {found:?}");
-            assert!(found.score <= SUPPORTED_MIN, "{claim}: {found:?}");
         }
     }
 
@@ -331,9 +339,15 @@ mod tests {
     #[test]
     fn the_shipped_coefficients_point_the_right_way() {
         let model = VerdictModel::shipped();
-        for weights in [&model.maxsim.weights, &model.lexical.weights] {
-            assert!(weights[0] > 0.0 && weights[1] < 0.0 && weights[2] < 0.0);
+        let place = |name: &str| FEATURES.iter().position(|feature| *feature == name).unwrap();
+        for (scale, width) in [(&model.words, WORDS), (&model.vectors, VECTORS), (&model.read, READ)] {
+            let weights = &scale.odds.weights;
+            assert_eq!(weights.len(), width);
+            for contrary in ["number", "period", "negation", "opposite", "modality", "name"] {
+                assert!(weights[place(contrary)] < 0.0, "{contrary}");
+            }
+            assert!((0.2..0.9).contains(&scale.supported_min));
         }
-        assert_eq!((model.maxsim.weights.len(), model.lexical.weights.len()), (FEATURES.len(), FEATURES.len() - 1));
+        assert!(model.read.odds.weights[place("entails")] > 0.0);
     }
 }

@@ -9,7 +9,7 @@ use crate::cite::check::{CheckModels, assess};
 use crate::cite::evidence::{Evidence, Text};
 use crate::cite::features::{FEATURES, READ, VECTORS, WORDS};
 use crate::cite::logistic::Logistic;
-use crate::cite::verdict::VerdictModel;
+use crate::cite::verdict::{Scale, VerdictModel};
 use crate::error::{Error, Result};
 use crate::eval::metrics::auroc;
 
@@ -56,15 +56,17 @@ pub fn fit_verdict(
     }
     let all: Vec<&Row> = rows.iter().collect();
     let columns = |width: usize| (0..width).collect::<Vec<usize>>();
-    let scores = cross_validated(&rows, &columns(READ));
     let labels: Vec<bool> = rows.iter().map(|row| row.supported).collect();
-    let (supported_min, true_passed, false_passed) = threshold(&scores, &labels);
+    let scale = |width: usize| {
+        let (supported_min, ..) = threshold(&cross_validated(&rows, &columns(width)), &labels);
+        Scale { supported_min, odds: fit(&all, &columns(width)) }
+    };
+    let (supported_min, true_passed, false_passed) = threshold(&cross_validated(&rows, &columns(READ)), &labels);
     let model = VerdictModel {
         features: FEATURES.iter().map(ToString::to_string).collect(),
-        supported_min,
-        words: fit(&all, &columns(WORDS)),
-        vectors: fit(&all, &columns(VECTORS)),
-        read: fit(&all, &columns(READ)),
+        words: scale(WORDS),
+        vectors: scale(VECTORS),
+        read: scale(READ),
     };
     let mut text =
         String::from("# Coefficients of the verdict's score. Made by scripts/fit-verdict; do not edit by hand.\n");
