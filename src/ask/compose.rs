@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use super::AskSettings;
-use super::draft::Drafted;
+use super::draft::{Drafted, read_window};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::evidence::Evidence;
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
-use crate::cite::windows::window_of;
 use crate::document::ByteSpan;
 use crate::error::Result;
 use crate::inference::cross_encoder::{Head, Readers};
@@ -45,7 +44,8 @@ pub fn answers(
     let evidence = Evidence::new(&texts);
     let mut windows: Vec<String> = Vec::new();
     for (span, checked) in drafted.claims.iter().zip(checked).filter(|(_, checked)| stands(checked.verdict)) {
-        windows.extend(checked.evidence.first().and_then(|place| window_of(&evidence, place.index, place.span)));
+        windows
+            .extend(checked.evidence.first().and_then(|place| read_window(hits, &evidence, place.index, place.span)));
         // What a model wrote says more plainly what the passage only holds.
         windows.push(span.of(&drafted.text).to_owned());
     }

@@ -8,6 +8,7 @@ use crate::answer::{Hit, Usage};
 use crate::cite::claims::split_claims;
 use crate::cite::draft::{Considered, DraftSettings, Passage, draft};
 use crate::cite::evidence::{Evidence, Text};
+use crate::cite::windows::window_of;
 use crate::document::ByteSpan;
 use crate::label::file_words;
 
@@ -29,20 +30,22 @@ pub struct Drafted {
 }
 
 /// The sentences of the hits that answer the question, in an order that reads well; none when the hits are not likely to
-/// hold the answer. `similarities` are those of the sentences of `evidence`, which holds the texts of the hits.
+/// hold the answer. `similarities` are those of the sentences of `evidence`, which holds the texts of the hits; `readings` are what a model
+/// found that read some of them ([`to_read`]), or empty.
 #[must_use]
 pub fn draft_by_extracting(
     question: &str,
     hits: &[Hit],
     evidence: &Evidence,
     similarities: &[f32],
+    readings: &[Option<f32>],
     settings: &DraftSettings,
 ) -> Drafted {
     let labels: Vec<String> = hits.iter().map(label).collect();
     let best = hits.first().map_or(1.0, |hit| hit.score.max(f32::EPSILON));
     let passages: Vec<Passage<'_>> =
         hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score / best }).collect();
-    let chosen = draft(&Text::new(question), &passages, evidence, similarities, settings);
+    let chosen = draft(&Text::new(question), &passages, evidence, similarities, readings, settings);
     let mut drafted = Drafted {
         by: EXTRACTIVE.into(),
         answerable: Some(chosen.answerable),
@@ -62,6 +65,27 @@ pub fn draft_by_extracting(
         drafted.claims.push(ByteSpan::new(start, drafted.text.len()));
     }
     drafted
+}
+
+/// Sentences of the hits that are read beside the question, at most.
+const READ_MAX: usize = 12;
+
+/// The sentences that are most likely to answer by their words, as places in `evidence`, each with what a model reads of it: below what its
+/// passage is about, with its neighbours, its heading and the names of its columns.
+#[must_use]
+pub fn to_read(question: &str, hits: &[Hit], evidence: &Evidence, similarities: &[f32]) -> Vec<(usize, String)> {
+    let drafted = draft_by_extracting(question, hits, evidence, similarities, &[], &DraftSettings::default());
+    let first = drafted.considered.iter().take(READ_MAX);
+    first.filter_map(|found| Some((found.at, read_window(hits, evidence, found.passage, found.span)?))).collect()
+}
+
+/// What a model reads of a place in the text of hit `index`.
+#[must_use]
+pub fn read_window(hits: &[Hit], evidence: &Evidence, index: usize, span: ByteSpan) -> Option<String> {
+    let window = window_of(evidence, index, span)?;
+    let hit = &hits[index];
+    let about = hit.title.clone().unwrap_or_else(|| file_words(Path::new(&hit.path)));
+    Some(format!("{about}\n{window}"))
 }
 
 /// What a passage is about without saying it: its file's name, its document's title, the headings above it.

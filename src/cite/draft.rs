@@ -63,6 +63,8 @@ pub struct Draft {
 /// A sentence that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Considered {
+    /// Its place in [`Evidence::sentences`].
+    pub at: usize,
     /// Which passage it is from.
     pub passage: usize,
     /// Where it lies in the passage's text.
@@ -72,7 +74,8 @@ pub struct Considered {
 }
 
 /// Drafts an answer to `question` from `evidence`, whose texts are those of `passages` in the same order. `similarities` says
-/// for each sentence of `evidence` how near it is to the question, -1 to 1.
+/// for each sentence of `evidence` how near it is to the question, -1 to 1; `readings` how likely a model that read it in its place
+/// finds that it answers, where one did: one a sentence, or none at all.
 ///
 /// # Panics
 /// When `evidence` has other texts than there are passages, or there is not one similarity a sentence.
@@ -82,6 +85,7 @@ pub fn draft(
     passages: &[Passage<'_>],
     evidence: &Evidence,
     similarities: &[f32],
+    readings: &[Option<f32>],
     settings: &DraftSettings,
 ) -> Draft {
     assert_eq!(passages.len(), evidence.texts.len(), "one text a passage");
@@ -95,7 +99,11 @@ pub fn draft(
     let mut found: Vec<Candidate> = places
         .into_iter()
         .zip(features)
-        .map(|(at, features)| Candidate { at, choice: choice(&features), score: probability(&features), features })
+        .map(|(at, features)| {
+            let reading = readings.get(at).copied().flatten();
+            let choice = choice(&features) + reading.map_or(0.0, |share| READING_WEIGHT * log_odds(share));
+            Candidate { at, choice, score: probability(&features), features }
+        })
         .collect();
     // The first of equals, so that the order of retrieval decides.
     found.sort_by(|a, b| b.choice.total_cmp(&a.choice));
@@ -103,7 +111,7 @@ pub fn draft(
         .iter()
         .map(|found| {
             let Sentence { index, span, .. } = evidence.sentences[found.at];
-            Considered { passage: index, span, features: found.features }
+            Considered { at: found.at, passage: index, span, features: found.features }
         })
         .collect();
     let asked = codes(question);
@@ -128,6 +136,14 @@ pub fn draft(
     };
     let answerable = found.iter().take(settings.sentences_max).map(|found| found.score).fold(0.0, f32::max);
     Draft { sentences: chosen.iter().map(sentence).collect(), answerable, considered }
+}
+
+/// What a log odd of a model that read the sentence weighs beside [`CHOICE`].
+const READING_WEIGHT: f64 = 1.0;
+
+fn log_odds(share: f32) -> f64 {
+    let share = f64::from(share).clamp(0.002, 0.998);
+    (share / (1.0 - share)).ln()
 }
 
 struct Candidate {
@@ -236,7 +252,7 @@ mod tests {
         ];
         let evidence = Evidence::new(&texts);
         let similarities = vec![0.5; evidence.sentences.len()];
-        let draft = draft(&Text::new(question), &passages, &evidence, &similarities, settings);
+        let draft = draft(&Text::new(question), &passages, &evidence, &similarities, &[], settings);
         let sentences = draft.sentences.iter().map(|found| found.span.of(texts[found.passage])).collect();
         (draft, sentences)
     }
@@ -273,7 +289,7 @@ mod tests {
 
     #[test]
     fn no_passages_give_no_answer() {
-        let draft = draft(&Text::new("Why?"), &[], &Evidence::new(&[]), &[], &DraftSettings::default());
+        let draft = draft(&Text::new("Why?"), &[], &Evidence::new(&[]), &[], &[], &DraftSettings::default());
         assert_eq!((draft.sentences.len(), draft.answerable), (0, 0.0));
     }
 }

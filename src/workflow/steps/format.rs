@@ -65,6 +65,13 @@ impl Format {
     }
 }
 
+/// What checked: the comparison, and the model that reads, where there is one.
+fn verifier(cx: &StepContext<'_>) -> String {
+    let readers = cx.services.readers().ok();
+    let model = readers.as_ref().and_then(|readers| readers.entailment());
+    model.map_or_else(|| VERIFIER.into(), |model| format!("{VERIFIER}, {}", model.name()))
+}
+
 impl AnswerParts {
     /// The answer that `ibid ask` would give for these parts. How long it took is for the one who ran the whole to say.
     fn answer(&self, cx: &StepContext<'_>) -> Result<Value, Failure> {
@@ -95,7 +102,7 @@ impl AnswerParts {
         let mut answer = compose(&question, &draft, &checked, answers, &hits, &cx.services.settings().ask);
         answer.run = cx.run.into();
         answer.models =
-            Models { embedder: cx.services.embedder_name().into(), draft: draft.by, verifier: VERIFIER.into() };
+            Models { embedder: cx.services.embedder_name().into(), draft: draft.by, verifier: verifier(cx) };
         answer.usage = draft.usage;
         Ok(output(&answer))
     }

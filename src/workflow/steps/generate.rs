@@ -20,11 +20,12 @@ use super::asking::{add, all_failed, another_may_do, ask_aloud, request, roles};
 use super::passages::{Passage, output, passages, recorded, truth};
 use crate::answer::Hit;
 use crate::ask::Drafting;
-use crate::ask::draft::{Drafted, draft_by_extracting, draft_of};
+use crate::ask::draft::{Drafted, draft_by_extracting, draft_of, to_read};
 use crate::ask::prompt::prompt;
 use crate::cite::claims::split_claims;
 use crate::cite::evidence::Evidence;
 use crate::document::ByteSpan;
+use crate::inference::cross_encoder::{Entailment as _, Head};
 use crate::inference::llm::{Message, Role};
 use crate::retrieve::Query;
 use crate::workflow::asked::{Considered, Weighed};
@@ -212,8 +213,9 @@ impl Task {
         let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
         let evidence = Evidence::new(&texts);
         let similarities = self.similarities(cx, question, &evidence)?;
+        let readings = readings(cx, question, &hits, &evidence, &similarities)?;
         let settings = &cx.services.settings().ask.extract;
-        let drafted = draft_by_extracting(question, &hits, &evidence, &similarities, settings);
+        let drafted = draft_by_extracting(question, &hits, &evidence, &similarities, &readings, settings);
         if cx.services.settings().explain {
             cx.note(considered(question, &drafted));
         }
@@ -273,6 +275,37 @@ fn considered(question: &str, drafted: &Drafted) -> Value {
         features: considered.features.to_vec(),
     });
     output(&Considered { question: question.into(), answerable: drafted.answerable, considered: sentences.collect() })
+}
+
+/// How likely the likeliest sentences of the hits answer the question, by a model that reads them: one a sentence; none at all without one.
+fn readings(
+    cx: &mut StepContext<'_>,
+    question: &str,
+    hits: &[Hit],
+    evidence: &Evidence,
+    similarities: &[f32],
+) -> Result<Vec<Option<f32>>, Failure> {
+    let services = cx.services;
+    let readers = services.readers()?;
+    let Ok(reader) = readers.reader() else { return Ok(Vec::new()) };
+    let windows = to_read(question, hits, evidence, similarities);
+    let call = Call {
+        kind: CallKind::Embedding,
+        name: reader.name().to_string(),
+        request: json!({ "read": question, "chunks": hits.iter().map(|hit| hit.chunk).collect::<Vec<_>>(), "sentences": windows.len() }),
+        reserve: Reserve::default(),
+        effect: Effect::None,
+    };
+    let response = cx.call(call, &mut |_| {
+        let pairs: Vec<(&str, &str)> = windows.iter().map(|(_, window)| (question, window.as_str())).collect();
+        Ok((json!(reader.scores(Head::Answers, &pairs)?), Spent::default()))
+    })?;
+    let scores: Vec<f32> = recorded(response, "what a model read")?;
+    let mut found = vec![None; evidence.sentences.len()];
+    for ((at, _), score) in windows.iter().zip(scores) {
+        found[*at] = Some(score);
+    }
+    Ok(found)
 }
 
 fn draft(text: String, claims: Vec<ByteSpan>, by: &str) -> GenerateOutput {
