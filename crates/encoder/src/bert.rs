@@ -94,7 +94,7 @@ impl BertConfig {
 ///
 /// # Errors
 /// [`Error::Tensor`] when it cannot be read or is no such file.
-pub(crate) fn map_weights(path: &Path) -> Result<MmapedSafetensors> {
+pub fn map_weights(path: &Path) -> Result<MmapedSafetensors> {
     #[expect(
         unsafe_code,
         reason = "mapping a file is unsafe because another process may change it under us; \
@@ -107,6 +107,10 @@ pub(crate) fn map_weights(path: &Path) -> Result<MmapedSafetensors> {
 
 /// What stands before every tensor's name: some exports write `bert.…` or `roberta.…`.
 pub(crate) fn prefix_of(weights: &MmapedSafetensors) -> &'static str {
-    let has = |prefix: &&str| weights.get(&format!("{prefix}embeddings.word_embeddings.weight")).is_ok();
-    ["", "roberta."].into_iter().find(has).unwrap_or("bert.")
+    prefix_where(|prefix| weights.get(&format!("{prefix}embeddings.word_embeddings.weight")).is_ok())
+}
+
+/// The first prefix that `has` says yes to, else that of most exports that have one.
+pub(crate) fn prefix_where(has: impl Fn(&str) -> bool) -> &'static str {
+    ["", "roberta."].into_iter().find(|prefix| has(prefix)).unwrap_or("bert.")
 }

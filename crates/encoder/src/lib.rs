@@ -6,6 +6,7 @@ pub mod cuda;
 pub mod error;
 pub mod instructions;
 pub mod native;
+pub mod pair;
 pub mod precision;
 pub mod random;
 pub mod text_encoder;

@@ -32,6 +32,16 @@ impl Heads {
     }
 }
 
+/// The queries of some of a text's tokens in one head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Queries<'a, E> {
+    /// Each is scaled already and has zeros up to its depth.
+    pub(super) rows: &'a [E],
+    /// Elements from one to the next.
+    pub(super) stride: usize,
+    pub(super) count: usize,
+}
+
 /// Attends the `length` tokens of one text, one or more, to each other in one head. `qkv` has `stride` elements from a token to the next,
 /// of which the first `3 · depth` are the head's query, which is scaled already, key and value, each with zeros up to `depth`. The context
 /// goes into `context` from the row `start` and the block `block` on.
@@ -40,16 +50,32 @@ pub(super) fn attend<A: Arithmetic>(
     (length, depth): (usize, usize),
     (qkv, stride): (&[A::Left], usize),
     context: &mut Blocks<'_, A::Left>,
+    at: (usize, usize),
+    scratch: &mut AttentionScratch<A::Left>,
+) {
+    if arithmetic.attend_few((length, depth), (qkv, stride), context, at) {
+        return;
+    }
+    let queries = Queries { rows: qkv, stride, count: length };
+    attend_queries(arithmetic, (length, depth), queries, (&qkv[depth..], stride), context, at, scratch);
+}
+
+/// As [`attend`], but only some tokens attend to the text's, whose keys and values are the first `2 · depth` of each `stride` elements of
+/// `kv`.
+pub(super) fn attend_queries<A: Arithmetic>(
+    arithmetic: A,
+    (length, depth): (usize, usize),
+    queries: Queries<'_, A::Left>,
+    (kv, stride): (&[A::Left], usize),
+    context: &mut Blocks<'_, A::Left>,
     (start, block): (usize, usize),
     scratch: &mut AttentionScratch<A::Left>,
 ) {
-    if arithmetic.attend_few((length, depth), (qkv, stride), context, (start, block)) {
-        return;
-    }
+    let Queries { rows, stride: query_stride, count } = queries;
     let length_padded = padded_depth::<A>(length);
     let (key_panels, value_panels) = (length_padded / A::WIDTH, depth / A::WIDTH);
-    let queries = scratch.queries.hold(padded_rows::<A>(length) * depth);
-    copy_left::<A>(qkv, stride, length, depth, queries);
+    let queries = scratch.queries.hold(padded_rows::<A>(count) * depth);
+    copy_left::<A>(rows, query_stride, count, depth, queries);
     let keys = scratch.keys.hold(key_panels * depth * A::WIDTH);
     for (panel, keys) in keys.chunks_exact_mut(depth * A::WIDTH).enumerate() {
         let first = panel * A::WIDTH;
@@ -57,19 +83,19 @@ pub(super) fn attend<A: Arithmetic>(
         if tokens < A::WIDTH {
             keys.fill(A::Left::default());
         }
-        arithmetic.pack_keys(&qkv[first * stride + depth..], stride, tokens, depth, keys);
+        arithmetic.pack_keys(&kv[first * stride..], stride, tokens, depth, keys);
     }
     let values = scratch.values.hold(value_panels * length_padded * A::WIDTH);
     for (panel, values) in values.chunks_exact_mut(length_padded * A::WIDTH).enumerate() {
         // Blocks are whole in the panel, so that what lies behind the last one's tokens does, too.
         values[length / A::BLOCK * A::BLOCK * A::WIDTH..].fill(A::Left::default());
-        arithmetic.pack_values(&qkv[2 * depth + panel * A::WIDTH..], stride, length, values);
+        arithmetic.pack_values(&kv[depth + panel * A::WIDTH..], stride, length, values);
     }
     let scores = scratch.scores.hold(length_padded * A::ROWS);
     let weights = scratch.weights.hold(length_padded * A::ROWS);
     let out = scratch.out.hold(A::ROWS * A::WIDTH);
     let mut factors = [0.0; 32];
-    for tile in tiles::<A>(length) {
+    for tile in tiles::<A>(count) {
         let size = tile.padded * A::WIDTH;
         let scores = &mut scores[..key_panels * size];
         let queries = &queries[tile.slot * depth..][..tile.padded * depth];

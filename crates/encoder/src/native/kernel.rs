@@ -139,6 +139,22 @@ impl<E> Blocks<'_, E> {
     }
 }
 
+impl<E: Copy> Blocks<'_, E> {
+    /// Copies the rows `rows`, ascending, into `to`, which is cut into `tiles` as these are.
+    pub(super) fn copy_rows(&self, rows: impl Iterator<Item = usize>, tiles: &[TileRows], to: &mut [E]) {
+        let places = tiles.iter().flat_map(|tile| (0..tile.rows).map(move |row| (tile, row)));
+        for (row, (to_tile, to_row)) in rows.zip(places) {
+            let from_tile = self.tiles[self.tiles.partition_point(|tile| tile.start + tile.rows <= row)];
+            for block in 0..self.depth / self.width {
+                let place =
+                    |tile: &TileRows, row: usize| tile.slot * self.depth + (block * tile.padded + row) * self.width;
+                let from = place(&from_tile, row - from_tile.start);
+                to[place(to_tile, to_row)..][..self.width].copy_from_slice(&self.data[from..from + self.width]);
+            }
+        }
+    }
+}
+
 /// Padded rows of all tiles.
 pub(super) fn slots(tiles: &[TileRows]) -> usize {
     tiles.last().map_or(0, |last| last.slot + last.padded)

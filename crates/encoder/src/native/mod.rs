@@ -31,17 +31,20 @@ mod weights;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::DType;
 use candle_core::safetensors::MmapedSafetensors;
+use safetensors::SafeTensors;
 use yoke::Yoke;
 
 use crate::activation::Activation;
 use crate::bert::{BertConfig, map_weights, prefix_of};
 use crate::error::{Error, Result};
 use crate::instructions::Instructions;
+use crate::pair::Pair;
 use crate::precision::Computed;
 use arena::Arena;
 use attention::Heads;
@@ -50,8 +53,8 @@ use f32::F32;
 use functions::Norm;
 use int8::Int8;
 use kernel::padded_depth;
-use layer::{Layer, Scratch, run_layers};
-use weights::Weights;
+use layer::{Layer, Pass, Scratch, Wanted, run_layers};
+use weights::{Added, Source, Weights};
 
 /// Tokens that go through the layers together, unless one text alone has more: enough that reading the weights costs
 /// little, few enough that everything else stays in the caches.
@@ -64,8 +67,10 @@ pub struct Encoder {
     precision: Computed,
     /// The word table, half of a small model, as rows of f32. It stays mapped: only the rows of tokens that occur are ever read.
     words: Yoke<&'static [u8], Box<MmapedSafetensors>>,
-    /// `[positions, hidden]`.
+    /// `[positions, hidden]`, with token type 0.
     positions: Vec<f32>,
+    /// What token type 1 adds to that, `[hidden]`; empty where the model has no such type.
+    second_type: Vec<f32>,
     layers: Box<dyn Layers>,
 }
 
@@ -89,21 +94,41 @@ impl Encoder {
         let file = map_weights(weights)?;
         // A mapping of its own, so that the pages of weights that are packed now do not stay in memory.
         let layers = map_weights(weights)?;
-        Self::from_weights(config, file, &layers, instructions, precision).map_err(Error::tensor("load the weights"))
+        let weights = Weights::new(Source::Mapped(&layers), &config);
+        Self::from_weights(&config, file, &weights, instructions, precision).map_err(Error::tensor("load the weights"))
+    }
+
+    /// As [`Self::open`], but `words` has the word table only, and everything else is in `layers`, the bytes of a file. There linear
+    /// layers may be whole numbers of 8 bits, with a tensor `….weight_scale` that has a factor for each row.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_parts(
+        config: BertConfig,
+        words: &Path,
+        layers: &[u8],
+        instructions: Instructions,
+        precision: Computed,
+    ) -> Result<Self> {
+        let file = map_weights(words)?;
+        let open = || {
+            let weights = Weights::new(Source::Bytes(SafeTensors::deserialize(layers)?), &config);
+            Self::from_weights(&config, file, &weights, instructions, precision)
+        };
+        open().map_err(Error::tensor("load the weights"))
     }
 
     fn from_weights(
-        config: BertConfig,
+        config: &BertConfig,
         file: MmapedSafetensors,
-        layers: &MmapedSafetensors,
+        weights: &Weights<'_>,
         instructions: Instructions,
         precision: Computed,
     ) -> candle_core::Result<Self> {
-        let words = Yoke::try_attach_to_cart(Box::new(file), |file| word_table(file, &config))?;
-        let weights = Weights::new(layers, &config);
-        let (positions, norm) = weights.positions()?;
-        let layers = pack(instructions, precision, &config, &weights, norm)?;
-        Ok(Self { config, instructions, precision, words, positions, layers })
+        let words = Yoke::try_attach_to_cart(Box::new(file), |file| word_table(file, config))?;
+        let Added { positions, second_type, norm } = weights.added()?;
+        let layers = pack(instructions, precision, config, weights, norm)?;
+        Ok(Self { config: config.clone(), instructions, precision, words, positions, second_type, layers })
     }
 
     /// The encoder's shape.
@@ -136,26 +161,70 @@ impl Encoder {
     /// # Errors
     /// [`Error::Tensor`] when an id or a length is outside the model's tables; then no text was taken.
     pub fn forward(&self, batch: &[&[u32]], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
-        self.check(batch).map_err(Error::tensor("run the encoder"))?;
+        self.check(batch.iter().copied()).map_err(Error::tensor("run the encoder"))?;
         let table = *self.words.get();
-        let embed = |id: u32, position: usize, row: &mut [f32]| self.embed(table, id, position, row);
-        let mut start = 0;
-        while start < batch.len() {
-            let mut tokens = 0;
-            let fits = |ids: &&&[u32]| {
-                tokens += ids.len();
-                tokens <= GROUP_TOKENS
-            };
-            let count = batch[start..].iter().take_while(fits).count().max(1);
-            let group = &batch[start..start + count];
-            self.layers.run(group, &embed, &mut |index, rows| take(start + index, rows));
-            start += count;
-        }
+        let embed =
+            |text: usize, position: usize, row: &mut [f32]| self.embed(table, batch[text][position], position, row);
+        self.in_groups(batch.len(), &|text| batch[text].len(), &embed, Wanted::All, &mut take);
         Ok(())
     }
 
+    /// As [`Self::forward`] with pairs, but `take` gets the last hidden state of each one's first token only, `[hidden]`, and what only
+    /// the others' last states need is not computed.
+    ///
+    /// # Errors
+    /// As [`Self::forward`], and when a pair has no token, or tokens of a type that the model does not have.
+    pub fn forward_pairs(&self, batch: &[Pair<'_>], mut take: impl FnMut(usize, &mut [f32])) -> Result<()> {
+        self.check_pairs(batch).map_err(Error::tensor("run the encoder"))?;
+        let table = *self.words.get();
+        let embed = |text: usize, position: usize, row: &mut [f32]| {
+            let Pair { ids, first } = batch[text];
+            self.embed(table, ids[position], position, row);
+            if position >= first {
+                row.iter_mut().zip(&self.second_type).for_each(|(value, add)| *value += add);
+            }
+        };
+        self.in_groups(batch.len(), &|text| batch[text].ids.len(), &embed, Wanted::First, &mut take);
+        Ok(())
+    }
+
+    /// Runs `count` texts a few at a time.
+    fn in_groups(
+        &self,
+        count: usize,
+        length: &dyn Fn(usize) -> usize,
+        embed: &dyn Fn(usize, usize, &mut [f32]),
+        wanted: Wanted,
+        take: &mut dyn FnMut(usize, &mut [f32]),
+    ) {
+        let mut start = 0;
+        while start < count {
+            let mut tokens = 0;
+            let fits = |text: &usize| {
+                tokens += length(*text);
+                tokens <= GROUP_TOKENS
+            };
+            let texts = start..start + (start..count).take_while(fits).count().max(1);
+            start = texts.end;
+            self.layers.run(Group { texts, length, embed, wanted }, take);
+        }
+    }
+
+    fn check_pairs(&self, batch: &[Pair<'_>]) -> candle_core::Result<()> {
+        if self.config.num_hidden_layers == 0 {
+            candle_core::bail!("a model without layers has no state that a pair is told by");
+        }
+        if batch.iter().any(|pair| pair.ids.is_empty()) {
+            candle_core::bail!("a pair has no token");
+        }
+        if self.second_type.is_empty() && batch.iter().any(|pair| pair.first < pair.ids.len()) {
+            candle_core::bail!("the model has one token type only");
+        }
+        self.check(batch.iter().map(|pair| pair.ids))
+    }
+
     /// Whether every id and length of `batch` is within the tables.
-    fn check(&self, batch: &[&[u32]]) -> candle_core::Result<()> {
+    fn check<'a>(&self, batch: impl Iterator<Item = &'a [u32]>) -> candle_core::Result<()> {
         let rows = self.words.get().len() / (4 * self.config.hidden_size);
         let positions = self.config.tokens_max();
         for ids in batch {
@@ -192,10 +261,21 @@ fn word_table<'a>(file: &'a MmapedSafetensors, config: &BertConfig) -> candle_co
     Ok(table.data())
 }
 
+/// Some texts of a batch that go through the layers together.
+struct Group<'a> {
+    /// Which of the batch.
+    texts: Range<usize>,
+    /// The tokens of a text.
+    length: &'a dyn Fn(usize) -> usize,
+    /// Fills the row of a text's token.
+    embed: &'a dyn Fn(usize, usize, &mut [f32]),
+    wanted: Wanted,
+}
+
 /// Packed layers, whatever they are packed for.
 trait Layers: Send + Sync {
-    /// Runs one group of texts: `embed` fills a token's row, `take` gets each text's last hidden states.
-    fn run(&self, group: &[&[u32]], embed: &dyn Fn(u32, usize, &mut [f32]), take: &mut dyn FnMut(usize, &mut [f32]));
+    /// Runs one group: `take` gets each text's last hidden states that are wanted.
+    fn run(&self, group: Group<'_>, take: &mut dyn FnMut(usize, &mut [f32]));
 
     fn packed_bytes(&self) -> usize;
 }
@@ -226,27 +306,33 @@ impl<D: Dense> Packed<D> {
 }
 
 impl<D: Dense> Layers for Packed<D> {
-    fn run(&self, group: &[&[u32]], embed: &dyn Fn(u32, usize, &mut [f32]), take: &mut dyn FnMut(usize, &mut [f32])) {
+    fn run(&self, group: Group<'_>, take: &mut dyn FnMut(usize, &mut [f32])) {
+        let Group { texts, length, embed, wanted } = group;
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = spare().pop().unwrap_or_default();
         let mut lengths = std::mem::take(&mut scratch.lengths);
         lengths.clear();
-        lengths.extend(group.iter().map(|ids| ids.len()));
+        lengths.extend(texts.clone().map(length));
         let hidden = self.heads.count * self.heads.width;
         let tokens: usize = lengths.iter().sum();
         let x = scratch.x.hold(tokens * hidden);
         let mut rows = x.chunks_exact_mut(hidden);
-        for ids in group {
-            for ((position, &id), row) in ids.iter().enumerate().zip(&mut rows) {
-                embed(id, position, row);
+        for (text, &length) in texts.clone().zip(&lengths) {
+            for (position, row) in (0..length).zip(&mut rows) {
+                embed(text, position, row);
             }
         }
         let Self { dense, layers, heads, activation, norm, .. } = self;
-        run_layers(*dense, layers, *heads, *activation, norm, &lengths, &mut scratch);
+        let pass = Pass { dense: *dense, heads: *heads, activation: *activation, lengths: &lengths };
+        run_layers(pass, layers, norm, wanted, &mut scratch);
         let mut start = 0;
-        for (index, length) in lengths.iter().enumerate() {
-            take(index, &mut scratch.x[start * hidden..][..length * hidden]);
-            start += length;
+        for (text, &length) in texts.zip(&lengths) {
+            let rows = match wanted {
+                Wanted::All => length,
+                Wanted::First => 1,
+            };
+            take(text, &mut scratch.x[start * hidden..][..rows * hidden]);
+            start += rows;
         }
         scratch.lengths = lengths;
         spare().push(scratch);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+use safetensors::tensor::{Dtype, TensorView};
 
 use super::*;
 use crate::random::Random;
@@ -107,7 +108,8 @@ fn lowest_cosines(one: &[Vec<f32>], other: &[Vec<f32>], width: usize) -> (f32, f
     (means, rows)
 }
 
-pub(crate) fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
+/// Candle's encoder of `config` in a file that [`save_random`] wrote.
+fn candle_encoder(config: &BertConfig, weights: &Path) -> TextEncoder {
     let file = candle_core::safetensors::load(weights, &Device::Cpu).unwrap();
     let inner = file["bert.encoder.layer.0.intermediate.dense.bias"].elem_count();
     let described = serde_json::json!({
@@ -118,7 +120,11 @@ pub(crate) fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) ->
     });
     let path = weights.with_file_name("config.json");
     std::fs::write(&path, described.to_string()).unwrap();
-    let bert = TextEncoder::open(&path, weights, &Device::Cpu, DType::F32).unwrap();
+    TextEncoder::open(&path, weights, &Device::Cpu, DType::F32).unwrap()
+}
+
+pub(crate) fn candle(config: &BertConfig, weights: &Path, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
+    let bert = candle_encoder(config, weights);
     texts.iter().map(|ids| bert.forward(&[ids]).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect()
 }
 
@@ -148,6 +154,114 @@ fn odd_sizes_give_what_candle_gives() {
             );
         }
     }
+}
+
+/// The first token's state of each pair of `texts`, cut in two after `first` tokens.
+fn run_pairs(encoder: &Encoder, texts: &[Vec<u32>], first: impl Fn(&[u32]) -> usize) -> Vec<Vec<f32>> {
+    let batch: Vec<Pair<'_>> = texts.iter().map(|ids| Pair { ids, first: first(ids) }).collect();
+    let mut outputs = vec![Vec::new(); batch.len()];
+    encoder.forward_pairs(&batch, |index, state| outputs[index] = state.to_vec()).unwrap();
+    outputs
+}
+
+#[test]
+fn the_first_token_of_a_pair_has_the_state_that_candle_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let lengths: Vec<usize> = (1..=40).chain([3, 40, 1]).collect();
+    let texts = random_texts(&lengths, 50);
+    let half = |ids: &[u32]| ids.len().div_ceil(2);
+    for (heads, hidden, wide, layers) in [(3, 57, 100, 2), (3, 48, 100, 1), (1, 40, 7, 2), (2, 140, 33, 3)] {
+        let shape = BertConfig { num_attention_heads: heads, hidden_size: hidden, ..odd_config() };
+        let config = BertConfig { num_hidden_layers: layers, ..shape };
+        let weights = save_random(&config, wide, folder.path(), |_, value| value);
+        let bert = candle_encoder(&config, &weights);
+        let first_rows = |first: &dyn Fn(&[u32]) -> usize| -> Vec<Vec<f32>> {
+            let row = |ids: &Vec<u32>| {
+                let states = bert.forward_pairs(&[Pair { ids, first: first(ids) }]).unwrap();
+                states.get(0).unwrap().to_vec1().unwrap()
+            };
+            texts.iter().map(row).collect()
+        };
+        let (reference, untyped) = (first_rows(&half), first_rows(&|ids| ids.len()));
+        let (_, unlike) = lowest_cosines(&reference, &untyped, hidden);
+        assert!(unlike < 0.95, "token types make a difference: {unlike}");
+        for (set, precision) in ways() {
+            let encoder = Encoder::open(config.clone(), &weights, set, precision).unwrap();
+            let lowest = match precision {
+                Computed::F32 => 0.999_999,
+                Computed::Bf16 => 0.999,
+                Computed::Int8 => 0.99,
+            };
+            let (_, rows) = lowest_cosines(&run_pairs(&encoder, &texts, half), &reference, hidden);
+            assert!(rows >= lowest - 1e-5, "{} {precision:?} {hidden}/{heads}: {rows}", set.name());
+            // Without a second type, a pair is a text: what is left out in the last layer changes nothing.
+            let whole: Vec<Vec<f32>> = run(&encoder, &texts).into_iter().map(|rows| rows[..hidden].to_vec()).collect();
+            let (_, rows) = lowest_cosines(&run_pairs(&encoder, &texts, <[u32]>::len), &whole, hidden);
+            assert!(rows >= lowest - 1e-5, "{} {precision:?} {hidden}/{heads}: {rows}", set.name());
+        }
+    }
+}
+
+/// The tensors of a file as those of its layers only, linear layers as whole numbers of 8 bits with a scale a row; and as the floats that
+/// these are.
+fn in_eight_bits(file: HashMap<String, Tensor>) -> (Vec<u8>, HashMap<String, Tensor>) {
+    let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut floats = HashMap::new();
+    for (name, tensor) in file {
+        let shape = tensor.dims().to_vec();
+        let name = name.strip_prefix("bert.").unwrap().to_owned();
+        let mut values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        if name.starts_with("encoder.") && shape.len() == 2 {
+            let (mut numbers, mut scales) = (Vec::new(), Vec::new());
+            for row in values.chunks_exact_mut(shape[1]) {
+                let scale = row.iter().fold(0.0_f32, |most, value| most.max(value.abs())) / 127.0;
+                numbers.extend(row.iter().map(|value| (value / scale).round() as i8 as u8));
+                row.iter_mut().for_each(|value| *value = (*value / scale).round() * scale);
+                scales.push(scale);
+            }
+            parts.push((format!("{name}_scale"), Dtype::F32, vec![shape[0]], bytes(&scales)));
+            parts.push((name.clone(), Dtype::I8, shape.clone(), numbers));
+        } else if !name.contains("word") {
+            parts.push((name.clone(), Dtype::F32, shape.clone(), bytes(&values)));
+        }
+        floats.insert(format!("bert.{name}"), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+    }
+    let views = parts
+        .iter()
+        .map(|(name, kind, shape, bytes)| (name.as_str(), TensorView::new(*kind, shape.clone(), bytes).unwrap()));
+    (safetensors::serialize(views, None).unwrap(), floats)
+}
+
+#[test]
+fn layers_of_eight_bits_beside_another_files_words_are_those_of_their_floats() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = odd_config();
+    let weights = save_random(&config, 100, folder.path(), |_, value| value);
+    let (layers, floats) = in_eight_bits(candle_core::safetensors::load(&weights, &Device::Cpu).unwrap());
+    candle_core::safetensors::save(&floats, &weights).unwrap();
+    let texts = random_texts(&[1, 7, 40], 50);
+    let half = |ids: &[u32]| ids.len().div_ceil(2);
+    for (set, precision) in ways() {
+        let whole = Encoder::open(config.clone(), &weights, set, precision).unwrap();
+        let parts = Encoder::open_parts(config.clone(), &weights, &layers, set, precision).unwrap();
+        let (whole, parts) = (run_pairs(&whole, &texts, half), run_pairs(&parts, &texts, half));
+        let (_, rows) = lowest_cosines(&whole, &parts, config.hidden_size);
+        assert!(rows >= 0.999_99, "{} {precision:?}: {rows}", set.name());
+    }
+    let open = |bytes: &[u8]| {
+        Encoder::open_parts(config.clone(), &weights, bytes, Instructions::Portable, Computed::F32).unwrap_err()
+    };
+    let without = |left_out: &str| {
+        let file = SafeTensors::deserialize(&layers).unwrap();
+        let rest = file.tensors().into_iter().filter(|(name, _)| name != left_out);
+        std::error::Error::source(&open(&safetensors::serialize(rest, None).unwrap())).unwrap().to_string()
+    };
+    for name in ["encoder.layer.1.output.dense.weight_scale", "encoder.layer.0.attention.self.key.bias"] {
+        assert!(without(name).contains(name), "{}", without(name));
+    }
+    open(&layers[..layers.len() / 2]);
+    open(b"no such file");
 }
 
 #[test]
@@ -184,6 +298,10 @@ fn nothing_is_allocated_once_the_longest_texts_were_seen() {
         assert!(first.count_total > 0, "the count counts");
         let later = allocation_counter::measure(pass);
         assert_eq!(later.count_total, 0, "{} {precision:?}", set.name());
+        let pairs: Vec<Pair<'_>> = batch.iter().map(|ids| Pair { ids, first: 1 }).collect();
+        let pass = || encoder.forward_pairs(&pairs, |_, state| assert!(!state.is_empty())).unwrap();
+        pass();
+        assert_eq!(allocation_counter::measure(pass).count_total, 0, "{} {precision:?}, pairs", set.name());
     }
 }
 
@@ -205,6 +323,11 @@ fn bad_input_is_an_error_and_nan_weights_no_crash() {
         assert_eq!(widths, [config.hidden_size, 0], "a text of no tokens may come last");
         assert!(encoder.forward(&[&[1, 50]], |_, _| panic!("refused before it runs")).is_err());
         assert!(encoder.forward(&[&[1], &[1; 41]], |_, _| panic!("refused before it runs")).is_err());
+        for ids in [&[] as &[u32], &[1, 50], &[1; 41]] {
+            let pairs = [Pair { ids: &[1], first: 1 }, Pair { ids, first: 1 }];
+            assert!(encoder.forward_pairs(&pairs, |_, _| panic!("refused before it runs")).is_err());
+        }
+        encoder.forward_pairs(&[], |_, _| panic!("there is no pair")).unwrap();
     }
     let wide = BertConfig { hidden_size: 60, ..config.clone() };
     let error = Encoder::open(wide, &weights, Instructions::Portable, Computed::F32).unwrap_err();

@@ -3,13 +3,34 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use candle_core::safetensors::MmapedSafetensors;
+use candle_core::safetensors::{Load, MmapedSafetensors};
 use candle_core::{DType, Device};
-use pulp::bytemuck::try_cast_slice;
+use pulp::bytemuck::{cast_slice, try_cast_slice};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 
 use super::functions::Norm;
 use super::kernel::Column;
-use crate::bert::{BertConfig, prefix_of};
+use crate::bert::{BertConfig, prefix_where};
+
+/// Where tensors are read from.
+pub(super) enum Source<'a> {
+    /// A mapped file.
+    Mapped(&'a MmapedSafetensors),
+    /// The bytes of a file in memory.
+    Bytes(SafeTensors<'a>),
+}
+
+impl<'a> Source<'a> {
+    fn get(&self, name: &str) -> candle_core::Result<TensorView<'a>> {
+        match self {
+            Self::Mapped(file) => file.get(name),
+            Self::Bytes(bytes) => {
+                bytes.tensor(name).map_err(|_| candle_core::Error::CannotFindTensor { path: name.into() })
+            }
+        }
+    }
+}
 
 /// The values of a tensor, row-major: those of f32 are read where the file is mapped.
 type Values<'a> = Cow<'a, [f32]>;
@@ -83,39 +104,64 @@ impl Linear<'_> {
     }
 }
 
-/// The tensors of a mapped file, checked against a configuration.
+/// The tensors of a file, checked against a configuration.
 pub(super) struct Weights<'a> {
-    file: &'a MmapedSafetensors,
+    source: Source<'a>,
     prefix: &'static str,
     config: &'a BertConfig,
 }
 
+/// What is added to the word vectors.
+pub(super) struct Added {
+    /// `[positions, hidden]` from a text's first on, position plus token type 0.
+    pub(super) positions: Vec<f32>,
+    /// What token type 1 adds to that, `[hidden]`; empty where there is no such type.
+    pub(super) second_type: Vec<f32>,
+    /// The norm after it.
+    pub(super) norm: Norm,
+}
+
 impl<'a> Weights<'a> {
-    pub(super) fn new(file: &'a MmapedSafetensors, config: &'a BertConfig) -> Self {
-        Self { file, prefix: prefix_of(file), config }
+    pub(super) fn new(source: Source<'a>, config: &'a BertConfig) -> Self {
+        // Every such file has this one, word table or not.
+        let prefix = prefix_where(|prefix| source.get(&format!("{prefix}embeddings.LayerNorm.weight")).is_ok());
+        Self { source, prefix, config }
     }
 
     /// Width of the feed-forward part.
     pub(super) fn intermediate(&self) -> candle_core::Result<usize> {
         let name = format!("{}encoder.layer.0.intermediate.dense.bias", self.prefix);
-        Ok(self.file.get(&name)?.shape().iter().product())
+        Ok(self.source.get(&name)?.shape().iter().product())
     }
 
     /// The tensor `name`.
     fn load(&self, name: &str, shape: &[usize]) -> candle_core::Result<Values<'a>> {
-        let full_name = format!("{}{name}", self.prefix);
-        let tensor = self.file.get(&full_name)?;
+        let tensor = self.source.get(&format!("{}{name}", self.prefix))?;
         if tensor.shape() != shape {
             candle_core::bail!("the tensor {name} has shape {:?}, not {shape:?}", tensor.shape());
         }
+        if tensor.dtype() == Dtype::I8 {
+            return self.scaled(name, tensor.data(), shape);
+        }
         if cfg!(target_endian = "little")
-            && DType::try_from(tensor.dtype())? == DType::F32
+            && tensor.dtype() == Dtype::F32
             && let Ok(values) = try_cast_slice(tensor.data())
         {
             return Ok(Cow::Borrowed(values));
         }
-        let tensor = self.file.load(&full_name, &Device::Cpu)?;
+        let tensor = tensor.load(&Device::Cpu)?;
         Ok(Cow::Owned(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
+    }
+
+    /// The values of whole numbers of 8 bits, `[rows, columns]`, which the tensor of this name and `_scale` has a factor a row for.
+    fn scaled(&self, name: &str, numbers: &[u8], shape: &[usize]) -> candle_core::Result<Values<'a>> {
+        let &[rows, columns] = shape else {
+            candle_core::bail!("the tensor {name} of 8 bits has shape {shape:?}, not [rows, columns]");
+        };
+        let scales = self.load(&format!("{name}_scale"), &[rows])?;
+        let numbers: &[i8] = cast_slice(numbers);
+        let rows = numbers.chunks_exact(columns.max(1)).zip(scales.iter());
+        Ok(rows.flat_map(|(row, scale)| row.iter().map(move |number| f32::from(*number) * scale)).collect())
     }
 
     fn linear(&self, name: &str, outputs: usize, inputs: usize) -> candle_core::Result<Linear<'a>> {
@@ -135,19 +181,21 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// `[positions, hidden]` from a text's first on, position plus token-type embedding, since only token type 0 occurs; and the norm
-    /// after it.
-    pub(super) fn positions(&self) -> candle_core::Result<(Vec<f32>, Norm)> {
+    /// What is added to the word vectors, and the norm after it.
+    pub(super) fn added(&self) -> candle_core::Result<Added> {
         let hidden = self.config.hidden_size;
-        let types = self.file.load(&format!("{}embeddings.token_type_embeddings.weight", self.prefix), &Device::Cpu)?;
-        let type_0: Vec<f32> = types.to_dtype(DType::F32)?.get(0)?.to_vec1()?;
+        let types = "embeddings.token_type_embeddings.weight";
+        let shape = self.source.get(&format!("{}{types}", self.prefix))?.shape().to_vec();
+        let types = self.load(types, &[shape.first().copied().unwrap_or_default().max(1), hidden])?;
+        let (first, rest) = types.split_at(hidden);
+        let second_type = rest.iter().take(hidden).zip(first).map(|(second, first)| second - first).collect();
         let positions =
             self.load("embeddings.position_embeddings.weight", &[self.config.max_position_embeddings, hidden])?;
         let mut positions = positions[self.config.first_position() * hidden..].to_vec();
         for row in positions.chunks_exact_mut(hidden) {
-            row.iter_mut().zip(&type_0).for_each(|(value, add)| *value += add);
+            row.iter_mut().zip(first).for_each(|(value, add)| *value += add);
         }
-        Ok((positions, self.norm("embeddings.LayerNorm")?))
+        Ok(Added { positions, second_type, norm: self.norm("embeddings.LayerNorm")? })
     }
 
     /// Layer `index`.

@@ -2,7 +2,6 @@
 //!
 //! Devlin et al. 2018 (arXiv:1810.04805) and Liu et al. 2019 (arXiv:1907.11692): learned positions, norms after each part.
 
-use candle_core::Tensor;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -57,11 +56,14 @@ fn open_from(file: &ConfigFile, config: &Config, first_position: usize, reader: 
     let tokens_max = config.max_position_embeddings - first_position;
     let positions =
         reader.tensor("embeddings.position_embeddings.weight", &[config.max_position_embeddings, hidden])?;
-    // Only token type 0 occurs, so its row belongs to every position.
-    let join = || -> candle_core::Result<Tensor> {
-        positions.narrow(0, first_position, tokens_max)?.broadcast_add(&types.narrow(0, 0, 1)?)
+    // Single texts are all of token type 0, so its row belongs to every position.
+    let join = || -> candle_core::Result<Added> {
+        let first = types.narrow(0, 0, 1)?;
+        let table = positions.narrow(0, first_position, tokens_max)?.broadcast_add(&first)?;
+        let second_type = if config.type_vocab_size > 1 { Some((types.narrow(0, 1, 1)? - first)?) } else { None };
+        Ok(Added::Positions { table, second_type })
     };
-    let positions = join().map_err(Error::tensor("load the weights"))?;
+    let added = join().map_err(Error::tensor("load the weights"))?;
     let mut layers = Vec::new();
     for index in 0..config.num_hidden_layers {
         let at = format!("encoder.layer.{index}");
@@ -92,7 +94,7 @@ fn open_from(file: &ConfigFile, config: &Config, first_position: usize, reader: 
     let heads = config.num_attention_heads;
     Ok(Transformer {
         words,
-        added: Added::Positions(positions),
+        added,
         embedding_norm: Some(embedding_norm),
         heads: Heads { queries: heads, keys: heads, width: hidden / heads },
         slopes: None,

@@ -6,6 +6,7 @@
 
 mod attention;
 mod bert;
+mod classifier;
 mod config;
 mod family;
 mod groups;
@@ -26,11 +27,13 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::pair::Pair;
+pub use classifier::SequenceClassifier;
 use config::ConfigFile;
 pub use family::Family;
 use reader::Reader;
 use static_embedding::StaticEmbedding;
-use transformer::Transformer;
+use transformer::{Transformer, Types};
 
 /// A text encoder of any known family, with its weights on one device.
 #[derive(Debug)]
@@ -130,9 +133,26 @@ impl TextEncoder {
     /// [`Error::Tensor`] when an id is outside the vocabulary, a text is longer than the model reads, or a product fails.
     pub fn forward(&self, batch: &[&[u32]]) -> Result<Tensor> {
         match &self.body {
-            Body::Transformer(transformer) => transformer.forward(batch),
+            Body::Transformer(transformer) => transformer.forward(batch, Types::First),
             Body::Static(table) => table.forward(batch),
         }
         .map_err(Error::tensor("run the encoder"))
+    }
+
+    /// As [`Self::forward`] with pairs, whose token types count.
+    ///
+    /// # Errors
+    /// As [`Self::forward`], and when a pair has tokens of a type that the model does not have.
+    pub fn forward_pairs(&self, batch: &[Pair<'_>]) -> Result<Tensor> {
+        self.pair_states(batch).map_err(Error::tensor("run the encoder"))
+    }
+
+    fn pair_states(&self, batch: &[Pair<'_>]) -> candle_core::Result<Tensor> {
+        let ids: Vec<&[u32]> = batch.iter().map(|pair| pair.ids).collect();
+        let firsts: Vec<usize> = batch.iter().map(|pair| pair.first).collect();
+        match &self.body {
+            Body::Transformer(transformer) => transformer.forward(&ids, Types::Both(&firsts)),
+            Body::Static(_) => candle_core::bail!("static embeddings do not read pairs"),
+        }
     }
 }

@@ -25,8 +25,21 @@ pub(super) enum Added {
     Nothing,
     /// One row for every token: `[1, hidden]`.
     Row(Tensor),
-    /// One row a position: `[positions, hidden]`.
-    Positions(Tensor),
+    Positions {
+        /// One row a position, with token type 0: `[positions, hidden]`.
+        table: Tensor,
+        /// What token type 1 adds to that, `[1, hidden]`, where there is such a type.
+        second_type: Option<Tensor>,
+    },
+}
+
+/// Which token types occur in a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Types<'a> {
+    /// Type 0 only.
+    First,
+    /// Of each text so many tokens of type 0, and then of type 1.
+    Both(&'a [usize]),
 }
 
 /// What a layer's tokens see, and by which positions. Layers of one kind share their masks and tables.
@@ -97,7 +110,7 @@ impl Transformer {
     }
 
     /// The last hidden states, `[tokens, hidden]`.
-    pub(super) fn forward(&self, batch: &[&[u32]]) -> candle_core::Result<Tensor> {
+    pub(super) fn forward(&self, batch: &[&[u32]], types: Types<'_>) -> candle_core::Result<Tensor> {
         let longest = batch.iter().map(|ids| ids.len()).max().unwrap_or(0);
         if longest > self.tokens_max {
             candle_core::bail!("a text has {longest} tokens, the model reads {}", self.tokens_max);
@@ -108,7 +121,7 @@ impl Transformer {
         let mut groups = equal_length_groups(batch);
         groups.retain(|group| group.length > 0);
         let plans = self.plans(&groups, longest)?;
-        let mut x = self.embed(batch)?;
+        let mut x = self.embed(batch, types)?;
         for layer in &self.layers {
             x = self.run(layer, &plans[layer.kind], x)?;
         }
@@ -150,21 +163,43 @@ impl Transformer {
     }
 
     /// Word vectors with what is added to them: `[tokens, hidden]`.
-    fn embed(&self, batch: &[&[u32]]) -> candle_core::Result<Tensor> {
+    fn embed(&self, batch: &[&[u32]], types: Types<'_>) -> candle_core::Result<Tensor> {
         let words = self.words.gather(batch, &self.device, self.dtype)?;
         let x = match &self.added {
             Added::Nothing => words,
             Added::Row(row) => words.broadcast_add(row)?,
-            Added::Positions(table) => {
+            Added::Positions { table, .. } => {
                 let positions: Vec<u32> = batch.iter().flat_map(|ids| 0..ids.len() as u32).collect();
                 let tokens = positions.len();
                 let positions = Tensor::from_vec(positions, tokens, &self.device)?;
                 (words + table.index_select(&positions, 0)?)?
             }
         };
+        let x = match types {
+            Types::First => x,
+            Types::Both(firsts) => self.add_types(&x, batch, firsts)?,
+        };
         match &self.embedding_norm {
             Some(norm) => norm.forward(&x),
             None => Ok(x),
         }
+    }
+
+    /// `x` with token type 1 for what stands behind the first tokens of each text.
+    fn add_types(&self, x: &Tensor, batch: &[&[u32]], firsts: &[usize]) -> candle_core::Result<Tensor> {
+        if batch.iter().zip(firsts).all(|(ids, first)| ids.len() <= *first) {
+            return Ok(x.clone());
+        }
+        let Added::Positions { second_type: Some(second_type), .. } = &self.added else {
+            candle_core::bail!("the model has one token type only");
+        };
+        let is_second = batch
+            .iter()
+            .zip(firsts)
+            .flat_map(|(ids, first)| (0..ids.len()).map(move |position| if position < *first { 0.0 } else { 1.0_f32 }));
+        let is_second: Vec<f32> = is_second.collect();
+        let shape = (is_second.len(), 1);
+        let is_second = Tensor::from_vec(is_second, shape, &self.device)?.to_dtype(self.dtype)?;
+        x + is_second.matmul(second_type)?
     }
 }
