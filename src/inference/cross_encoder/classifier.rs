@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use candle_nn::var_builder::VarBuilderArgs;
 use candle_transformers::models::debertav2::{Config as DebertaConfig, DebertaV2SeqClassificationModel};
 use ibid_encoder::bert::map_weights;
 use ibid_encoder::pair::Pair;
@@ -20,19 +19,16 @@ use crate::inference::embedder::{EmbedSettings, plan_batches, thread_count};
 use crate::inference::tokenizer::Tokenizer;
 
 /// The architectures that run here, as `config.json` names them.
-const ARCHITECTURES: [&str; 6] = [
+const ARCHITECTURES: [&str; 5] = [
     "BertForSequenceClassification",
     "RobertaForSequenceClassification",
     "XLMRobertaForSequenceClassification",
     "CamembertForSequenceClassification",
-    "DebertaV2ForSequenceClassification",
-    "DebertaForSequenceClassification",
+    DEBERTA,
 ];
 
-/// Those of them that are DeBERTa's second kind.
+/// Versions 2 and 3 of DeBERTa; the first has other weights.
 const DEBERTA: &str = "DebertaV2ForSequenceClassification";
-/// Named only to be refused with a reason: its first kind has other weights.
-const DEBERTA_1: &str = "DebertaForSequenceClassification";
 
 /// Tokens of a pair at most, special tokens counted, where the model reads more: what such models were trained on.
 const TOKENS_MAX: usize = 512;
@@ -176,16 +172,13 @@ fn share(logits: &[f32], class: usize) -> f32 {
 fn architecture(config: &Value) -> std::result::Result<&'static str, String> {
     let named: Vec<&str> =
         config.get("architectures").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let known: Vec<&str> = ARCHITECTURES.into_iter().filter(|name| *name != DEBERTA_1).collect();
-    match ARCHITECTURES.into_iter().find(|known| named.contains(known)) {
-        Some(DEBERTA_1) => Err(format!("{DEBERTA_1} does not run here; {DEBERTA}, versions 2 and 3, does")),
-        Some(known) => Ok(known),
-        None => Err(format!(
-            "its architectures are [{}], which is no classifier that runs here; known are {}",
+    ARCHITECTURES.into_iter().find(|known| named.contains(known)).ok_or_else(|| {
+        format!(
+            "its architectures are [{}], of which none is a classifier that runs here; known are {}",
             named.join(", "),
-            known.join(", ")
-        )),
-    }
+            ARCHITECTURES.join(", ")
+        )
+    })
 }
 
 fn open_bert(files: &Files) -> Result<(Model, Shape)> {
@@ -201,7 +194,7 @@ fn open_bert(files: &Files) -> Result<(Model, Shape)> {
 
 fn open_deberta(files: &Files, config: &Value) -> Result<(Model, Shape)> {
     let wrong = |path: &Path, reason: String| Error::ModelFile { path: path.to_path_buf(), reason };
-    let parsed: DebertaConfig =
+    let mut parsed: DebertaConfig =
         serde_json::from_value(config.clone()).map_err(|error| wrong(&files.config, error.to_string()))?;
     let weights = map_weights(&files.weights)?;
     let refused = |reason: String| wrong(&files.weights, reason);
@@ -211,8 +204,9 @@ fn open_deberta(files: &Files, config: &Value) -> Result<(Model, Shape)> {
     };
     let (classes, words) = (rows_of("classifier.weight")?, rows_of("deberta.embeddings.word_embeddings.weight")?);
     let shape = Shape { classes, words, tokens_max: parsed.max_position_embeddings };
-    let builder: VarBuilder<'static> = VarBuilderArgs::from_backend(Box::new(weights), DType::F32, Device::Cpu);
-    // Their number alone is taken from the names.
+    let builder = VarBuilder::from_backend(Box::new(weights), DType::F32, Device::Cpu);
+    // Their number alone is taken from the names, and must be that of the weights.
+    parsed.id2label = None;
     let names = (0..classes as u32).map(|class| (class, class.to_string())).collect();
     let model = DebertaV2SeqClassificationModel::load(builder.set_prefix("deberta"), &parsed, Some(names))
         .map_err(|error| wrong(&files.weights, first_line(&error)))?;
@@ -222,7 +216,7 @@ fn open_deberta(files: &Files, config: &Value) -> Result<(Model, Shape)> {
 fn deberta_logits(model: &DebertaV2SeqClassificationModel, pair: Pair<'_>) -> candle_core::Result<Vec<f32>> {
     let ids = Tensor::new(pair.ids, &Device::Cpu)?.unsqueeze(0)?;
     let types: Vec<u32> = (0..pair.ids.len()).map(|position| u32::from(position >= pair.first)).collect();
-    let types = Tensor::new(types, &Device::Cpu)?.unsqueeze(0)?;
+    let types = Tensor::from_vec(types, (1, pair.ids.len()), &Device::Cpu)?;
     model.forward(&ids, Some(types), None)?.squeeze(0)?.to_vec1()
 }
 
@@ -244,3 +238,6 @@ fn check_vocabulary(tokenizer: &Tokenizer, files: &Files, rows: usize) -> Result
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,6 @@ mod labels;
 mod pairs;
 mod reader;
 
-#[cfg(test)]
-mod tests;
-
 use std::path::PathBuf;
 
 use super::embedder::EmbedSettings;
@@ -42,16 +39,11 @@ pub trait Entailment: Send + Sync {
 }
 
 /// What there is to read pairs with.
+#[derive(Debug)]
 pub struct Readers {
     /// Else why there is none.
     reader: std::result::Result<Reader, String>,
     classifier: Option<Classifier>,
-}
-
-impl std::fmt::Debug for Readers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Readers").field("reader", &self.reader).field("classifier", &self.classifier).finish()
-    }
 }
 
 impl Readers {

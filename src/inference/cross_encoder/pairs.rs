@@ -57,7 +57,7 @@ impl PairForm {
         let evidence = &evidence[..evidence.len().min(self.room() - claim.len())];
         let (one, other) = if self.evidence_first { (evidence, claim) } else { (claim, evidence) };
         let PairFrame { start, middle, middle_first, end, is_typed } = &self.frame;
-        let ids = [start, one, middle, other, end].concat();
+        let ids = [start.as_slice(), one, middle, other, end].concat();
         let first = if *is_typed { start.len() + one.len() + middle_first } else { ids.len() };
         PairInput { ids, first }
     }

@@ -214,3 +214,6 @@ fn heads(layers: &[u8], hidden: usize) -> std::result::Result<(Vec<f32>, [f32; H
 fn first_line(error: &(impl std::fmt::Display + ?Sized)) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

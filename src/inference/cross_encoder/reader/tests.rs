@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
-use ibid_encoder::pair::Pair;
+use candle_core::Tensor;
 use ibid_encoder::text_encoder::TextEncoder;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::*;
+use crate::inference::cross_encoder::{ReaderSettings, Readers};
 use crate::inference::precision::Precision;
-use crate::inference::{cache, manifest};
 use crate::random::Random;
 
 const WIDTH: usize = 384;
