@@ -30,11 +30,13 @@ pub struct DraftSettings {
     pub further_min: f32,
     /// Below this probability that the passages hold the answer, nothing is drafted; 0 to 1.
     pub answerable_min: f32,
+    /// What the log odds of a model that read a sentence weigh beside what its words say; 0 to 10.
+    pub reading_weight: f32,
 }
 
 impl Default for DraftSettings {
     fn default() -> Self {
-        Self { sentences_max: 3, further_min: 0.6, answerable_min: 0.35 }
+        Self { sentences_max: 3, further_min: 0.6, answerable_min: 0.35, reading_weight: 0.5 }
     }
 }
 
@@ -101,7 +103,8 @@ pub fn draft(
         .zip(features)
         .map(|(at, features)| {
             let reading = readings.get(at).copied().flatten();
-            let choice = choice(&features) + reading.map_or(0.0, |share| READING_WEIGHT * log_odds(share));
+            let choice =
+                choice(&features) + reading.map_or(0.0, |share| f64::from(settings.reading_weight) * log_odds(share));
             Candidate { at, choice, score: probability(&features), features }
         })
         .collect();
@@ -137,9 +140,6 @@ pub fn draft(
     let answerable = found.iter().take(settings.sentences_max).map(|found| found.score).fold(0.0, f32::max);
     Draft { sentences: chosen.iter().map(sentence).collect(), answerable, considered }
 }
-
-/// What a log odd of a model that read the sentence weighs beside [`CHOICE`].
-const READING_WEIGHT: f64 = 1.0;
 
 fn log_odds(share: f32) -> f64 {
     let share = f64::from(share).clamp(0.002, 0.998);
@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn headings_and_questions_are_no_answers() {
-        let ten = DraftSettings { sentences_max: 10, further_min: 0.0, answerable_min: 0.0 };
+        let ten =
+            DraftSettings { sentences_max: 10, further_min: 0.0, answerable_min: 0.0, ..DraftSettings::default() };
         let (_, sentences) = answer("What are the rates for a hotel, a night, on travel?", &ten);
         assert!(!sentences.contains(&"Travel") && !sentences.contains(&"Hotel, a night"), "{sentences:?}");
     }

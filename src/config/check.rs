@@ -137,6 +137,7 @@ fn asking(ask: &AskSettings) -> Result<()> {
     within("ask.extract.sentences_max", ask.extract.sentences_max, 1..=10)?;
     within("ask.extract.further_min", ask.extract.further_min, 0.0..=1.0)?;
     within("ask.answers_min", ask.answers_min, 0.0..=1.0)?;
+    within("ask.extract.reading_weight", ask.extract.reading_weight, 0.0..=10.0)?;
     within("ask.extract.answerable_min", ask.extract.answerable_min, 0.0..=1.0)
 }
 

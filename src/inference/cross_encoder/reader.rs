@@ -26,7 +26,10 @@ use crate::inference::{cache, manifest};
 use crate::vector::dot;
 
 /// The weights and the manifest that come with the program.
-const BUILTIN: Option<(&[u8], &str)> = None;
+const BUILTIN: Option<(&[u8], &str)> = Some((
+    include_bytes!("../../../models/ibid-reader-1/reader.safetensors"),
+    include_str!("../../../models/ibid-reader-1/manifest.toml"),
+));
 
 /// The model whose word table and tokenizer are used.
 const WORDS: &str = "all-minilm-l6-v2";
