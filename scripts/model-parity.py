@@ -1,10 +1,11 @@
-"""Writes the fixtures that the encoders are compared with: model-parity.py OUT [TEXTS.json]
+"""Writes the fixtures that the encoders are compared with: model-parity.py OUT [TEXTS.json [CLASSIFIERS.json]]
 
 Each fixture is a tiny configuration, the names and shapes of its tensors, and the last hidden states that the reference gives for
 a few texts. The weights themselves are not stored: a formula that the tests know too fills each tensor from its name (see `fill`).
 References are Hugging Face transformers and model2vec; where transformers has no such architecture, a forward pass in plain torch
 below, as its fixture says. TEXTS.json gets, for some of the models, a small tokenizer and the vectors that the same references
-give for texts: tokenized by Hugging Face tokenizers, cut, framed, pooled, scaled. Needs torch, transformers, safetensors, model2vec.
+give for texts: tokenized by Hugging Face tokenizers, cut, framed, pooled, scaled. CLASSIFIERS.json gets tiny sequence classifiers, each
+with a tokenizer and what transformers gives for pairs of evidence and claim. Needs torch, transformers, safetensors, model2vec.
 """
 import json
 import math
@@ -363,6 +364,87 @@ def static(out):
         write(out, name, f"model2vec {model2vec.__version__} StaticModel", config, tensors, texts((1, 5)), model._encode_helper)
 
 
+# Claim and evidence; the last evidence is longer than the models read.
+PAIRS = [
+    ("the borrower shall maintain a ratio", "interest cover of 3.5 : 1, tested each quarter"),
+    ("the ratio of interest", "the borrower shall maintain the ratio of interest to cover"),
+    ("cover", ""),
+    ("of the ratio", "the interest ratio of the borrower and the ratio of interest to cover " * 12),
+]
+
+
+def pair_tokenizer(kind):
+    """A tokenizer with the post-processor for pairs that published models of this kind have."""
+    if kind == "roberta":
+        tokenizer = byte_level(["<s>"], ["</s>"])
+        sep, cls = (("</s>", tokenizer.token_to_id("</s>")), ("<s>", tokenizer.token_to_id("<s>")))
+        tokenizer.post_processor = processors.RobertaProcessing(sep, cls)
+        return tokenizer
+    tokenizer = word_piece()
+    special = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=special)
+    return tokenizer
+
+
+def classifier_configs():
+    """Name, kind of tokenizer, tokens that are read, configuration class, values as published files have them."""
+    sizes = {"vocab_size": WORDS, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
+             "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02}
+    three = {"id2label": {"0": "CONTRADICTION", "1": "NEUTRAL", "2": "ENTAILMENT"}}
+    two = {"id2label": {"0": "entailment", "1": "not_entailment"}}
+    unnamed = {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}
+    bert = {"max_position_embeddings": 40, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "pad_token_id": 0}
+    roberta = {"max_position_embeddings": 42, "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}
+    deberta = {"max_position_embeddings": 40, "layer_norm_eps": 1e-7, "relative_attention": True, "max_relative_positions": -1,
+               "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True, "pos_att_type": "p2c|c2p",
+               "position_biased_input": False, "type_vocab_size": 0, "pooler_dropout": 0, "pooler_hidden_act": "gelu",
+               "pooler_hidden_size": 32, "pad_token_id": 0}
+    far = deberta | {"conv_kernel_size": 3, "conv_act": "gelu", "type_vocab_size": 2, "position_biased_input": True}
+    return [
+        ("bert", "bert", 40, transformers.BertConfig, "BertForSequenceClassification", sizes | bert | three),
+        ("roberta", "roberta", 40, transformers.RobertaConfig, "RobertaForSequenceClassification", sizes | roberta | unnamed),
+        ("deberta-v3", "bert", 40, transformers.DebertaV2Config, "DebertaV2ForSequenceClassification", sizes | deberta | two),
+        ("deberta-v2", "bert", 40, transformers.DebertaV2Config, "DebertaV2ForSequenceClassification", sizes | far | three),
+    ]
+
+
+def classifiers(path):
+    written = {}
+    for name, kind, tokens_max, make, architecture, values in classifier_configs():
+        labels = {int(index): label for index, label in values["id2label"].items()}
+        config = make(**(values | {"id2label": labels, "label2id": {label: index for index, label in labels.items()}}))
+        config._attn_implementation = "eager"
+        cls = getattr(transformers, architecture)
+        with tempfile.TemporaryDirectory() as folder:
+            cls(config).save_pretrained(folder)
+            file = pathlib.Path(folder) / "model.safetensors"
+            with safe_open(file, "numpy") as saved:
+                shapes = {key: tuple(saved.get_slice(key).get_shape()) for key in saved.keys()}
+            tensors = tensors_of(shapes)
+            save_file({key: fill(key, *rest) for key, *rest in tensors}, file, metadata={"format": "pt"})
+            model, info = cls.from_pretrained(folder, config=config, output_loading_info=True)
+            assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
+        model.eval()
+        tokenizer = pair_tokenizer(kind)
+        description = json.loads(tokenizer.to_str())
+        tokenizer.enable_truncation(tokens_max, strategy="only_first")
+        cases = []
+        for claim, evidence in PAIRS:
+            encoded = tokenizer.encode(evidence, claim)
+            types = {"token_type_ids": torch.tensor([encoded.type_ids])} if values["type_vocab_size"] > 1 else {}
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([encoded.ids]), **types).logits[0]
+            shares = [round(float(share), 6) for share in torch.softmax(logits.double(), dim=0)]
+            cases.append({"claim": claim, "evidence": evidence, "ids": encoded.ids, "shares": shares})
+        config = {"model_type": config.model_type, "architectures": [architecture], **values}
+        written[name] = {"reference": f"transformers {transformers.__version__} {architecture}", "config": config,
+                         "tokenizer": description, "tensors": tensors, "cases": cases}
+        print(f"{name}: {[case['shares'] for case in cases]}")
+    lines = [f"{json.dumps(name)}: {json.dumps(model, separators=(',', ':'))}" for name, model in written.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -372,6 +454,8 @@ def main():
     if len(sys.argv) > 2:
         lines = [f"{json.dumps(name)}: {json.dumps(model, separators=(',', ':'))}" for name, model in sorted(TEXT_VECTORS.items())]
         pathlib.Path(sys.argv[2]).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    if len(sys.argv) > 3:
+        classifiers(pathlib.Path(sys.argv[3]))
 
 
 if __name__ == "__main__":
