@@ -16,6 +16,7 @@ use crate::chunk::ChunkSettings;
 use crate::collections::{self, CollectionSettings};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
+use crate::inference::cross_encoder::CheckSettings;
 use crate::inference::embedder::EmbedSettings;
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub retrieve: RetrieveSettings,
     /// Drafting and checking answers.
     pub ask: AskSettings,
+    /// Which models read claims beside their evidence.
+    pub check: CheckSettings,
     /// The language model where nothing else is named.
     pub llm: LlmSettings,
     /// Language models by role, for workflows: `[models.cheap]`, `[models.strong]`. `local` is there without being named.
@@ -194,8 +197,8 @@ fn merge(base: &mut Table, over: Table) {
 }
 
 /// Sections whose keys the environment can set.
-const SECTIONS: [&str; 12] =
-    ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "llm", "breaker", "tools", "otel"];
+const SECTIONS: [&str; 13] =
+    ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "check", "llm", "breaker", "tools", "otel"];
 
 /// Lays `IBID_HOME`, `IBID_OFFLINE` or `IBID_SECTION_KEY` over the table; other names are not ours.
 fn overlay(table: &mut Table, name: &str, value: &str) -> Result<()> {

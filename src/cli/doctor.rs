@@ -10,6 +10,7 @@ use super::status::folder_bytes;
 use super::terminal::{Look, Stream, bytes, counted, one_line, out, out_json, shown_path, styled};
 use crate::data_folder::database_path;
 use crate::error::Error;
+use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::thread_count;
 use crate::inference::manifest::{Manifest, ModelKind};
 use crate::inference::{cache, device, manifest};
@@ -60,6 +61,7 @@ pub(crate) fn run(context: &Context) -> crate::error::Result<Exit> {
     ];
     findings.extend(models(context));
     findings.push(engine(context));
+    findings.push(checking(context));
     findings.push(reading(context));
     findings.push(index(context, &mut damaged));
     findings.push(disk(context));
@@ -127,6 +129,15 @@ fn engine(context: &Context) -> Finding {
             Finding::note("engine", "unknown without the embedder", error.to_string())
         }
         Err(error) => Finding::problem("engine", error.to_string(), "see the message"),
+    }
+}
+
+/// Opens what claims are checked with, since only its files say whether they can be used.
+fn checking(context: &Context) -> Finding {
+    match Readers::open(&context.settings.check, &context.settings.embed) {
+        Ok(readers) if readers.entailment().is_some() => Finding::ok("check", readers.told()),
+        Ok(readers) => Finding::note("check", readers.told(), "claims are checked by their words and structure alone"),
+        Err(error) => Finding::problem("check", error.to_string(), "see the message"),
     }
 }
 

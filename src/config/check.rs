@@ -8,6 +8,7 @@ use crate::ask::AskSettings;
 use crate::chunk::{CONTEXT_TOKENS_MOST, ChunkSettings, TOKENS_MAX_LEAST};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
+use crate::inference::cross_encoder::CheckSettings;
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
 use crate::retrieve::RetrieveSettings;
@@ -46,6 +47,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     storing(&settings.store)?;
     retrieving(&settings.retrieve)?;
     asking(&settings.ask)?;
+    reading_claims(&settings.check)?;
     generating("llm", &settings.llm)?;
     for (role, model) in &settings.models {
         generating(&format!("models.{role}"), model)?;
@@ -135,6 +137,16 @@ fn asking(ask: &AskSettings) -> Result<()> {
     within("ask.extract.sentences_max", ask.extract.sentences_max, 1..=10)?;
     within("ask.extract.further_min", ask.extract.further_min, 0.0..=1.0)?;
     within("ask.extract.answerable_min", ask.extract.answerable_min, 0.0..=1.0)
+}
+
+fn reading_claims(check: &CheckSettings) -> Result<()> {
+    match (check.entailment, &check.model) {
+        (Some(class), None) => {
+            let reason = "it is a class of the model that check.model names, and there is none".into();
+            Err(refused("check.entailment", &class, reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks the language model of `section`: `llm`, or a role's.
@@ -246,6 +258,7 @@ mod tests {
             "ask.extract.sentences_max = 11",
             "ask.extract.further_min = nan",
             "ask.extract.answerable_min = -0.5",
+            "check.entailment = 1",
             "llm.tokens_max = 0",
             "llm.temperature = nan",
             "llm.timeout_s = 9223372036854775807",
@@ -278,6 +291,7 @@ mod tests {
             "store.bm25_k1 = 0\nstore.bm25_b = 1\nstore.scan_kilobytes_max = 0",
             "retrieve.rerank = 0\nretrieve.label_weight = 0\nretrieve.dense_weight = 1\nretrieve.rank_constant = 0",
             "ask.extract.further_min = 0.0\nask.extract.answerable_min = 1.0\nask.extract.sentences_max = 10",
+            "check.model = \"folder\"\ncheck.entailment = 1",
             "llm.retries = 0\nllm.retry_pause_ms = 0\nbreaker.failures_max = 0",
         ] {
             checked(text).expect(text);

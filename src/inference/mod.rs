@@ -2,6 +2,7 @@
 
 pub mod ahead;
 pub mod cache;
+pub mod cross_encoder;
 pub mod device;
 pub mod embedder;
 pub mod fetch;

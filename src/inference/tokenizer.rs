@@ -9,6 +9,7 @@ use ibid_wordpiece::{Buffers, WordPiece};
 
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
+pub use frame::PairFrame;
 use frame::{Frame, FramingFile};
 
 /// The tokens of one text, without the special tokens of a model's input.
@@ -40,6 +41,8 @@ pub struct Tokenizer {
     inner: Inner,
     path: PathBuf,
     frame: Frame,
+    /// Else why two texts cannot be one input.
+    pair: std::result::Result<PairFrame, String>,
     special: HashSet<u32>,
     unknown: Option<u32>,
     is_byte_level: bool,
@@ -88,11 +91,19 @@ impl Tokenizer {
         let inner = Inner::read(&bytes).map_err(|error| wrong(format!("it is no tokenizer: {error}")))?;
         let file: FramingFile = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
         let frame = file.frame().map_err(wrong)?;
+        let pair = file.pair();
         let special = file.special().filter_map(|token| inner.id(token)).collect();
         let unknown = file.unknown(|token| inner.id(token));
         let (path, is_byte_level) = (path.to_path_buf(), file.is_byte_level());
-        let tokenizer = Self { inner, path, frame, special, unknown, is_byte_level, left_out: None };
+        let mut tokenizer = Self { inner, path, frame, pair, special, unknown, is_byte_level, left_out: None };
         let size = tokenizer.vocabulary_size();
+        let of_pairs = tokenizer.pair.iter().flat_map(|pair| [&pair.start, &pair.middle, &pair.end]).flatten();
+        let outside = of_pairs.copied().find(|id| *id as usize >= size);
+        // Only models that read pairs are the worse for it.
+        if let Some(id) = outside {
+            tokenizer.pair =
+                Err(format!("it puts token {id} around pairs, which its vocabulary of {size} does not have"));
+        }
         match tokenizer.frame.start.iter().chain(&tokenizer.frame.end).find(|id| **id as usize >= size) {
             Some(id) => {
                 Err(wrong(format!("it puts token {id} around texts, which its vocabulary of {size} does not have")))
@@ -150,6 +161,14 @@ impl Tokenizer {
     #[must_use]
     pub fn frame(&self) -> (&[u32], &[u32]) {
         (&self.frame.start, &self.frame.end)
+    }
+
+    /// What stands around and between two texts that are one input.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] when its file does not say so.
+    pub fn pair_frame(&self) -> Result<&PairFrame> {
+        self.pair.as_ref().map_err(|reason| Error::ModelFile { path: self.path.clone(), reason: reason.clone() })
     }
 
     /// Whether `id` stands for no text: it frames, pads or masks.

@@ -13,6 +13,21 @@ pub(super) struct Frame {
     pub(super) end: Vec<u32>,
 }
 
+/// The ids around two texts that are one input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PairFrame {
+    /// Before the first text, of token type 0.
+    pub start: Vec<u32>,
+    /// Between the two.
+    pub middle: Vec<u32>,
+    /// How many of those are of token type 0.
+    pub middle_first: usize,
+    /// After the second text.
+    pub end: Vec<u32>,
+    /// Whether the second text is of token type 1, and what follows it.
+    pub is_typed: bool,
+}
+
 /// The parts of a `tokenizer.json` that decide about ids outside of a text's own words.
 #[derive(Debug, Deserialize)]
 pub(super) struct FramingFile {
@@ -49,6 +64,16 @@ impl FramingFile {
         let mut frame = Frame::default();
         put_around(&self.post_processor, &mut frame)?;
         Ok(frame)
+    }
+
+    /// What stands around and between two texts.
+    ///
+    /// # Errors
+    /// A reason, for a post-processor that says nothing of pairs, or something that is not known here.
+    pub(super) fn pair(&self) -> Result<PairFrame, String> {
+        let mut found = None;
+        find_pair(&self.post_processor, &mut found)?;
+        found.ok_or_else(|| "it has no post-processor that says how two texts become one input".into())
     }
 
     /// The tokens that are no words.
@@ -103,11 +128,7 @@ fn put_around(processor: &Value, frame: &mut Frame) -> Result<(), String> {
                     }
                     continue;
                 }
-                let name = piece.pointer("/SpecialToken/id").and_then(Value::as_str);
-                let name = name.ok_or("its post-processor has a part that is neither text nor token")?;
-                let ids = processor.get("special_tokens").and_then(|tokens| tokens.get(name)?.get("ids")?.as_array());
-                let ids: Option<Vec<u32>> = ids.and_then(|ids| ids.iter().map(as_id).collect());
-                let ids = ids.ok_or_else(|| format!("its post-processor names no ids for `{name}`"))?;
+                let ids = special_ids(processor, piece)?;
                 if is_after { &mut end } else { &mut start }.extend(ids);
             }
             frame.start.splice(0..0, start);
@@ -117,6 +138,79 @@ fn put_around(processor: &Value, frame: &mut Frame) -> Result<(), String> {
         Some("Sequence") => list("processors")?.iter().try_for_each(|part| put_around(part, frame)),
         other => Err(format!("its post-processor `{}` is not known", other.unwrap_or("(of no type)"))),
     }
+}
+
+/// Finds the one part of `processor` that joins two texts.
+fn find_pair(processor: &Value, found: &mut Option<PairFrame>) -> Result<(), String> {
+    let frame = match kind(processor) {
+        Some("Sequence") => {
+            let parts = processor.get("processors").and_then(Value::as_array);
+            return parts.into_iter().flatten().try_for_each(|part| find_pair(part, found));
+        }
+        Some("BertProcessing") => {
+            let Frame { start, end } = frame_of(processor)?;
+            PairFrame { start, middle: end.clone(), middle_first: end.len(), end, is_typed: true }
+        }
+        Some("RobertaProcessing") => {
+            let Frame { start, end } = frame_of(processor)?;
+            let middle = end.repeat(2);
+            PairFrame { start, middle_first: middle.len(), middle, end, is_typed: false }
+        }
+        Some("TemplateProcessing") => pair_of_template(processor)?,
+        _ => return Ok(()),
+    };
+    match found.replace(frame) {
+        None => Ok(()),
+        Some(_) => Err("its post-processor joins two texts twice".into()),
+    }
+}
+
+fn frame_of(processor: &Value) -> Result<Frame, String> {
+    let mut frame = Frame::default();
+    put_around(processor, &mut frame)?;
+    Ok(frame)
+}
+
+fn pair_of_template(processor: &Value) -> Result<PairFrame, String> {
+    let pieces = processor.get("pair").and_then(Value::as_array).ok_or("its post-processor has no list `pair`")?;
+    let mut frame = PairFrame::default();
+    let mut texts = 0;
+    for piece in pieces {
+        let part = piece.get("Sequence").or_else(|| piece.get("SpecialToken")).unwrap_or(&Value::Null);
+        let is_second = part.get("type_id").and_then(Value::as_u64) == Some(1);
+        if piece.get("Sequence").is_some() {
+            let name = part.get("id").and_then(Value::as_str).unwrap_or_default();
+            // The first text is of type 0, the second of either.
+            if !matches!((texts, name, is_second), (0, "A", false) | (1, "B", _)) {
+                return Err("its post-processor joins two texts in a way that is not known here".into());
+            }
+            frame.is_typed = is_second;
+            texts += 1;
+            continue;
+        }
+        let ids = special_ids(processor, piece)?;
+        match texts {
+            0 if is_second => return Err("its post-processor begins with the second token type".into()),
+            0 => frame.start.extend(ids),
+            1 => {
+                if !is_second {
+                    frame.middle_first += ids.len();
+                }
+                frame.middle.extend(ids);
+            }
+            _ => frame.end.extend(ids),
+        }
+    }
+    if texts == 2 { Ok(frame) } else { Err("its post-processor does not join two texts".into()) }
+}
+
+/// The ids of a template's special token.
+fn special_ids(processor: &Value, piece: &Value) -> Result<Vec<u32>, String> {
+    let name = piece.pointer("/SpecialToken/id").and_then(Value::as_str);
+    let name = name.ok_or("its post-processor has a part that is neither text nor token")?;
+    let ids = processor.get("special_tokens").and_then(|tokens| tokens.get(name)?.get("ids")?.as_array());
+    let ids: Option<Vec<u32>> = ids.and_then(|ids| ids.iter().map(as_id).collect());
+    ids.ok_or_else(|| format!("its post-processor names no ids for `{name}`"))
 }
 
 fn as_id(value: &Value) -> Option<u32> {
@@ -165,6 +259,50 @@ mod tests {
             template(json!([{}])),
         ] {
             assert!(frame(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_post_processor_says_how_two_texts_are_joined() {
+        let token = |name: &str, kind: u64| json!({"SpecialToken": {"id": name, "type_id": kind}});
+        let text = |name: &str, kind: u64| json!({"Sequence": {"id": name, "type_id": kind}});
+        let template = |pair: Value| {
+            json!({"type": "TemplateProcessing", "single": [], "pair": pair, "special_tokens": {
+                "[CLS]": {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [102], "tokens": ["[SEP]"]}}})
+        };
+        let pair = |post_processor: &Value| {
+            let file: FramingFile =
+                serde_json::from_value(json!({"post_processor": post_processor, "model": {}})).unwrap();
+            file.pair()
+        };
+        let typed = PairFrame { start: vec![101], middle: vec![102], middle_first: 1, end: vec![102], is_typed: true };
+        let usual =
+            template(json!([token("[CLS]", 0), text("A", 0), token("[SEP]", 0), text("B", 1), token("[SEP]", 1)]));
+        let bert = json!({"type": "BertProcessing", "sep": ["[SEP]", 102], "cls": ["[CLS]", 101]});
+        let byte_level = json!({"type": "ByteLevel"});
+        let sequence = json!({"type": "Sequence", "processors": [byte_level, usual]});
+        for post_processor in [&usual, &bert, &sequence] {
+            assert_eq!(pair(post_processor), Ok(typed.clone()), "{post_processor}");
+        }
+        let roberta = json!({"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]});
+        let untyped = PairFrame { start: vec![0], middle: vec![2, 2], middle_first: 2, end: vec![2], is_typed: false };
+        assert_eq!(pair(&roberta), Ok(untyped));
+        let marked = template(json!([text("A", 0), token("[SEP]", 0), token("[CLS]", 1), text("B", 1)]));
+        let marks = PairFrame { middle: vec![102, 101], middle_first: 1, is_typed: true, ..PairFrame::default() };
+        assert_eq!(pair(&marked), Ok(marks));
+        for wrong in [
+            Value::Null,
+            json!({"type": "ByteLevel"}),
+            template(json!([text("A", 0)])),
+            template(json!([text("B", 0), text("A", 1)])),
+            template(json!([text("A", 1), text("B", 0)])),
+            template(json!([text("A", 0), text("B", 1), text("B", 1)])),
+            template(json!([token("[CLS]", 1), text("A", 0), text("B", 1)])),
+            template(json!([text("A", 0), token("[PAD]", 0), text("B", 1)])),
+            template(json!([text("A", 0), {}, text("B", 1)])),
+            json!({"type": "Sequence", "processors": [usual, bert]}),
+        ] {
+            assert!(pair(&wrong).is_err(), "{wrong}");
         }
     }
 }
