@@ -48,7 +48,7 @@ impl Default for AskSettings {
             extract: DraftSettings::default(),
             citations_max: 3,
             keep_unsupported: false,
-            answers_min: 0.3,
+            answers_min: 0.25,
             nearest_max: 3,
         }
     }
