@@ -287,6 +287,9 @@ impl Query {
 ///
 /// # Errors
 /// What store or database report.
+///
+/// # Panics
+/// When scoring does.
 pub fn rank(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
     let Parts { store, database } = parts;
     let mut candidates = search_both(query, store, settings.candidates)?;

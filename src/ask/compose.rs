@@ -221,7 +221,13 @@ mod tests {
     }
 
     fn checked(verdict: Verdict, index: usize, span: ByteSpan) -> Checked {
-        Checked { verdict, method: "m/1".into(), score: 0.9, evidence: vec![EvidenceSpan { index, span }] }
+        Checked {
+            verdict,
+            method: "m/1".into(),
+            score: 0.9,
+            evidence: vec![EvidenceSpan { index, span }],
+            reasons: vec![],
+        }
     }
 
     #[test]

@@ -139,11 +139,13 @@ fn durations(dates: &[Date], amount: &Amount) -> bool {
             (Some(a), Some(b)) => Some((a - b).abs() as f64),
             _ => None,
         };
+        let is = |time: Option<f64>, wanted: f64| time.is_some_and(|time| (time - wanted).abs() < 0.5);
         match amount.quantity.unit.as_str() {
-            "y" => value == years || months.is_some_and(|months| months == value * 12.0),
-            "mo" => months == Some(value),
-            "wk" => days == Some(value * 7.0),
-            _ => days == Some(value) || days == Some(value - 1.0),
+            "y" => is(Some(years), value) || is(months, value * 12.0),
+            "mo" => is(months, value),
+            "wk" => is(days, value * 7.0),
+            // Both ends may be counted.
+            _ => is(days, value) || is(days, value - 1.0),
         }
     })
 }

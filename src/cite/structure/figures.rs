@@ -409,7 +409,7 @@ fn clock(text: &Text, at: usize) -> Option<(u32, usize)> {
         let next = &text.words[at + 1].folded;
         let digits: String = next.chars().take_while(char::is_ascii_digit).collect();
         minute = digits.parse().ok().filter(|minute| *minute < 60 && digits.len() == 2)?;
-        half = next[2..].to_owned();
+        next[2..].clone_into(&mut half);
         used = 2;
     } else if tail.is_empty()
         && !matches!(text.words.get(at + 1).map(|next| next.folded.as_str()), Some("am" | "pm" | "a" | "p"))

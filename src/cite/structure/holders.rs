@@ -78,17 +78,13 @@ fn missing(
         return Some(difference.measured(nearness(unit.fit)));
     }
     let kind = if is_date { ReasonKind::Period } else { ReasonKind::Number };
-    match other.filter(|other| other.fit >= FIT_MIN) {
-        Some(other) => {
-            let difference = Difference::new(kind, claimed.words.clone(), other.held, shown(other));
-            Some(difference.measured(nearness(other.fit)))
-        }
-        None => {
-            // "Two" and "three" are often counted from what is listed.
-            let digits = claimed.span.of(&claim.text.text).bytes().any(|byte| byte.is_ascii_digit());
-            Some(Difference::nowhere(kind, claimed.words.clone()).measured(if digits { 0.8 } else { 0.3 }))
-        }
+    if let Some(other) = other.filter(|other| other.fit >= FIT_MIN) {
+        let difference = Difference::new(kind, claimed.words.clone(), other.held, shown(other));
+        return Some(difference.measured(nearness(other.fit)));
     }
+    // "Two" and "three" are often counted from what is listed.
+    let digits = claimed.span.of(&claim.text.text).bytes().any(|byte| byte.is_ascii_digit());
+    Some(Difference::nowhere(kind, claimed.words.clone()).measured(if digits { 0.8 } else { 0.3 }))
 }
 
 fn candidates<'a, 'b>(claim: &View<'_>, claimed: &Figure, evidence: &'b [Held<'a>]) -> Vec<Candidate<'a, 'b>> {
@@ -300,11 +296,11 @@ fn bound(claimed: &Figure, candidates: &[Candidate<'_, '_>], best: &Candidate<'_
     if close.into_iter().any(|candidate| bound_follows(ours.bound, bound(candidate))) {
         return None;
     }
-    let opposed = match (ours.bound, bound(best)) {
-        (Bound::AtLeast | Bound::MoreThan, Bound::AtMost | Bound::LessThan) => true,
-        (Bound::AtMost | Bound::LessThan, Bound::AtLeast | Bound::MoreThan) => true,
-        _ => false,
-    };
+    let opposed = matches!(
+        (ours.bound, bound(best)),
+        (Bound::AtLeast | Bound::MoreThan, Bound::AtMost | Bound::LessThan)
+            | (Bound::AtMost | Bound::LessThan, Bound::AtLeast | Bound::MoreThan)
+    );
     let kind = if opposed { ReasonKind::Bound } else { ReasonKind::BoundDropped };
     Some(Difference::new(kind, claimed.words.clone(), best.held, shown(best)).measured(nearness(best.fit)))
 }

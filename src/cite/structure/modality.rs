@@ -48,10 +48,7 @@ pub(super) fn modality(view: &View<'_>, range: &Range<usize>) -> (Modality, Opti
             "may" | "can" => Some(if is_not(at + 1) { (Modality::MustNot, 2) } else { (Modality::May, 1) }),
             "need" if word(at + 1) == "not" => Some((Modality::NeedNot, 2)),
             "needn't" | "needn’t" | "optional" | "voluntary" => Some((Modality::NeedNot, 1)),
-            "has" | "have" | "had" if word(at + 1) == "to" => {
-                Some((if before_not || negated_do(view, range, at) { Modality::NeedNot } else { Modality::Must }, 2))
-            }
-            "need" | "needs" if word(at + 1) == "to" => {
+            "has" | "have" | "had" | "need" | "needs" if word(at + 1) == "to" => {
                 Some((if before_not || negated_do(view, range, at) { Modality::NeedNot } else { Modality::Must }, 2))
             }
             "required" | "obliged" | "obligated" | "mandatory" | "compulsory" | "necessary" | "needed" => {
@@ -94,18 +91,13 @@ pub(super) fn distance(claimed: Modality, held: Modality) -> u8 {
     use Modality::{May, Must, MustNot, NeedNot, Plain, Should};
     match (claimed, held) {
         (a, b) if a == b => 0,
+        (Plain, May | Must | NeedNot | Should) | (May | NeedNot | Should, Plain) => 0,
         // What must be done may be done; whoever need not may leave it.
-        (May, Must) | (May, Should) => 1,
-        (Plain, May | Must | NeedNot | Should) => 0,
-        (Plain, MustNot) => 2,
-        (Must | MustNot, Plain) => 1,
-        (May | NeedNot | Should, Plain) => 0,
-        (MustNot, NeedNot)
+        (May, Must | Should | NeedNot)
+        | (Must, Plain | May | Should)
+        | (MustNot, Plain | NeedNot)
         | (Should, Must | May)
-        | (Must, May | Should)
-        | (NeedNot, May)
-        | (May, NeedNot)
-        | (NeedNot, Should) => 1,
+        | (NeedNot, May | Should) => 1,
         _ => 2,
     }
 }
@@ -163,8 +155,6 @@ pub(super) fn is_adverb(word: &str) -> bool {
 
 /// Whether a claim with the first follows from evidence with the second.
 pub(super) fn quantifier_follows(claimed: Quantifier, held: Quantifier) -> bool {
-    use Quantifier::{All, Few, Most, No, Some};
-    matches!((claimed, held), (Some, All | Most | Some) | (Most, All | Most))
-        || claimed == held
-        || matches!((claimed, held), (Few, Few) | (No, No) | (All, All))
+    use Quantifier::{All, Most, Some};
+    claimed == held || matches!((claimed, held), (Some, All | Most) | (Most, All))
 }

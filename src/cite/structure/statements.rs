@@ -77,9 +77,7 @@ fn held_share(keys: &[&Key], held: &Held<'_>, segment: &Segment) -> f32 {
             1.0
         } else if view.has(key, &segment.inherited) {
             0.95
-        } else if view.places(key).next().is_some() {
-            0.6
-        } else if held.is_around(key) {
+        } else if view.places(key).next().is_some() || held.is_around(key) {
             0.6
         } else {
             0.0

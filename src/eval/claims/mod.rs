@@ -116,8 +116,8 @@ struct Outcome {
 fn of_wice(dataset: &Path, embedder: &Embedder, readers: &Readers) -> Result<EvalReport> {
     let models = CheckModels { embedder: Some(embedder), entailment: readers.entailment() };
     let measured = wice::evaluate_wice(dataset, models, VerdictModel::shipped())?;
-    let mut report = EvalReport::default();
-    report.metrics = measured.metrics().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    let metrics = measured.metrics().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    let mut report = EvalReport { metrics, ..EvalReport::default() };
     report.metrics.insert("claims".into(), measured.claims as f64);
     report.metrics.insert("pairs".into(), measured.pairs as f64);
     report.intervals.insert("auroc".into(), (measured.auroc_low, measured.auroc_high));

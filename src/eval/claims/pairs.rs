@@ -34,7 +34,7 @@ pub(super) struct Pair {
 pub(super) fn files_of(dataset: &Path) -> Result<Vec<PathBuf>> {
     let is_one = |path: &Path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
+        [".jsonl", ".jsonl.gz"].iter().any(|ending| name.ends_with(ending))
     };
     let mut files = if dataset.is_dir() {
         let entries = std::fs::read_dir(dataset).map_err(Error::io("read", dataset))?;

@@ -227,7 +227,7 @@ impl<D: Dense> Pass<'_, D> {
         let Scratch { all, first, qkv, queries, wide, space, attention, .. } = scratch;
         let texts = self.texts().count();
         first.cut::<D>(texts, heads.count * heads.width);
-        let from = Blocks { data: &mut *all.states, tiles: &all.tiles, depth: norm.weight.len(), width };
+        let from = Blocks { data: &mut all.states, tiles: &all.tiles, depth: norm.weight.len(), width };
         from.copy_rows(self.texts().map(|(start, _)| start), &first.tiles, &mut first.states);
         let space = space.hold(D::SPACE);
         dense.pack_states(&mut first.states, &first.tiles, norm, &mut first.left);

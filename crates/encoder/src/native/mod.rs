@@ -90,6 +90,7 @@ impl Encoder {
     /// # Errors
     /// [`Error::Tensor`] when a tensor is missing or has another shape than `config` says, or the machine lacks what was
     /// asked for.
+    #[expect(clippy::needless_pass_by_value, reason = "the encoder keeps the shape it is given")]
     pub fn open(config: BertConfig, weights: &Path, instructions: Instructions, precision: Computed) -> Result<Self> {
         let file = map_weights(weights)?;
         // A mapping of its own, so that the pages of weights that are packed now do not stay in memory.
@@ -103,6 +104,7 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`Self::open`].
+    #[expect(clippy::needless_pass_by_value, reason = "the encoder keeps the shape it is given")]
     pub fn open_parts(
         config: BertConfig,
         words: &Path,

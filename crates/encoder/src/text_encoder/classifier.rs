@@ -40,16 +40,13 @@ impl SequenceClassifier {
         let hidden = transformer.hidden();
         let body = Body::Transformer(Box::new(transformer));
         let encoder = TextEncoder { family, body };
-        let (dense, out) = match family {
-            Family::Bert => {
-                let dense = reader.linear("pooler.dense", hidden, hidden, Bias::Has)?;
-                reader.find_prefix(&[""], "classifier.weight");
-                (dense, "classifier")
-            }
-            _ => {
-                reader.find_prefix(&[""], "classifier.dense.weight");
-                (reader.linear("classifier.dense", hidden, hidden, Bias::Has)?, "classifier.out_proj")
-            }
+        let (dense, out) = if family == Family::Bert {
+            let dense = reader.linear("pooler.dense", hidden, hidden, Bias::Has)?;
+            reader.find_prefix(&[""], "classifier.weight");
+            (dense, "classifier")
+        } else {
+            reader.find_prefix(&[""], "classifier.dense.weight");
+            (reader.linear("classifier.dense", hidden, hidden, Bias::Has)?, "classifier.out_proj")
         };
         let (classes, _) = reader.shape2(&format!("{out}.weight"))?;
         let out = reader.linear(out, hidden, classes, Bias::Has)?;
