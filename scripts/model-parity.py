@@ -400,12 +400,10 @@ def classifier_configs():
                "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True, "pos_att_type": "p2c|c2p",
                "position_biased_input": False, "type_vocab_size": 0, "pooler_dropout": 0, "pooler_hidden_act": "gelu",
                "pooler_hidden_size": 32, "pad_token_id": 0}
-    far = deberta | {"conv_kernel_size": 3, "conv_act": "gelu", "type_vocab_size": 2, "position_biased_input": True}
     return [
         ("bert", "bert", 40, transformers.BertConfig, "BertForSequenceClassification", sizes | bert | three),
         ("roberta", "roberta", 40, transformers.RobertaConfig, "RobertaForSequenceClassification", sizes | roberta | unnamed),
         ("deberta-v3", "bert", 40, transformers.DebertaV2Config, "DebertaV2ForSequenceClassification", sizes | deberta | two),
-        ("deberta-v2", "bert", 40, transformers.DebertaV2Config, "DebertaV2ForSequenceClassification", sizes | far | three),
     ]
 
 

@@ -57,6 +57,8 @@ pub struct Checked {
 pub const PARTIAL_MIN: f32 = 0.2;
 /// A claim of which the evidence says otherwise, and which scores below [`PARTIAL_MIN`], scores no more than this.
 pub const CONTRARY_SCORE_MAX: f32 = 0.1;
+/// Without a reader, sentences that together hold less of a claim than this share of the weight of its words say nothing about it.
+const RECALL_MIN: f32 = 0.3;
 /// Log odds of what needs no figures, beyond all that the figures give.
 const CERTAIN: f64 = 50.0;
 /// Sentences compared closely for each claim.
@@ -160,7 +162,12 @@ impl Assessment {
             if near.is_empty() && entails.is_none() {
                 return Self::Apart;
             }
-            Self::Measured(Features::measure(claim, evidence, &near, entails))
+            let features = Features::measure(claim, evidence, &near, entails);
+            // A word in common is nothing in common, and without a model that reads there is nothing else to go by.
+            if entails.is_none() && features.recall_three < RECALL_MIN {
+                return Self::Apart;
+            }
+            Self::Measured(features)
         })
     }
 

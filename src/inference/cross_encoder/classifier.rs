@@ -194,6 +194,11 @@ fn open_bert(files: &Files) -> Result<(Model, Shape)> {
 
 fn open_deberta(files: &Files, config: &Value) -> Result<(Model, Shape)> {
     let wrong = |path: &Path, reason: String| Error::ModelFile { path: path.to_path_buf(), reason };
+    // Candle stops the program there.
+    if config["conv_kernel_size"].as_u64().is_some_and(|size| size > 0) {
+        let reason = "it has a convolution (conv_kernel_size), which does not run here; take a DeBERTa without one, such as version 3";
+        return Err(wrong(&files.config, reason.into()));
+    }
     let mut parsed: DebertaConfig =
         serde_json::from_value(config.clone()).map_err(|error| wrong(&files.config, error.to_string()))?;
     let weights = map_weights(&files.weights)?;

@@ -106,7 +106,7 @@ fn scores_are_those_of_the_floats_in_every_precision_and_their_order() {
         let reader = readers.reader().unwrap();
         assert_eq!(readers.entailment().unwrap().name(), "test-reader-1");
         for (head, reference) in &references {
-            assert!(spread(reference) > 0.3, "the pairs can tell right from wrong: {reference:?}");
+            assert!(spread(reference) > 0.1, "the pairs can tell right from wrong: {reference:?}");
             let scores = reader.scores(*head, &PAIRS).unwrap();
             for (score, reference) in scores.iter().zip(reference) {
                 assert!((score - reference).abs() < most, "{precision:?} {head:?}: {scores:?} {reference:?}");
