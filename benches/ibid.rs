@@ -54,7 +54,7 @@ fn files(ending: &str) -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    collect(&corpora(), ending, &mut found);
+    collect(&corpora().join("larkmoor"), ending, &mut found);
     found.sort();
     found
 }

@@ -6,7 +6,7 @@ use crate::document::Format;
 use crate::packing::{PACKAGES, entries, gzipped, package, parts, tarred, written, zipped};
 
 /// The sample documents of the project.
-const CORPORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpora");
+const CORPORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpora/larkmoor");
 /// Bytes of the largest sample document that is a seed; larger ones slow every change of them.
 const SAMPLE_BYTES_MAX: u64 = 12_000;
 
