@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Text};
-use super::features::{FEATURES, Features, READ, VECTORS};
+use super::features::{FEATURES, Features, READ, VECTORS, WORDS};
 use super::logistic::Logistic;
 use super::structure::Reason;
 use super::verbatim;
@@ -59,6 +59,10 @@ pub const PARTIAL_MIN: f32 = 0.2;
 pub const CONTRARY_SCORE_MAX: f32 = 0.1;
 /// Without a reader, sentences that together hold less of a claim than this share of the weight of its words say nothing about it.
 const RECALL_MIN: f32 = 0.3;
+/// From this share of its keys in one place on a claim stands together there.
+const PLAIN_MIN: f64 = 0.95;
+/// The log odds that this adds: half of what it says alone, since other features say part of it.
+const PLAIN_ODDS: f64 = 1.0;
 /// Log odds of what needs no figures, beyond all that the figures give.
 const CERTAIN: f64 = 50.0;
 /// Sentences compared closely for each claim.
@@ -121,15 +125,21 @@ impl VerdictModel {
     /// The log odds of support of a row of features.
     #[must_use]
     pub fn decide(&self, values: &[f64]) -> f64 {
-        self.of(values.len()).odds.decide(values)
+        self.of(values.len()).odds.decide(values) + plain(values)
     }
 
     /// The probability of support.
     #[must_use]
     pub fn score(&self, features: &Features) -> f32 {
-        let values = features.values();
-        self.of(values.len()).odds.predict(&values) as f32
+        (1.0 / (1.0 + (-self.decide(&features.values())).exp())) as f32
     }
+}
+
+/// What it adds that a claim stands together in one place, word for word or nearly, and differs in nothing: of the pairs that nothing was
+/// trained on, 0.86 of 837 such ones are supported, of all 0.45. One line of features cannot say so.
+fn plain(values: &[f64]) -> f64 {
+    let differs = values[2..WORDS].iter().any(|count| *count > 0.0);
+    if values[1] >= PLAIN_MIN && !differs { PLAIN_ODDS } else { 0.0 }
 }
 
 /// All that the verdict on a claim follows from, apart from the coefficients.
@@ -248,7 +258,6 @@ pub fn check(claim: &Text, evidence: &Evidence, model: &VerdictModel) -> Checked
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cite::features::WORDS;
 
     const EVIDENCE: &str = "Ardmere Pumps plc reported revenue of $4.2 billion for the year ended 31 March 2023. Costs were \
         lower than in 2022. The board approved a dividend of 12 pence per share. Helen Marsh, the chief executive, said that \

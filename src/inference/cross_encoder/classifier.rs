@@ -33,8 +33,8 @@ const DEBERTA: &str = "DebertaV2ForSequenceClassification";
 /// Tokens of a pair at most, special tokens counted, where the model reads more: what such models were trained on.
 const TOKENS_MAX: usize = 512;
 
-/// The claim has at most one part in this many of them.
-const CLAIM_PARTS: usize = 2;
+/// Of what a classifier reads, this part is always the evidence's; a claim may have the rest.
+const EVIDENCE_PART: usize = 8;
 
 /// A sequence classifier with its tokenizer.
 pub struct Classifier {
@@ -106,7 +106,12 @@ impl Classifier {
         })?;
         let tokens_max = shape.tokens_max.min(TOKENS_MAX);
         let frame = tokenizer.pair_frame()?.clone();
-        let form = PairForm { frame, tokens_max, claim_tokens_max: tokens_max / CLAIM_PARTS, evidence_first: true };
+        let form = PairForm {
+            frame,
+            tokens_max,
+            claim_tokens_max: tokens_max - tokens_max / EVIDENCE_PART,
+            evidence_first: true,
+        };
         let threads = rayon::ThreadPoolBuilder::new().num_threads(thread_count(embed.threads)).build();
         let threads = threads.map_err(|source| Error::Io {
             action: "start threads for",
