@@ -30,13 +30,14 @@ pub struct DraftSettings {
     pub further_min: f32,
     /// Below this probability that the passages hold the answer, nothing is drafted; 0 to 1.
     pub answerable_min: f32,
-    /// What the log odds of a model that read a sentence weigh beside what its words say; 0 to 10.
+    /// What the log odds of a model that read a sentence weigh beside what its words say, 0 to 10; 0 reads none. On the sixty questions of the
+    /// sample documents 0.5 gains nothing, and it loses rows of tables.
     pub reading_weight: f32,
 }
 
 impl Default for DraftSettings {
     fn default() -> Self {
-        Self { sentences_max: 3, further_min: 0.6, answerable_min: 0.35, reading_weight: 0.5 }
+        Self { sentences_max: 3, further_min: 0.6, answerable_min: 0.35, reading_weight: 0.0 }
     }
 }
 

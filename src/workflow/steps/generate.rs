@@ -286,6 +286,9 @@ fn readings(
     similarities: &[f32],
 ) -> Result<Vec<Option<f32>>, Failure> {
     let services = cx.services;
+    if services.settings().ask.extract.reading_weight <= 0.0 {
+        return Ok(Vec::new());
+    }
     let readers = services.readers()?;
     let Ok(reader) = readers.reader() else { return Ok(Vec::new()) };
     let windows = to_read(question, hits, evidence, similarities);
