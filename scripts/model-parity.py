@@ -376,7 +376,8 @@ PAIRS = [
 def pair_tokenizer(kind):
     """A tokenizer with the post-processor for pairs that published models of this kind have."""
     if kind == "roberta":
-        tokenizer = byte_level(["<s>"], ["</s>"])
+        # The positions of such a model skip its padding, so no token of a text may have the padding's id.
+        tokenizer = byte_level(["<s>", "<pad>"], ["</s>"])
         sep, cls = (("</s>", tokenizer.token_to_id("</s>")), ("<s>", tokenizer.token_to_id("<s>")))
         tokenizer.post_processor = processors.RobertaProcessing(sep, cls)
         return tokenizer
@@ -393,13 +394,16 @@ def classifier_configs():
              "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02}
     three = {"id2label": {"0": "CONTRADICTION", "1": "NEUTRAL", "2": "ENTAILMENT"}}
     two = {"id2label": {"0": "entailment", "1": "not_entailment"}}
+    unnamed = {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}
     bert = {"max_position_embeddings": 40, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "pad_token_id": 0}
+    roberta = {"max_position_embeddings": 42, "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}
     deberta = {"max_position_embeddings": 40, "layer_norm_eps": 1e-7, "relative_attention": True, "max_relative_positions": -1,
                "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True, "pos_att_type": "p2c|c2p",
                "position_biased_input": False, "type_vocab_size": 0, "pooler_dropout": 0, "pooler_hidden_act": "gelu",
                "pooler_hidden_size": 32, "pad_token_id": 0}
     return [
         ("bert", "bert", 40, transformers.BertConfig, "BertForSequenceClassification", sizes | bert | three),
+        ("roberta", "roberta", 40, transformers.RobertaConfig, "RobertaForSequenceClassification", sizes | roberta | unnamed),
         ("deberta-v3", "bert", 40, transformers.DebertaV2Config, "DebertaV2ForSequenceClassification", sizes | deberta | two),
     ]
 

@@ -18,9 +18,14 @@ use crate::error::{Error, Result};
 use crate::inference::embedder::{EmbedSettings, plan_batches, thread_count};
 use crate::inference::tokenizer::Tokenizer;
 
-/// The architectures that run here, as `config.json` names them. RoBERTa's heads are read, but their scores are not yet those of the
-/// reference, so they are refused.
-const ARCHITECTURES: [&str; 2] = ["BertForSequenceClassification", DEBERTA];
+/// The architectures that run here, as `config.json` names them.
+const ARCHITECTURES: [&str; 5] = [
+    "BertForSequenceClassification",
+    "RobertaForSequenceClassification",
+    "XLMRobertaForSequenceClassification",
+    "CamembertForSequenceClassification",
+    DEBERTA,
+];
 
 /// Versions 2 and 3 of DeBERTa; the first has other weights.
 const DEBERTA: &str = "DebertaV2ForSequenceClassification";
