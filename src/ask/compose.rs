@@ -186,25 +186,8 @@ fn status(answer: &Answer) -> AnswerStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Scores;
+    use crate::ask::tests::hit;
     use crate::cite::verdict::EvidenceSpan;
-
-    fn hit(path: &str, start: usize, text: &str) -> Hit {
-        Hit {
-            chunk: uuid::Uuid::nil(),
-            rank: 1,
-            score: 1.0,
-            path: path.into(),
-            document: "hash".into(),
-            page: Some(2),
-            start,
-            end: start + text.len(),
-            heading: vec![],
-            text: text.into(),
-            title: None,
-            scores: Scores::default(),
-        }
-    }
 
     fn drafted(sentences: &[&str]) -> Drafted {
         let text = sentences.join(" ");

@@ -58,3 +58,26 @@ impl Default for AskSettings {
 pub const VERIFIER: &str = "structure/1";
 /// The name of the drafter that takes sentences of the passages themselves.
 pub const EXTRACTIVE: &str = "extractive";
+
+#[cfg(test)]
+mod tests {
+    use crate::answer::{Hit, Scores};
+
+    /// A passage of the file `path` whose text begins at byte `start`.
+    pub(super) fn hit(path: &str, start: usize, text: &str) -> Hit {
+        Hit {
+            chunk: uuid::Uuid::nil(),
+            rank: 1,
+            score: 1.0,
+            path: path.into(),
+            document: "hash".into(),
+            page: Some(2),
+            start,
+            end: start + text.len(),
+            heading: vec![],
+            text: text.into(),
+            title: None,
+            scores: Scores::default(),
+        }
+    }
+}

@@ -57,7 +57,7 @@ pub(crate) fn assess(claims: &mut [Text], evidence: &mut Evidence, models: Check
     }
     let judged = at_once.into_iter().zip(claims.iter().zip(entails));
     Ok(judged
-        .map(|(found, (claim, entails))| found.unwrap_or_else(|| Assessment::new(claim, evidence, entails)))
+        .map(|(found, (claim, entails))| found.unwrap_or_else(|| Assessment::measured(claim, evidence, entails)))
         .collect())
 }
 

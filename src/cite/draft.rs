@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answering::{Features, NAMES_PASSAGE, answer_features};
 use super::evidence::{Evidence, Sentence, Text};
+use super::features::ODDS_MAX;
 use super::lexical::Word;
+use super::logistic::{self, log_odds};
 use super::quantities::{Kind, Quantity, agrees};
 use super::structure::{codes, header_of, heading_of};
 use crate::document::ByteSpan;
@@ -104,8 +106,9 @@ pub fn draft(
         .zip(features)
         .map(|(at, features)| {
             let reading = readings.get(at).copied().flatten();
-            let choice =
-                choice(&features) + reading.map_or(0.0, |share| f64::from(settings.reading_weight) * log_odds(share));
+            let choice = choice(&features)
+                + reading
+                    .map_or(0.0, |share| f64::from(settings.reading_weight) * log_odds(f64::from(share), ODDS_MAX));
             Candidate { at, choice, score: probability(&features), features }
         })
         .collect();
@@ -140,11 +143,6 @@ pub fn draft(
     };
     let answerable = found.iter().take(settings.sentences_max).map(|found| found.score).fold(0.0, f32::max);
     Draft { sentences: chosen.iter().map(sentence).collect(), answerable, considered }
-}
-
-fn log_odds(share: f32) -> f64 {
-    let share = f64::from(share).clamp(0.002, 0.998);
-    (share / (1.0 - share)).ln()
 }
 
 struct Candidate {
@@ -198,7 +196,7 @@ fn choice(features: &Features) -> f64 {
 
 fn probability(features: &Features) -> f32 {
     let odds = ANSWERABLE.0 + ANSWERABLE.1.iter().zip(features).map(|(weight, value)| weight * value).sum::<f64>();
-    (1.0 / (1.0 + (-odds).exp())) as f32
+    logistic::probability(odds) as f32
 }
 
 /// Whether it is the row with the names of a table's columns.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::evidence::{Evidence, Text, recall};
 use super::lexical::Word;
+use super::logistic::log_odds;
 use super::structure::{ReasonKind, Structure};
 use crate::inference::embedder::TokenEmbeddings;
 use crate::vector::dot;
@@ -25,7 +26,7 @@ const SENTENCES_TOGETHER: usize = 3;
 /// A further sentence must add this share of the claim's words to be shown as evidence.
 const GAIN_MIN: f32 = 0.05;
 /// Log odds of a reader beyond this say no more; it keeps one figure from deciding alone.
-const ODDS_MAX: f32 = 6.0;
+pub(super) const ODDS_MAX: f64 = 6.0;
 
 /// What a claim and the sentences near it have in common.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,12 +57,8 @@ impl Features {
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
         let words = [self.recall_three, self.structure.together].into_iter().chain(self.structure.counts);
-        let odds = self.entails.map(|share| (share / (1.0 - share).max(f32::MIN_POSITIVE)).max(f32::MIN_POSITIVE).ln());
-        let models = self
-            .maxsim
-            .into_iter()
-            .chain(odds.filter(|_| self.maxsim.is_some()).map(|odds| odds.clamp(-ODDS_MAX, ODDS_MAX)));
-        words.chain(models).map(f64::from).collect()
+        let odds = self.maxsim.and(self.entails).map(|share| log_odds(f64::from(share), ODDS_MAX));
+        words.chain(self.maxsim).map(f64::from).chain(odds).collect()
     }
 }
 

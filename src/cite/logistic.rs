@@ -1,5 +1,17 @@
 //! Rows of features with labels to the coefficients of a logistic regression; knows nothing of what the features mean.
 
+/// The probability, 0 to 1, of log odds.
+#[must_use]
+pub fn probability(odds: f64) -> f64 {
+    1.0 / (1.0 + (-odds).exp())
+}
+
+/// The log odds of a probability, no further from 0 than `most`, so that one figure does not decide alone.
+#[must_use]
+pub fn log_odds(probability: f64, most: f64) -> f64 {
+    (probability / (1.0 - probability)).ln().clamp(-most, most)
+}
+
 /// A fitted model: the probability of a row is `1 / (1 + exp(-(intercept + Σ weight · value)))`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Logistic {
@@ -19,7 +31,7 @@ impl Logistic {
     /// Probability of the row, 0 to 1.
     #[must_use]
     pub fn predict(&self, row: &[f64]) -> f64 {
-        1.0 / (1.0 + (-self.decide(row)).exp())
+        probability(self.decide(row))
     }
 
     /// Fits by Newton's method (iteratively reweighted least squares; Hastie et al., The Elements of Statistical Learning,
@@ -62,7 +74,7 @@ fn newton_step(rows: &[Vec<f64>], labels: &[bool], beta: &[f64], penalty: f64) -
     let mut gradient = vec![0.0; width];
     for (row, &label) in rows.iter().zip(labels) {
         let odds: f64 = row.iter().zip(beta).map(|(value, beta)| value * beta).sum();
-        let probability = 1.0 / (1.0 + (-odds).exp());
+        let probability = probability(odds);
         let curvature = (probability * (1.0 - probability)).max(1e-9);
         for a in 0..width {
             gradient[a] += row[a] * (f64::from(u8::from(label)) - probability);

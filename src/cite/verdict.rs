@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Text};
 use super::features::{FEATURES, Features, READ, VECTORS, WORDS};
-use super::logistic::Logistic;
+use super::logistic::{Logistic, probability};
 use super::structure::Reason;
 use super::verbatim;
 use crate::document::ByteSpan;
@@ -131,7 +131,7 @@ impl VerdictModel {
     /// The probability of support.
     #[must_use]
     pub fn score(&self, features: &Features) -> f32 {
-        (1.0 / (1.0 + (-self.decide(&features.values())).exp())) as f32
+        probability(self.decide(&features.values())) as f32
     }
 }
 
@@ -164,21 +164,16 @@ impl Assessment {
         verbatim::find(&claim.text, evidence).map(Self::Verbatim)
     }
 
-    /// Compares `claim` with the sentences near it; `entails` is the best probability that a reader gave. Token vectors of the claim and
-    /// of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) count where they are there.
-    pub(crate) fn new(claim: &Text, evidence: &Evidence, entails: Option<f32>) -> Self {
-        Self::at_once(claim, evidence).unwrap_or_else(|| {
-            let near = evidence.shortlist(claim, NEAR_MAX);
-            if near.is_empty() && entails.is_none() {
-                return Self::Apart;
-            }
-            let features = Features::measure(claim, evidence, &near, entails);
-            // A word in common is nothing in common, and without a model that reads there is nothing else to go by.
-            if entails.is_none() && features.recall_three < RECALL_MIN {
-                return Self::Apart;
-            }
-            Self::Measured(features)
-        })
+    /// Compares `claim`, of which nothing can be told at once, with the sentences near it; `entails` is the best probability that a reader
+    /// gave. Token vectors of the claim and of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) count where they are there.
+    pub(crate) fn measured(claim: &Text, evidence: &Evidence, entails: Option<f32>) -> Self {
+        let near = evidence.shortlist(claim, NEAR_MAX);
+        let features = Features::measure(claim, evidence, &near, entails);
+        // A word in common is nothing in common, and without a model that reads there is nothing else to go by.
+        if entails.is_none() && features.recall_three < RECALL_MIN {
+            return Self::Apart;
+        }
+        Self::Measured(features)
     }
 
     /// The row of features; `None` where the claim was not measured.
@@ -252,7 +247,8 @@ impl Assessment {
 /// Token vectors of the claim and of the near sentences ([`Evidence::shortlist`] with [`NEAR_MAX`]) sharpen it.
 #[must_use]
 pub fn check(claim: &Text, evidence: &Evidence, model: &VerdictModel) -> Checked {
-    Assessment::new(claim, evidence, None).checked(evidence, model)
+    let assessed = Assessment::at_once(claim, evidence).unwrap_or_else(|| Assessment::measured(claim, evidence, None));
+    assessed.checked(evidence, model)
 }
 
 #[cfg(test)]
@@ -327,6 +323,7 @@ mod tests {
         ] {
             let found = judge(claim);
             assert_ne!(found.verdict, Verdict::Supported, "{claim}: {found:?}");
+            assert!(found.score <= 0.5, "{claim}: {found:?}");
         }
     }
 

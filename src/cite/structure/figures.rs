@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::clock::clocks;
 use crate::cite::evidence::Text;
 use crate::cite::quantities::{Kind, Quantity, agrees};
 use crate::document::ByteSpan;
@@ -24,7 +25,7 @@ pub(super) enum Value {
     Amount(Amount),
     /// A day, month, quarter or year.
     Date(Date),
-    /// A time of day in minutes, and whether it may as well be twelve hours later ("at 3").
+    /// A time of day, in minutes after midnight.
     Clock(u32),
 }
 
@@ -82,7 +83,14 @@ pub(super) enum Agreement {
 
 /// The figures of `text` in order. Numbers that belong to a name ("Unit 3") are none.
 pub(super) fn figures(text: &Text) -> Vec<Figure> {
-    let (mut found, taken) = clocks(text);
+    let mut found: Vec<Figure> = clocks(text)
+        .into_iter()
+        .map(|(minutes, words)| {
+            let span = ByteSpan::new(text.words[words.start].span.start, text.words[words.end - 1].span.end);
+            Figure { value: Value::Clock(minutes), words, span }
+        })
+        .collect();
+    let taken: Vec<ByteSpan> = found.iter().map(|figure| figure.span).collect();
     let mut at = 0;
     let quantities: Vec<&Quantity> =
         text.quantities.iter().filter(|q| !taken.iter().any(|span| span.contains(q.span))).collect();
@@ -371,72 +379,6 @@ fn date(text: &Text, quantities: &[&Quantity]) -> Option<(Date, usize)> {
         end = quantity.span.end;
     }
     (used > 0).then_some((date, used))
-}
-
-/// Times of day, and the stretches of text they take.
-fn clocks(text: &Text) -> (Vec<Figure>, Vec<ByteSpan>) {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < text.words.len() {
-        let read = clock(text, at);
-        let Some((minutes, used)) = read else {
-            at += 1;
-            continue;
-        };
-        let span = ByteSpan::new(text.words[at].span.start, text.words[at + used - 1].span.end);
-        found.push(Figure { value: Value::Clock(minutes), words: at..at + used, span });
-        at += used;
-    }
-    let spans = found.iter().map(|figure| figure.span).collect();
-    (found, spans)
-}
-
-fn clock(text: &Text, at: usize) -> Option<(u32, usize)> {
-    let word = text.words[at].folded.as_str();
-    match word {
-        "noon" | "midday" => return Some((12 * 60, 1)),
-        "midnight" => return Some((0, 1)),
-        _ => {}
-    }
-    let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
-    let tail = &word[digits.len()..];
-    let mut hour: u32 = digits.parse().ok().filter(|hour| *hour < 25 && digits.len() <= 2)?;
-    let mut used = 1;
-    let mut minute = 0;
-    let gap = |at: usize| text.words.get(at).map(|next| &text.text[text.words[at - 1].span.end..next.span.start]);
-    let mut half = tail.to_owned();
-    if tail.is_empty() && gap(at + 1) == Some(":") {
-        let next = &text.words[at + 1].folded;
-        let digits: String = next.chars().take_while(char::is_ascii_digit).collect();
-        minute = digits.parse().ok().filter(|minute| *minute < 60 && digits.len() == 2)?;
-        next[2..].clone_into(&mut half);
-        used = 2;
-    } else if tail.is_empty()
-        && !matches!(text.words.get(at + 1).map(|next| next.folded.as_str()), Some("am" | "pm" | "a" | "p"))
-    {
-        return None;
-    }
-    if half.is_empty()
-        && let Some(next) = text.words.get(at + used)
-    {
-        if matches!(next.folded.as_str(), "am" | "pm") {
-            half.clone_from(&next.folded);
-            used += 1;
-        } else if matches!(next.folded.as_str(), "a" | "p")
-            && text.words.get(at + used + 1).is_some_and(|m| m.folded == "m")
-        {
-            half = format!("{}m", next.folded);
-            used += 2;
-        }
-    }
-    match half.as_str() {
-        "am" if hour == 12 => hour = 0,
-        "pm" if hour < 12 => hour += 12,
-        "am" | "pm" => {}
-        "" if used > 1 => {}
-        _ => return None,
-    }
-    Some((hour * 60 + minute, used))
 }
 
 /// Dimensions with the size of each unit in the smallest of them.

@@ -2,6 +2,7 @@
 //! rules only: weighs nothing and gives no verdict.
 
 mod arithmetic;
+mod clock;
 mod comparison;
 mod figures;
 mod holders;

@@ -98,7 +98,7 @@ fn segment_differences(claim: &View<'_>, segment: &Segment, held: &Held<'_>, oth
         found.extend(differs_in_polarity(claim, segment, held, other));
     }
     found.extend(differs_in_quantifier(claim, segment, held, other));
-    found.extend(differs_in_order(claim, segment, held, other));
+    found.extend(differs_in_order(claim, segment, held));
     found.extend(swapped(claim, segment, held, other));
     found.extend(leaves_out(claim, held, other));
     found.extend(only(claim, segment, held, other));
@@ -313,9 +313,8 @@ fn connectives(view: &View<'_>, range: impl Iterator<Item = usize>) -> Vec<(&'st
     found
 }
 
-fn differs_in_order(claim: &View<'_>, segment: &Segment, held: &Held<'_>, other: &Segment) -> Option<Difference> {
+fn differs_in_order(claim: &View<'_>, segment: &Segment, held: &Held<'_>) -> Option<Difference> {
     let theirs = connectives(&held.view, 0..held.view.text.words.len());
-    let _ = other;
     connectives(claim, segment.own.clone()).into_iter().find_map(|(relation, words, governed)| {
         let stem = |view: &View<'_>, at: &usize| view.text.words[*at].stem.clone();
         let same: Vec<&(&'static str, Range<usize>, Vec<usize>)> = theirs
