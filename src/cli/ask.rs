@@ -13,7 +13,7 @@ use super::search::{given_text, place};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, visible, width, wrapped};
 use super::workflow::ready;
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Models, Usage};
-use crate::ask::Drafting;
+use crate::ask::{Drafting, EXTRACTIVE};
 use crate::cite::structure::Reason;
 use crate::cite::verdict::Verdict;
 use crate::collections::DEFAULT;
@@ -305,8 +305,9 @@ fn summary(answer: &Answer) -> String {
         let all = answer.claims.len();
         format!(" · {supported} of {all} supported, weakest {:.2} by {}", claim.score, claim.method)
     });
+    let quoted = if answer.models.draft == EXTRACTIVE && !answer.claims.is_empty() { " · quoted" } else { "" };
     format!(
-        "{}{check} · {} · run {}",
+        "{}{quoted}{check} · {} · run {}",
         answer.status.name().replace('_', " "),
         seconds(answer.took_ms / 1000.0),
         answer.run

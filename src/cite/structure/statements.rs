@@ -38,9 +38,9 @@ pub(super) fn compare(claim: &View<'_>, evidence: &[Held<'_>]) -> Compared {
         }
         let mut found: Vec<(f32, &Held<'_>, &Segment)> = Vec::new();
         for held in evidence {
-            for other in &held.view.segments {
-                found.push((held_share(&keys, held, other) / weight, held, other));
-            }
+            // Of one sentence, what it says elsewhere does not take away what it says here.
+            let best = held.view.segments.iter().map(|other| (held_share(&keys, held, other) / weight, held, other));
+            found.extend(best.reduce(|a, b| if b.0 > a.0 { b } else { a }));
         }
         let best = found.iter().map(|found| found.0).fold(0.0, f32::max);
         compared.together += best * weight;

@@ -8,6 +8,7 @@ const MEMO: &str = "The lease of the north hall costs £38,400 a year and the le
     The levy is 2.5 per cent of the price. Repairs take eight working days. The rebate applies to orders over 300 crates. The small press \
     exerts 14 tonnes and the large press exerts 22 tonnes. Output rose from 2.2 million litres in 2023 to 2.9 million litres in 2024. \
     Agency staff are not entitled to sick pay. The notice period is three months after the trial period and two weeks during the trial period. \
+    The rent of Hall A is £12,000 and the rent of Hall B is £18,500. The panel met on 4 March 2026 and approved the accounts. \
     According to the union, the plant will close. The deposit is refunded if the keys are returned. The fee was raised from £40 to £55.";
 
 const TABLE: &str = "Prices by part\n\nPart | Stock | Price\nK-210 | 14 | 117\nK-310 | 52 | 263\nK-410 | 7 | 88";
@@ -27,6 +28,7 @@ fn what_is_true_has_no_reason_against_it() {
         "Nora Vance reports to Eli Strand.",
         "The committee accepted the tender on 2025-06-09.",
         "Turnover was €31.6 million.",
+        "Hall B costs more rent than Hall A.",
         "In 2024 output was 2.9 million litres.",
         "The large press exerts more than the small press.",
         "The notice period during the trial period is two weeks.",
@@ -57,6 +59,9 @@ fn each_difference_is_named() {
         ("The committee accepted the tender on 10 June 2025.", "period"),
         ("The rebate applies to orders under 300 crates.", "bound"),
         ("The large press exerts less than the small press.", "comparison"),
+        ("The rent of Hall A is £18,500.", "holder"),
+        ("The rent of Hall B is lower than that of Hall A.", "comparison"),
+        ("The panel rejected the accounts.", "opposite"),
         ("Penrose Mill delivers coal to Ashby Freight.", "roles"),
         ("Eli Strand reports to Nora Vance.", "roles"),
         ("The committee rejected the tender on 9 June 2025.", "opposite"),

@@ -320,6 +320,16 @@ fn parts(date: &Date) -> impl Iterator<Item = (char, u32)> {
     parts.into_iter().filter_map(|(part, value)| Some((part, value?)))
 }
 
+/// Whether word `at` is one capital letter that is no pronoun and no initial of a person.
+fn is_letter(text: &Text, at: usize) -> bool {
+    let span = text.words[at].span;
+    let written = span.of(&text.text);
+    let rest = &text.text[span.end..];
+    let is_initial = rest.starts_with('.') && rest.len() > 1
+        || rest.starts_with(' ') && text.words.get(at + 1).is_some_and(|next| next.capital && !next.stop);
+    written.len() == 1 && written != "I" && written.chars().all(char::is_uppercase) && !is_initial
+}
+
 /// "P-12", "Unit 3", "X200" that begins with word `at`, in one form, and its words.
 fn code(text: &Text, at: usize) -> Option<(String, usize)> {
     let word = &text.words[at];
@@ -329,6 +339,27 @@ fn code(text: &Text, at: usize) -> Option<(String, usize)> {
         return Some((word.folded.clone(), 1));
     }
     let next = text.words.get(at + 1)?;
+    // "Hall A", "Class B": a capital letter of its own after a capital word.
+    let gap = &text.text[word.span.end..next.span.start];
+    if word.capital && has_letter && word.folded.len() > 1 && !word.stop && gap == " " && is_letter(text, at + 1) {
+        return Some((format!("{} {}", word.stem, next.folded), 2));
+    }
     let number = text.quantities.iter().find(|q| q.span.start == next.span.start)?;
     (has_letter && is_part_of_name(text, number, at + 1)).then(|| (format!("{} {}", word.stem, next.folded), 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_a_number_or_a_letter_are_codes_and_initials_are_none() {
+        for (text, expected) in [
+            ("the price of P-150 in Unit 3", vec!["p 150", "unit 3"]),
+            ("What is the rent of Hall A?", vec!["hall a"]),
+            ("George W. Bush and John F Kennedy in Q3 2025", vec![]),
+        ] {
+            assert_eq!(codes(&Text::new(text)), expected, "{text}");
+        }
+    }
 }
