@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
+use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::check_claims;
 use crate::cite::claims::split_claims;
 use crate::cite::draft::{Considered, DraftSettings, Passage, draft};
@@ -187,6 +187,7 @@ fn label(hit: &Hit) -> String {
     let mut parts = vec![file_words(Path::new(&hit.path))];
     parts.extend(hit.title.clone());
     parts.extend(hit.heading.iter().cloned());
+    parts.extend(hit.table_line());
     parts.join(". ")
 }
 
@@ -240,7 +241,11 @@ pub fn prompt(question: &str, hits: &[Hit]) -> Vec<Message> {
         let page = hit.page.map(|page| format!(", page {page}")).unwrap_or_default();
         passages.push_str(&format!("<passage source=\"{}{page}\">\n", place.unwrap_or_default()));
         // A passage cannot end itself early.
-        passages.push_str(&hit.text.replace("</passage", "< /passage"));
+        let inside = |text: &str| text.replace("</passage", "< /passage");
+        if let Some(table) = hit.table_line() {
+            passages.push_str(&format!("(from a table: {})\n", inside(&table)));
+        }
+        passages.push_str(&inside(&hit.text));
         passages.push_str("\n</passage>\n\n");
     }
     vec![Message::new(Role::System, rules), Message::new(Role::User, format!("{passages}Question: {question}"))]
@@ -332,7 +337,8 @@ fn citations(
             end,
             quote: place.span.of(&hit.text).into(),
         });
-        if citations.len() >= citations_max.max(1) {
+        // Of a sum each part is shown.
+        if citations.len() >= citations_max.max(1) && checked.method != FIGURES {
             break;
         }
     }
@@ -370,6 +376,7 @@ mod tests {
             heading: vec![],
             text: text.into(),
             title: None,
+            tables: vec![],
             scores: Scores::default(),
         }
     }

@@ -17,15 +17,17 @@ pub mod index;
 pub mod inference;
 pub mod label;
 pub mod late_interaction;
+pub mod lexicon;
 pub mod months;
 pub mod retrieve;
 pub mod sentences;
 pub mod services;
 pub mod stop_words;
 pub mod store;
+pub mod tables;
 pub mod telemetry;
 pub mod tools;
 pub mod workflow;
 
 pub use ibid_encoder::{random, vector};
-pub use ibid_read::{data_folder, document, ingest};
+pub use ibid_read::{columns, data_folder, document, ingest};
