@@ -12,6 +12,7 @@ pub mod database;
 pub mod error;
 pub mod eval;
 pub mod failpoint;
+pub mod figures;
 pub mod generation;
 pub mod index;
 pub mod inference;

@@ -19,6 +19,7 @@ use crate::retrieve::RetrieveSettings;
 use crate::services::OpenSettings;
 use crate::store::StoreSettings;
 use crate::tools::calculator::Calculator;
+use crate::tools::figures::Figures;
 use crate::tools::search::Search;
 use crate::tools::{ToolSettings, Tools};
 use crate::vector::dot;
@@ -105,7 +106,7 @@ impl Default for Services {
 }
 
 impl Services {
-    /// The parts that `settings` name, with the tools `calculator` and `search`. Opens nothing yet.
+    /// The parts that `settings` name, with the tools `calculator`, `figures` and `search`. Opens nothing yet.
     #[must_use]
     pub fn new(settings: ServiceSettings) -> Self {
         let opening = settings.opening.clone();
@@ -114,6 +115,7 @@ impl Services {
         let models = ModelRoles::new(&settings.models, &settings.llm, settings.breaker, device, settings.offline);
         let mut tools = Tools::new(settings.tools.clone());
         tools.add(Arc::new(Calculator));
+        tools.add(Arc::new(Figures::new(Arc::clone(&collections))));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
         let reader = Reader::new(settings.read.clone());
         Self { settings, collections, models, tools, reader, examples: Mutex::default(), kept: OnceLock::new() }
