@@ -46,3 +46,31 @@ pub fn context(path: &Path, document: &Document, chunk: &Chunk, tables: &[TableP
     let words = if table.is_empty() { text.clone() } else { format!("{text}. {table}") };
     Context { text, table, words }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::ByteSpan;
+    use crate::inference::tokenizer::Tokens;
+    use crate::ingest::{ReadSettings, read};
+    use crate::tables::{tables, tables_in};
+
+    #[test]
+    fn a_later_part_of_a_table_has_its_columns_and_the_first_has_them_itself() {
+        let rows: String = (0..40).map(|row| format!("| P-{row:03} | {row} | {} |\n", row * 3)).collect();
+        let text = format!("# Products\n\nStock (in thousands)\n\n| Code | Stock | Cost price |\n|--|--|--|\n{rows}");
+        let path = Path::new("/list.md");
+        let document = read(path, text.as_bytes(), &ReadSettings::default()).unwrap();
+        let all = tables(&document);
+        let of = |part: &str, to: usize| {
+            let start = document.text.find(part).unwrap();
+            let span = ByteSpan::new(start, to);
+            let chunk = Chunk { span, page: None, heading: vec!["Products".into()], tokens: Tokens::default() };
+            context(path, &document, &chunk, &tables_in(&all, span))
+        };
+        let later = of("P-020", document.text.len());
+        assert_eq!(later.table, "Code | Stock | Cost price. Stock (in thousands). in thousands");
+        assert_eq!(later.words, format!("list. Products. {}", later.table));
+        assert_eq!(of("Code | ", document.text.find("P-020").unwrap()).table, "Stock (in thousands). in thousands");
+    }
+}
