@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::cite::structure::Reason;
 use crate::cite::verdict::Verdict;
 use crate::document::ByteSpan;
+use crate::tables::TablePart;
 
 /// A passage found for a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,9 +33,30 @@ pub struct Hit {
     pub text: String,
     /// The document's own title.
     pub title: Option<String>,
+    /// The tables of which it holds rows, with what says what their figures are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TablePart>,
     /// What the score was made of.
     pub scores: Scores,
 }
+
+impl Hit {
+    /// What says what the figures of the passage are and stands outside it: the names of the columns, the unit and the title of the table
+    /// that the passage goes on with, on one line; none where there is nothing such.
+    #[must_use]
+    pub fn table_line(&self) -> Option<String> {
+        let span = ByteSpan::new(self.start, self.end);
+        let table = self.tables.first()?;
+        let title = table.title.as_ref().filter(|title| !self.text.contains(*title)).cloned();
+        let unit = table.unit.as_ref().filter(|unit| !self.text.contains(*unit)).cloned();
+        let columns = (!table.columns.is_empty() && !table.is_headed_in(span)).then(|| table.columns_line());
+        let parts: Vec<String> = [title, unit, columns].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+/// The method of a verdict on a sentence whose figures were looked up in tables or computed from them: every row that it rests on is cited.
+pub const FIGURES: &str = "figures/1";
 
 /// The parts of a hit's score, as the stages gave them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ use crate::inference::embedder::EmbedSettings;
 use crate::inference::llm::LlmSettings;
 use crate::ingest::ReadSettings;
 use crate::ingest::walk::WalkSettings;
+use crate::lexicon::LexiconSettings;
 use crate::retrieve::RetrieveSettings;
 use crate::services::OpenSettings;
 use crate::store::StoreSettings;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Searching.
     pub retrieve: RetrieveSettings,
+    /// The words of the field.
+    pub lexicon: LexiconSettings,
     /// Drafting and checking answers.
     pub ask: AskSettings,
     /// Checking claims, and what reads them beside their evidence.
@@ -107,6 +110,7 @@ impl Settings {
         settings.index.read = settings.read.clone();
         settings.index.chunk = settings.chunk.clone();
         settings.index.embed = settings.embed.clone();
+        settings.retrieve.lexicon = settings.lexicon.clone();
         Ok(settings)
     }
 
@@ -207,8 +211,9 @@ fn merge(base: &mut Table, over: Table) {
 }
 
 /// Sections whose keys the environment can set.
-const SECTIONS: [&str; 13] =
-    ["walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "check", "llm", "breaker", "tools", "otel"];
+const SECTIONS: [&str; 14] = [
+    "lexicon", "walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "check", "llm", "breaker", "tools", "otel",
+];
 
 /// Lays `IBID_HOME`, `IBID_OFFLINE` or `IBID_SECTION_KEY` over the table; other names are not ours.
 fn overlay(table: &mut Table, name: &str, value: &str) -> Result<()> {

@@ -55,6 +55,12 @@ pub fn terms(text: &str) -> Vec<u32> {
     terms
 }
 
+/// The term that stands for a quarter, however it is written.
+#[must_use]
+pub fn quarter_term(year: i32, quarter: u8) -> u32 {
+    number(&format!("{year}q{quarter}"))
+}
+
 /// FNV-1a (Fowler, Noll, Vo): the same on every machine and in every version.
 fn number(term: &str) -> u32 {
     term.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))

@@ -19,8 +19,9 @@ use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::label::terms;
 use crate::late_interaction::{QueryTokens, packed_bytes};
+use crate::lexicon::{Lexicon, LexiconSettings};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
-use crate::store::{EdgeStore, Scored};
+use crate::store::{EdgeStore, Payload, Scored, Wording};
 
 use scores::{fuse, idf, min_max};
 
@@ -57,6 +58,9 @@ pub struct RetrieveSettings {
     pub rerank_weight: f32,
     /// Longest query, in characters; at least 1.
     pub query_chars_max: usize,
+    /// What numeric questions are widened with; the settings' own section.
+    #[serde(skip)]
+    pub lexicon: LexiconSettings,
 }
 
 impl Default for RetrieveSettings {
@@ -71,6 +75,7 @@ impl Default for RetrieveSettings {
             rerank: 200,
             rerank_weight: 0.3,
             query_chars_max: 10_000,
+            lexicon: LexiconSettings::default(),
         }
     }
 }
@@ -103,6 +108,7 @@ pub struct Searcher {
     index: Index,
     embedder: Arc<Embedder>,
     settings: RetrieveSettings,
+    lexicon: Lexicon,
 }
 
 impl Searcher {
@@ -128,7 +134,8 @@ impl Searcher {
             let index = Index::open(settings, &manifest, Opening::Existing);
             (embedder.join().expect("opening the model does not panic"), index)
         });
-        Ok(Self { index: index?, embedder: Arc::new(embedder?), settings: retrieve.clone() })
+        let lexicon = Lexicon::open(&retrieve.lexicon)?;
+        Ok(Self { index: index?, embedder: Arc::new(embedder?), settings: retrieve.clone(), lexicon })
     }
 
     /// Opens the index that the settings name, with a model that is open already.
@@ -140,7 +147,8 @@ impl Searcher {
         let mut settings = settings.clone();
         settings.embed.dimensions = Some(embedder.dimensions());
         let index = Index::open(&settings, embedder.manifest(), Opening::Existing)?;
-        Ok(Self { index, embedder, settings: retrieve.clone() })
+        let lexicon = Lexicon::open(&retrieve.lexicon)?;
+        Ok(Self { index, embedder, settings: retrieve.clone(), lexicon })
     }
 
     /// The `top_k` passages that fit `query` best.
@@ -150,9 +158,10 @@ impl Searcher {
     pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
         let started = Instant::now();
         let parts = Parts { store: &self.index.store, database: &self.index.database };
-        let Some(query) = Query::prepare(query, &self.embedder, parts.database)? else {
+        let Some(mut query) = Query::prepare(query, &self.embedder, parts.database)? else {
             return Ok(Found::default());
         };
+        query.wider = self.lexicon.widened(&query.text);
         let mut ranked = rank(&query, parts, &self.settings)?;
         ranked.truncate(top_k);
         let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
@@ -167,22 +176,24 @@ impl Searcher {
                     source: None,
                 });
             };
-            hits.push(Hit {
-                chunk: id,
-                rank: hits.len() + 1,
-                score,
-                path: payload.path,
-                document: payload.document,
-                page: payload.page,
-                start: payload.start,
-                end: payload.end,
-                heading: payload.heading,
-                text: payload.text,
-                title: payload.title,
-                scores,
-            });
+            hits.push(Hit { rank: hits.len() + 1, score, scores, ..unranked(id, payload) });
         }
         Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+    }
+
+    /// All passages of the document at `path` in the order of its text, without rank and score; none when there are more than `most`.
+    ///
+    /// # Errors
+    /// What store or database report.
+    pub fn passages_of(&self, path: &str, most: usize) -> Result<Vec<Hit>> {
+        let ids = self.index.database.points_of(path)?;
+        if ids.len() > most {
+            return Ok(Vec::new());
+        }
+        let fetched = self.index.store.fetch(&ids)?;
+        let mut hits: Vec<Hit> = fetched.into_iter().map(|(id, payload)| unranked(id, payload)).collect();
+        hits.sort_by_key(|hit| (hit.start, hit.end));
+        Ok(hits)
     }
 
     /// How near each sentence is to the query, as the rerank measures passages: from the stored token vectors, which know
@@ -226,6 +237,11 @@ impl Searcher {
         &self.embedder
     }
 
+    /// The words of the field.
+    pub fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
     /// How it searches.
     pub fn settings(&self) -> &RetrieveSettings {
         &self.settings
@@ -245,6 +261,25 @@ impl Searcher {
     }
 }
 
+/// A stored chunk as a hit that no search has ranked.
+fn unranked(chunk: Uuid, payload: Payload) -> Hit {
+    Hit {
+        chunk,
+        rank: 0,
+        score: 0.0,
+        path: payload.path,
+        document: payload.document,
+        page: payload.page,
+        start: payload.start,
+        end: payload.end,
+        heading: payload.heading,
+        text: payload.text,
+        title: payload.title,
+        tables: payload.tables,
+        scores: Scores::default(),
+    }
+}
+
 /// What ranking works on.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
@@ -259,6 +294,8 @@ pub struct Parts<'a> {
 pub struct Query {
     /// As asked.
     pub text: String,
+    /// Words of the field to look for beside its own.
+    pub wider: Option<String>,
     /// Its unit vector.
     pub vector: Vec<f32>,
     /// Its token vectors, each weighted by how rare its token is among the chunks.
@@ -278,7 +315,7 @@ impl Query {
         let inputs = std::slice::from_ref(&input);
         let encoded = debug_span!("encode").in_scope(|| embedder.encode(inputs, Want::VectorAndTokens))?.remove(0);
         let tokens = query_tokens(&input, &encoded.tokens, embedder, database)?;
-        Ok(Some(Self { text: text.into(), vector: encoded.vector, tokens }))
+        Ok(Some(Self { text: text.into(), wider: None, vector: encoded.vector, tokens }))
     }
 }
 
@@ -292,10 +329,11 @@ impl Query {
 /// When scoring does.
 pub fn rank(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<Ranked>> {
     let Parts { store, database } = parts;
-    let mut candidates = search_both(query, store, settings.candidates)?;
+    let wording = wording(query, settings);
+    let mut candidates = search_both(query, wording, store, settings.candidates)?;
     let ids = ids_of(&candidates);
     let (missing, known) = std::thread::scope(|scope| {
-        let missing = scope.spawn(observed(|| missing_scores(&candidates, query, store)));
+        let missing = scope.spawn(observed(|| missing_scores(&candidates, query, wording, store)));
         // Where all of them are reranked, the token vectors need not wait for the order.
         let known = if settings.rerank >= ids.len() {
             compared(&ids, &query.tokens, database)
@@ -355,10 +393,16 @@ fn ids_of(candidates: &[Ranked]) -> Vec<Uuid> {
     candidates.iter().map(|candidate| candidate.id).collect()
 }
 
+/// What lexical search looks for.
+fn wording<'a>(query: &'a Query, settings: &RetrieveSettings) -> Wording<'a> {
+    let wider = query.wider.as_deref().unwrap_or_default();
+    Wording { text: &query.text, wider, wider_weight: settings.lexicon.weight }
+}
+
 /// The candidates of both searches, which run side by side.
-fn search_both(query: &Query, store: &EdgeStore, limit: usize) -> Result<Vec<Ranked>> {
+fn search_both(query: &Query, wording: Wording<'_>, store: &EdgeStore, limit: usize) -> Result<Vec<Ranked>> {
     let (dense, words) = std::thread::scope(|scope| {
-        let by_words = || debug_span!("words").in_scope(|| store.search_words(&query.text, limit));
+        let by_words = || debug_span!("words").in_scope(|| store.search_words(wording, limit));
         let words = scope.spawn(observed(by_words));
         let dense = debug_span!("dense").in_scope(|| store.search_dense(&query.vector, limit));
         (dense, words.join().expect("searching does not panic"))
@@ -381,13 +425,13 @@ struct Missing {
 
 /// What [`complete`] needs.
 #[instrument(name = "complete", level = "debug", skip_all)]
-fn missing_scores(candidates: &[Ranked], query: &Query, store: &EdgeStore) -> Result<Missing> {
+fn missing_scores(candidates: &[Ranked], query: &Query, wording: Wording<'_>, store: &EdgeStore) -> Result<Missing> {
     let without = |part: fn(&Scores) -> Option<f32>| -> Vec<Uuid> {
         candidates.iter().filter(|candidate| part(&candidate.scores).is_none()).map(|candidate| candidate.id).collect()
     };
     let by_id = |scored: Vec<Scored>| scored.into_iter().map(|scored| (scored.id, scored.score)).collect();
     let dense = store.score_dense(&query.vector, &without(|scores| scores.dense))?;
-    let words = store.score_words(&query.text, &without(|scores| scores.bm25))?;
+    let words = store.score_words(wording, &without(|scores| scores.bm25))?;
     Ok(Missing { dense: by_id(dense), words: by_id(words) })
 }
 

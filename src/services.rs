@@ -34,7 +34,7 @@ pub struct OpenSettings {
 }
 
 /// Version of how context is put before a chunk; another one gives other vectors.
-const CONTEXT_VERSION: u32 = 1;
+const CONTEXT_VERSION: u32 = 2;
 
 /// All that decides what a chunk's vectors are. Two runs with different identities must not share an index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::AskSettings;
 use super::draft::{Drafted, read_window};
-use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Hit, LeftOut, Models, Usage};
+use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::evidence::Evidence;
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
@@ -164,7 +164,8 @@ pub fn citations(
             end,
             quote: place.span.of(&hit.text).into(),
         });
-        if citations.len() >= citations_max.max(1) {
+        // Of a sum each part is shown.
+        if citations.len() >= citations_max.max(1) && checked.method != FIGURES {
             break;
         }
     }

@@ -93,6 +93,7 @@ fn label(hit: &Hit) -> String {
     let mut parts = vec![file_words(Path::new(&hit.path))];
     parts.extend(hit.title.clone());
     parts.extend(hit.heading.iter().cloned());
+    parts.extend(hit.table_line());
     parts.join(". ")
 }
 

@@ -77,6 +77,7 @@ mod tests {
             heading: vec![],
             text: text.into(),
             title: None,
+            tables: vec![],
             scores: Scores::default(),
         }
     }

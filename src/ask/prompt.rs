@@ -22,7 +22,11 @@ pub fn prompt(question: &str, hits: &[Hit]) -> Vec<Message> {
         let page = hit.page.map(|page| format!(", page {page}")).unwrap_or_default();
         passages.push_str(&format!("<passage source=\"{}{page}\">\n", place.unwrap_or_default()));
         // A passage cannot end itself early.
-        passages.push_str(&hit.text.replace("</passage", "< /passage"));
+        let inside = |text: &str| text.replace("</passage", "< /passage");
+        if let Some(table) = hit.table_line() {
+            passages.push_str(&format!("(from a table: {})\n", inside(&table)));
+        }
+        passages.push_str(&inside(&hit.text));
         passages.push_str("\n</passage>\n\n");
     }
     vec![Message::new(Role::System, rules), Message::new(Role::User, format!("{passages}Question: {question}"))]

@@ -174,6 +174,7 @@ impl Against {
                 heading: chunk.chunk.heading,
                 text: chunk.text,
                 title: prepared.document.title.clone(),
+                tables: chunk.tables,
                 scores: Scores::default(),
             };
             self.passages.push(Passage { hit, input: chunk.input, stems: stems.into(), vector: None });

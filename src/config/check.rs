@@ -46,6 +46,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     indexing(&settings.index)?;
     storing(&settings.store)?;
     retrieving(&settings.retrieve)?;
+    within("lexicon.weight", settings.lexicon.weight, 0.0..=1.0)?;
     asking(&settings.ask)?;
     checking(&settings.check)?;
     generating("llm", &settings.llm)?;

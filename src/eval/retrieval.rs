@@ -102,7 +102,7 @@ fn rankings(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Res
     let depth = settings.candidates.max(100);
     Ok(vec![
         ("dense", parts.store.search_dense(&query.vector, depth)?.into_iter().map(|scored| scored.id).collect()),
-        ("bm25", parts.store.search_words(&query.text, depth)?.into_iter().map(|scored| scored.id).collect()),
+        ("bm25", parts.store.search_words(query.text.as_str(), depth)?.into_iter().map(|scored| scored.id).collect()),
         ("ranks", ids(rank(query, parts, &by_rank)?)),
         ("fused", ids(rank(query, parts, &only(settings.dense_weight))?)),
         ("", ids(rank(query, parts, settings)?)),
@@ -230,6 +230,7 @@ fn store_window(passages: &[Passage], embedder: &Embedder, store: &EdgeStore, da
                 end: text.len(),
                 heading: Vec::new(),
                 text: text.clone(),
+                tables: Vec::new(),
             },
         });
         entries.push(FileEntry {

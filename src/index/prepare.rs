@@ -12,6 +12,7 @@ use crate::document::{Document, FileStatus};
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role};
 use crate::label::label;
+use crate::tables::{TablePart, tables, tables_in};
 
 /// A chunk with the model's input for it.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct PreparedChunk {
     pub chunk: Chunk,
     /// Its text.
     pub text: String,
+    /// The tables of which it holds rows.
+    pub tables: Vec<TablePart>,
     /// What is matched besides its text.
     pub context: Context,
     /// The model's input: context, then text.
@@ -83,9 +86,13 @@ pub fn prepare(
     if chunks.is_empty() {
         return Err(Error::document(FileStatus::NoText, no_text_reason(&document, content.is_empty)));
     }
+    let all_tables = tables(&document);
     let prepared = chunks
         .into_iter()
-        .map(|chunk| prepare_chunk(content, &document, chunk, embedder, settings))
+        .map(|chunk| {
+            let tables = tables_in(&all_tables, chunk.span);
+            prepare_chunk(content, &document, (chunk, tables), embedder, settings)
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut terms = Terms::new();
     for chunk in &prepared {
@@ -107,12 +114,20 @@ pub fn prepare(
 fn prepare_chunk(
     content: Content<'_>,
     document: &Document,
-    chunk: Chunk,
+    (chunk, tables): (Chunk, Vec<TablePart>),
     embedder: &Embedder,
     settings: PrepareSettings<'_>,
 ) -> Result<PreparedChunk> {
-    let context = context(content.path, document, &chunk);
+    let context = context(content.path, document, &chunk, &tables);
     let mut ids = embedder.tokenizer().encode(&context.text)?.ids;
+    if !context.table.is_empty() {
+        let mut table = embedder.tokenizer().encode(&context.table)?.ids;
+        // Half of the room is for either, unless the other leaves some.
+        let room = settings.chunk.context_tokens_max;
+        ids.truncate(room - table.len().min(room / 2));
+        table.truncate(room - ids.len());
+        ids.extend(table);
+    }
     ids.truncate(settings.chunk.context_tokens_max);
     let context_tokens = ids.len();
     ids.extend_from_slice(&chunk.tokens.ids);
@@ -120,7 +135,7 @@ fn prepare_chunk(
     let lead = (input.lead + context_tokens).min(input.own().end);
     let id = chunk_id(content.path, content.sha256, &chunk, settings.identity);
     let text = chunk.text(document).to_string();
-    Ok(PreparedChunk { id, chunk, text, context, input, lead })
+    Ok(PreparedChunk { id, chunk, text, tables, context, input, lead })
 }
 
 /// The namespace of chunk ids: a fixed random UUID of this project.

@@ -189,6 +189,7 @@ impl<'a> Writer<'a> {
                 end: chunk.chunk.span.end,
                 heading: chunk.chunk.heading,
                 text: chunk.text,
+                tables: chunk.tables,
             },
         });
         let tokens = (chunk.input.ids.len() as u64, chunk.input.cut as u64);

@@ -1,6 +1,6 @@
 //! The embedded Qdrant engine: one shard with a dense and a BM25 vector a chunk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::room::check_room;
 use super::settings::{BM25, DENSE, StoreSettings, bm25, config, graph, optimizers};
-use super::{NewPoint, Payload, Scored, StoreInfo};
+use super::{NewPoint, Payload, Scored, StoreInfo, Wording};
 use crate::error::{Cause, Error, Result};
 use crate::vector::dot;
 
@@ -207,6 +207,7 @@ impl EdgeStore {
                 end: 0,
                 heading: Vec::new(),
                 text: "-".repeat(capacity),
+                tables: Vec::new(),
             };
             self.upsert(vec![NewPoint { id: *id, dense, words: String::new(), payload }])?;
             self.flush()?;
@@ -243,8 +244,8 @@ impl EdgeStore {
     ///
     /// # Errors
     /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
-    pub fn score_words(&self, query: &str, ids: &[Uuid]) -> Result<Vec<Scored>> {
-        let query: SparseVector = self.words.0.embed_query(query);
+    pub fn score_words<'a>(&self, query: impl Into<Wording<'a>>, ids: &[Uuid]) -> Result<Vec<Scored>> {
+        let query = self.worded(query.into());
         if query.indices.is_empty() || ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -258,12 +259,27 @@ impl EdgeStore {
     ///
     /// # Errors
     /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
-    pub fn search_words(&self, query: &str, limit: usize) -> Result<Vec<Scored>> {
-        let query: SparseVector = self.words.0.embed_query(query);
+    pub fn search_words<'a>(&self, query: impl Into<Wording<'a>>, limit: usize) -> Result<Vec<Scored>> {
+        let query = self.worded(query.into());
         if query.indices.is_empty() {
             return Ok(Vec::new());
         }
         self.run(QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25)), limit, None, None)
+    }
+
+    /// The words of a query with their weights.
+    fn worded(&self, wording: Wording<'_>) -> SparseVector {
+        let mut query: SparseVector = self.words.0.embed_query(wording.text);
+        if wording.wider_weight <= 0.0 || query.indices.is_empty() {
+            return query;
+        }
+        let wider: SparseVector = self.words.0.embed_query(wording.wider);
+        let own: HashSet<u32> = query.indices.iter().copied().collect();
+        for (index, value) in wider.indices.iter().zip(&wider.values).filter(|(index, _)| !own.contains(index)) {
+            query.indices.push(*index);
+            query.values.push(value * wording.wider_weight);
+        }
+        query
     }
 
     fn run(
@@ -467,6 +483,7 @@ mod tests {
                 end: words.len(),
                 heading: vec!["Fees".into()],
                 text: words.into(),
+                tables: Vec::new(),
             },
         }
     }
@@ -493,6 +510,10 @@ mod tests {
         let fetched = store.fetch(&[words[0].id]).unwrap();
         assert_eq!(fetched[0].1, point(1, "the leverage ratio of the borrower").payload);
         assert!(store.search_words("the of", 10).unwrap().is_empty());
+        let wider = Wording { text: "nothing known", wider: "leverage", wider_weight: 0.5 };
+        let found = store.search_words(wider, 10).unwrap();
+        assert_eq!(found[0].id, words[0].id, "what is only beside the query is found, too");
+        assert!(found[0].score < words[0].score);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::document::ByteSpan;
+use crate::tables::TablePart;
 
 /// What is stored beside a chunk's vectors: all that a hit or a citation shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Payload {
     pub heading: Vec<String>,
     /// The chunk's text, byte for byte.
     pub text: String,
+    /// The tables of which it holds rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TablePart>,
 }
 
 impl Payload {
@@ -54,6 +58,23 @@ pub struct NewPoint {
     pub words: String,
     /// What is shown.
     pub payload: Payload,
+}
+
+/// What lexical search looks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wording<'a> {
+    /// The words of the query, which weigh 1.
+    pub text: &'a str,
+    /// Words beside them; those that the query has itself count nothing more.
+    pub wider: &'a str,
+    /// What each of these weighs, 0 to 1.
+    pub wider_weight: f32,
+}
+
+impl<'a> From<&'a str> for Wording<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, wider: "", wider_weight: 0.0 }
+    }
 }
 
 /// A chunk found by one of the searches.

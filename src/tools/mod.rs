@@ -1,6 +1,7 @@
 //! Tools that a workflow or a model may call: arguments checked against a schema in, a bounded result out; knows no workflow.
 
 pub mod calculator;
+pub mod figures;
 pub mod search;
 
 use std::collections::BTreeMap;

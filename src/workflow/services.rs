@@ -21,6 +21,7 @@ use crate::retrieve::RetrieveSettings;
 use crate::services::OpenSettings;
 use crate::store::StoreSettings;
 use crate::tools::calculator::Calculator;
+use crate::tools::figures::Figures;
 use crate::tools::search::Search;
 use crate::tools::{ToolSettings, Tools};
 use crate::vector::dot;
@@ -115,7 +116,7 @@ impl Default for Services {
 }
 
 impl Services {
-    /// The parts that `settings` name, with the tools `calculator` and `search`. Opens nothing yet.
+    /// The parts that `settings` name, with the tools `calculator`, `figures` and `search`. Opens nothing yet.
     #[must_use]
     pub fn new(settings: ServiceSettings) -> Self {
         let opening = settings.opening.clone();
@@ -124,6 +125,7 @@ impl Services {
         let models = ModelRoles::new(&settings.models, &settings.llm, settings.breaker, device, settings.offline);
         let mut tools = Tools::new(settings.tools.clone());
         tools.add(Arc::new(Calculator));
+        tools.add(Arc::new(Figures::new(Arc::clone(&collections))));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
         let reader = Reader::new(settings.read.clone());
         Self {

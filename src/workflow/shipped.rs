@@ -10,9 +10,10 @@ pub struct Shipped {
 }
 
 /// All of them, sorted by name.
-pub const SHIPPED: [Shipped; 3] = [
+pub const SHIPPED: [Shipped; 4] = [
     Shipped { name: "ask", text: include_str!("shipped/ask.toml") },
     Shipped { name: "covenants", text: include_str!("shipped/covenants.toml") },
+    Shipped { name: "figures", text: include_str!("shipped/figures.toml") },
     Shipped { name: "research", text: include_str!("shipped/research.toml") },
 ];
 

@@ -187,13 +187,17 @@ pub struct Block {
     /// The cells of a table, by row and column; empty for other roles, and for tables whose cells are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Cell>,
+    /// The lines that name the columns of a table: the first ones of the block, or, where a table goes on from the page before, those of the
+    /// block that it goes on from. None for other roles, and where no line names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<ByteSpan>,
 }
 
 impl Block {
     /// A block without cells.
     #[must_use]
     pub fn new(kind: BlockKind, span: ByteSpan) -> Self {
-        Self { kind, span, cells: Vec::new() }
+        Self { kind, span, cells: Vec::new(), header: None }
     }
 }
 
@@ -294,6 +298,11 @@ impl Document {
             spans(&format!("cell of block {index}"), &mut block.cells.iter().map(|cell| cell.span))?;
             if block.cells.iter().any(|cell| !block.span.contains(cell.span)) {
                 return Err(format!("a cell of block {index} is outside it"));
+            }
+            if let Some(header) = block.header
+                && (header.end > block.span.end || self.text.get(header.start..header.end).is_none())
+            {
+                return Err(format!("the header of block {index} is outside the text or after it"));
             }
         }
         Ok(())

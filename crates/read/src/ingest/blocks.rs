@@ -69,12 +69,13 @@ impl BlockWriter {
     ///
     /// An item right after another item follows on the next line; everything else after an empty line.
     pub(crate) fn push_indented(&mut self, kind: BlockKind, indent: usize, content: &str) {
-        self.write(kind, indent, content, &[]);
+        self.write(kind, indent, content, &[], 0);
     }
 
-    /// Adds the rows of a table. The spans of `cells` count from the start of `content`, in order.
-    pub(crate) fn push_table(&mut self, content: &str, cells: &[Cell]) {
-        self.write(BlockKind::Table, 0, content, cells);
+    /// Adds the rows of a table, the first `header_rows` of which name the columns. The spans of `cells` count from the start of `content`,
+    /// in order.
+    pub(crate) fn push_table(&mut self, content: &str, cells: &[Cell], header_rows: usize) {
+        self.write(BlockKind::Table, 0, content, cells, header_rows);
     }
 
     /// Adds a block of another text with its cells, set in as it is there.
@@ -82,10 +83,12 @@ impl BlockWriter {
         let at = block.span.start;
         let moved = |cell: &Cell| Cell { span: ByteSpan::new(cell.span.start - at, cell.span.end - at), ..*cell };
         let cells: Vec<Cell> = block.cells.iter().map(moved).collect();
-        self.write(block.kind, indent_of(text, block), block.span.of(text), &cells);
+        let header_rows = block.header.filter(|header| block.span.contains(*header));
+        let header_rows = header_rows.map_or(0, |header| header.of(text).lines().count());
+        self.write(block.kind, indent_of(text, block), block.span.of(text), &cells, header_rows);
     }
 
-    fn write(&mut self, kind: BlockKind, indent: usize, content: &str, cells: &[Cell]) {
+    fn write(&mut self, kind: BlockKind, indent: usize, content: &str, cells: &[Cell], header_rows: usize) {
         let kept = if kind == BlockKind::Code { trim_lines(content) } else { content.trim() };
         if kept.is_empty() {
             return;
@@ -123,7 +126,8 @@ impl BlockWriter {
         let cells = cells.iter().zip(moved.chunks_exact(2)).map(|(cell, pair)| Cell { span: span(pair), ..*cell });
         let cells: Vec<Cell> = cells.filter(|cell| !cell.span.is_empty()).collect();
         self.cells += cells.len();
-        self.blocks.push(Block { kind, span: ByteSpan::new(start, end), cells });
+        let header = (header_rows > 0).then(|| first_lines(&self.text, ByteSpan::new(start, end), header_rows));
+        self.blocks.push(Block { kind, span: ByteSpan::new(start, end), cells, header });
     }
 
     /// Whether nothing visible was added yet.
@@ -152,7 +156,7 @@ impl BlockWriter {
             let moved = |span: ByteSpan| ByteSpan::new(span.start + shift, span.end + shift);
             let cells = block.cells.iter().filter(|_| keeps_cells);
             let cells = cells.map(|cell| Cell { span: moved(cell.span), ..*cell }).collect();
-            Block { kind: block.kind, span: moved(block.span), cells }
+            Block { kind: block.kind, span: moved(block.span), cells, header: block.header.map(moved) }
         }));
     }
 
@@ -160,6 +164,13 @@ impl BlockWriter {
     pub(crate) fn finish(self) -> (String, Vec<Block>) {
         (self.text, self.blocks)
     }
+}
+
+/// The first `count` lines of `span`, without the break after them.
+pub(crate) fn first_lines(text: &str, span: ByteSpan, count: usize) -> ByteSpan {
+    let lines = span.of(text);
+    let end = lines.match_indices('\n').nth(count.saturating_sub(1)).map_or(lines.len(), |(at, _)| at);
+    ByteSpan::new(span.start, span.start + end)
 }
 
 /// `content` without empty lines around it; the first line keeps its indentation.
@@ -218,7 +229,7 @@ mod tests {
         let cells = [cell(0, "\u{7} é", "|"), cell(1, "  b", "|"), cell(2, " \u{7}\n", "\n")];
         let mut writer = BlockWriter::default();
         writer.push(BlockKind::Paragraph, "before");
-        writer.push_table(table, &cells);
+        writer.push_table(table, &cells, 0);
         let (text, blocks) = writer.finish();
         let mut again = BlockWriter::default();
         again.push(BlockKind::Paragraph, "other words");

@@ -80,10 +80,47 @@ struct Reader {
     /// The next number of each open list; none for lists without numbers.
     lists: Vec<Option<i64>>,
     marker: Option<String>,
-    /// The table that is open, when it holds data and not the layout of the page.
+    /// The table that is open, when it holds data and not the layout of the page, and where its header stands.
     table: Option<Table>,
+    header: Header,
     title: Option<String>,
     first_heading: Option<String>,
+}
+
+/// Which rows of a table name its columns: those from the top that lie in its head or hold nothing but cells of headings.
+#[derive(Default)]
+struct Header {
+    in_head: bool,
+    /// Of the row that is open: whether it lies in the head, how many cells it has, and how many of them are headings.
+    is_head: bool,
+    cells: usize,
+    headings: usize,
+    /// Whether the first of them is no heading: the corner above the names of the rows is often not marked as one.
+    has_corner: bool,
+    is_over: bool,
+}
+
+impl Header {
+    fn cell(&mut self, name: &str) {
+        self.is_head |= self.in_head;
+        self.has_corner |= self.cells == 0 && name != "th";
+        self.cells += 1;
+        self.headings += usize::from(name == "th");
+    }
+
+    /// Takes the end of the open row, which is the last of `table`.
+    fn row(&mut self, table: &mut Table) {
+        let Self { is_head, cells, headings, has_corner, is_over, .. } = *self;
+        *self = Self { in_head: self.in_head, is_over, ..Self::default() };
+        if cells == 0 {
+            return;
+        }
+        let is_head = is_head || headings > 1 && headings + usize::from(has_corner) == cells;
+        if is_head && !is_over {
+            table.end_header();
+        }
+        self.is_over |= !is_head;
+    }
 }
 
 impl Reader {
@@ -160,14 +197,22 @@ impl Reader {
                     _ => "- ".to_owned(),
                 });
             }
-            "table" if self.table.is_none() && is_data(node) => self.table = Some(Table::default()),
+            "table" if self.table.is_none() && is_data(node) => {
+                (self.table, self.header) = (Some(Table::default()), Header::default());
+            }
+            "thead" => self.header.in_head = true,
             "tr" => {
                 if let Some(table) = &mut self.table {
+                    self.header.row(table);
                     table.row();
                 }
             }
+            "td" | "th" if self.table.is_some() => {
+                self.header.cell(name);
+                self.clear();
+            }
             // What stands between the cells belongs to none of them.
-            "td" | "th" | "caption" if self.table.is_some() => self.clear(),
+            "caption" if self.table.is_some() => self.clear(),
             "q" => self.text("\""),
             _ => {}
         }
@@ -194,11 +239,13 @@ impl Reader {
                 self.clear();
             }
             "table" => {
-                if let Some(table) = self.table.take() {
+                if let Some(mut table) = self.table.take() {
+                    self.header.row(&mut table);
                     self.clear();
                     table.write(&mut self.writer);
                 }
             }
+            "thead" => self.header.in_head = false,
             "h1" if self.first_heading.is_none() && self.table.is_none() => self.first_heading = title(&self.buffer),
             "q" => self.text("\""),
             _ => {}

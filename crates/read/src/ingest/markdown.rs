@@ -157,7 +157,11 @@ impl Reader {
                 let cell = std::mem::take(&mut self.buffer);
                 self.rows.cell(&cell);
             }
-            TagEnd::TableHead | TagEnd::TableRow => self.rows.row(),
+            TagEnd::TableHead => {
+                self.rows.end_header();
+                self.rows.row();
+            }
+            TagEnd::TableRow => self.rows.row(),
             TagEnd::Table => {
                 let rows = std::mem::take(&mut self.rows);
                 if !rows.is_empty() {

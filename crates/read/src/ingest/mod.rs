@@ -31,7 +31,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::blocks::first_lines;
 use self::text::TextKind;
+use crate::columns::find_headers;
 use crate::document::{Document, FileStatus, Format, Member};
 use crate::error::{Error, Result};
 
@@ -190,7 +192,11 @@ fn is_archive() -> Error {
 fn read_whole(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Reading> {
     let format = detect::detect(path, bytes)?;
     // A reader that panics has met a file that its author did not think of; the next file is still read.
-    let outcome = catch_unwind(AssertUnwindSafe(|| read_as(format, path, bytes, settings)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut reading = read_as(format, path, bytes, settings)?;
+        find_headers(&mut reading.document);
+        Ok(reading)
+    }));
     let failed = |detail: &str| {
         let reason = format!("the {} reader failed on this file{detail}", format.name());
         Error::document(FileStatus::Malformed, reason)

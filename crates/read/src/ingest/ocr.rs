@@ -141,6 +141,8 @@ fn with_texts(document: &Document, texts: &[(u32, String)]) -> Document {
                 let mut block = block.clone();
                 block.span = moved(block.span);
                 block.cells.iter_mut().for_each(|cell| cell.span = moved(cell.span));
+                // One on another page may have moved otherwise.
+                block.header = block.header.filter(|header| page.span.contains(*header)).map(moved);
                 made.blocks.push(block);
             }
         }

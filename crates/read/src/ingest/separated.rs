@@ -29,7 +29,7 @@ pub fn read_csv(text: String, text_bytes_max: usize) -> Document {
         return Document { format: Format::Csv, ..read_text(text, TextKind::Table) };
     };
     let mut writer = BlockWriter::default();
-    writer.push_table(&lines, &cells);
+    writer.push_table(&lines, &cells, 0);
     let mut warnings = Vec::new();
     if odd > 0 {
         let message = format!("{odd} rows have more or fewer cells than the header");

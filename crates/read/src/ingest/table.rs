@@ -19,6 +19,8 @@ pub(super) struct Rows {
     column: u32,
     bars: u32,
     is_open: bool,
+    /// How many rows from the top name the columns.
+    header_rows: u32,
 }
 
 impl Rows {
@@ -26,6 +28,11 @@ impl Rows {
     pub(super) fn row(&mut self) {
         self.count += u32::from(std::mem::take(&mut self.is_open));
         (self.column, self.bars) = (0, 0);
+    }
+
+    /// Says that the rows so far name the columns.
+    pub(super) fn end_header(&mut self) {
+        self.header_rows = self.count + u32::from(self.is_open);
     }
 
     /// Adds a cell, whose words stand on one line. The bars before an empty cell are only written once another follows.
@@ -66,7 +73,7 @@ impl Rows {
 
     /// Writes the rows as one table.
     pub(super) fn write(&self, into: &mut BlockWriter) {
-        into.push_table(&self.text, &self.cells);
+        into.push_table(&self.text, &self.cells, self.header_rows as usize);
     }
 }
 
@@ -76,12 +83,24 @@ pub(super) struct Table {
     rows: Vec<Vec<String>>,
     /// For each column, how many of the coming rows a cell from above still fills.
     filled: Vec<usize>,
+    /// How many rows from the top name the columns.
+    header_rows: usize,
 }
 
 impl Table {
     /// Starts a row.
     pub(super) fn row(&mut self) {
         self.rows.push(Vec::new());
+    }
+
+    /// Says that the rows so far name the columns.
+    pub(super) fn end_header(&mut self) {
+        self.header_rows = self.rows.len();
+    }
+
+    /// How many rows were started.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// Adds a cell to the open row.
@@ -116,7 +135,10 @@ impl Table {
         let used: Vec<bool> =
             (0..width).map(|at| self.rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))).collect();
         let mut rows = Rows::default();
-        for row in self.rows {
+        for (at, row) in self.rows.into_iter().enumerate() {
+            if at > 0 && at == self.header_rows {
+                rows.end_header();
+            }
             rows.row();
             for (cell, _) in row.iter().zip(&used).filter(|(_, used)| **used) {
                 rows.cell(cell);

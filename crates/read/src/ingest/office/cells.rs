@@ -31,8 +31,8 @@ impl Cell {
     }
 }
 
-/// Writes the table of `rows` into `into`.
-pub(super) fn write(rows: Vec<Vec<Cell>>, into: &mut BlockWriter) {
+/// Writes the table of `rows`, the first `header_rows` of which name the columns, into `into`.
+pub(super) fn write(rows: Vec<Vec<Cell>>, header_rows: usize, into: &mut BlockWriter) {
     let columns = rows.iter().map(|row| row.iter().map(|cell| cell.columns).sum()).max().unwrap_or(0);
     let is_layout_cell = |cell: &Cell| {
         cell.text.len() > CELL_BYTES_MAX
@@ -41,7 +41,10 @@ pub(super) fn write(rows: Vec<Vec<Cell>>, into: &mut BlockWriter) {
     let is_data = columns >= 2 && rows.len() >= 2 && !rows.iter().flatten().any(is_layout_cell);
     if is_data {
         let mut table = Table::default();
-        for row in rows {
+        for (at, row) in rows.into_iter().enumerate() {
+            if at == header_rows {
+                table.end_header();
+            }
             table.row();
             for cell in row {
                 table.cell(&cell.line(), cell.columns, 1);

@@ -117,9 +117,16 @@ pub(super) fn write(lines: &[Line], is_list: bool, into: &mut BlockWriter) {
 pub(super) fn table(xml: &mut Xml<'_>, output: &mut Output, into: &mut BlockWriter) -> Result<()> {
     let level = xml.depth();
     let mut table = Table::default();
+    let mut has_header = false;
     while let Some(element) = xml.next_open_in(level)? {
         match element.name() {
-            "tr" => table.row(),
+            "tblPr" => has_header = element.is_true("firstRow"),
+            "tr" => {
+                if has_header && table.len() == 1 {
+                    table.end_header();
+                }
+                table.row();
+            }
             "tc" => {
                 output.cells(1)?;
                 let cell = xml.depth();
@@ -206,6 +213,9 @@ fn chart(xml: &mut Xml<'_>, output: &mut Output, into: &mut BlockWriter) -> Resu
     table.row();
     table.cell("", 1, 1);
     all.iter().for_each(|series| table.cell(&series.name, 1, 1));
+    if all.iter().any(|series| !series.name.is_empty()) {
+        table.end_header();
+    }
     for (at, category) in &categories {
         table.row();
         table.cell(category, 1, 1);

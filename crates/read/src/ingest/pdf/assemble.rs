@@ -68,7 +68,7 @@ pub(super) fn assemble(pages: &[PageLines], description: Description, warnings: 
                     BlockKind::Heading { level: outline.unwrap_or_else(|| levels.of(size, bold)) }
                 }
             };
-            document.blocks.push(Block { kind, span, cells });
+            document.blocks.push(Block { kind, span, cells, header: None });
         }
         for note in &pages[index].notes {
             if document.text.len() > page_start {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::archive::tests::zipped;
 use super::*;
-use crate::document::BlockKind;
+use crate::document::{Block, BlockKind};
 
 const MARKDOWN: &str = "---\ntitle: Notes\n---\n# Rates\n\nSee *below*.\n\n| Year | Rate |\n|---|---:|\n| 2023 | |\n| 2024 | **4** % |\n\n- one\n  - two\n";
 const HTML: &str = "<title>Rates</title><h1>Rates</h1><table><caption>In percent</caption><tr><th>Year<th>Rate<tr><td rowspan=2>2024\
@@ -181,6 +181,61 @@ fn a_file_of_every_format_is_read_as_before() {
             insta::assert_snapshot!(format!("format_{}", document.format.name()), shown(&document));
         }
     });
+}
+
+/// The lines that name the columns of the table that holds `word`.
+fn header<'a>(document: &'a Document, word: &str) -> Option<&'a str> {
+    let holds = |block: &&Block| block.kind == BlockKind::Table && block.span.of(&document.text).contains(word);
+    document.blocks.iter().find(holds)?.header.map(|header| header.of(&document.text))
+}
+
+#[test]
+fn a_table_of_every_format_knows_the_line_that_names_its_columns() {
+    let names = [
+        "a.md", "a.html", "a.xml", "a.rst", "a.rtf", "a.eml", "a.docx", "a.pptx", "a.xlsx", "a.odt", "a.ods", "a.epub",
+    ];
+    for (name, bytes) in samples().into_iter().filter(|(name, _)| names.contains(name)) {
+        assert_eq!(header(&reads(name, &bytes).unwrap(), "Rate"), Some("Year | Rate"), "{name}");
+    }
+    assert_eq!(header(&reads("a.csv", CSV.as_bytes()).unwrap(), "North"), None, "each cell names its column");
+}
+
+#[test]
+fn a_header_that_the_format_marks_is_one_whatever_it_says() {
+    let word = |tag: &str, text: &str| {
+        format!(
+            "<w:tr>{tag}<w:tc><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>paid</w:t></w:r></w:p></w:tc></w:tr>"
+        )
+    };
+    let body = format!(
+        "<w:document><w:body><w:tbl>{}{}</w:tbl></w:body></w:document>",
+        word("<w:trPr><w:tblHeader/></w:trPr>", "Term"),
+        word("<w:trPr><w:tblHeader w:val='false'/></w:trPr>", "Rent")
+    );
+    let main = relations("word/document.xml");
+    let docx = zipped(&[("_rels/.rels", main.as_bytes()), ("word/document.xml", body.as_bytes())]);
+    let row = |text: &str| {
+        format!(
+            "<table:table-row><table:table-cell><text:p>{text}</text:p></table:table-cell><table:table-cell><text:p>paid</text:p></table:table-cell></table:table-row>"
+        )
+    };
+    let content = format!(
+        "<office:document-content><office:body><office:text><table:table><table:table-header-rows>{}</table:table-header-rows>{}</table:table>\
+        </office:text></office:body></office:document-content>",
+        row("Term"),
+        row("Rent")
+    );
+    let odt = zipped(&[("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", content.as_bytes())]);
+    let html = "<table><thead><tr><td>Term<td>paid</thead><tr><td>Rent<td>paid</table>".as_bytes().to_vec();
+    let headings =
+        "<table><tr><td><th>Term<th>paid<tr><th>Rent<td>a<td>b<tr><th>Heat<td>a<td>b</table>".as_bytes().to_vec();
+    let markdown = "| Term | paid |\n|--|--|\n| Rent | paid |\n".as_bytes().to_vec();
+    for (name, bytes) in [("a.docx", docx), ("a.odt", odt), ("a.html", html), ("b.html", headings), ("a.md", markdown)]
+    {
+        let document = reads(name, &bytes).unwrap();
+        let found = header(&document, "Rent").map(|line| line.trim_start_matches(['|', ' ']).to_owned());
+        assert_eq!(found.as_deref(), Some("Term | paid"), "{name}: {}", document.text);
+    }
 }
 
 proptest! {

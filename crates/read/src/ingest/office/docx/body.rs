@@ -31,6 +31,15 @@ pub(super) struct Body {
     pub(super) has_hidden: bool,
 }
 
+/// A row of a table.
+struct Row {
+    cells: Vec<Cell>,
+    /// Whether it is repeated at the top of every page.
+    is_header: bool,
+    /// Whether change tracking deleted it.
+    is_deleted: bool,
+}
+
 impl Body {
     /// Nothing read yet; `cells` are those left and those allowed at first.
     pub(super) fn new(styles: Styles, lists: Lists, cells: (usize, usize)) -> Self {
@@ -75,27 +84,35 @@ impl Body {
     fn table(&mut self, xml: &mut Xml<'_>, into: &mut BlockWriter) -> Result<()> {
         let level = xml.depth();
         let mut rows = Vec::new();
+        let mut header_rows = 0;
         while let Some(element) = xml.next_open_in(level)? {
             match element.name() {
-                "tr" => rows.extend(self.row(xml)?),
+                "tr" => {
+                    let Row { cells, is_header, is_deleted } = self.row(xml)?;
+                    if is_deleted {
+                        continue;
+                    }
+                    header_rows += usize::from(is_header && header_rows == rows.len());
+                    rows.push(cells);
+                }
                 "tblPr" | "tblGrid" | "sdtPr" => xml.skip()?,
                 _ => {}
             }
         }
-        cells::write(rows, into);
+        cells::write(rows, header_rows, into);
         Ok(())
     }
 
-    /// The cells of a row; none for a row that change tracking deleted.
-    fn row(&mut self, xml: &mut Xml<'_>) -> Result<Option<Vec<Cell>>> {
+    fn row(&mut self, xml: &mut Xml<'_>) -> Result<Row> {
         let level = xml.depth();
         let mut cells = Vec::new();
-        let mut is_deleted = false;
+        let (mut is_deleted, mut is_header) = (false, false);
         while let Some(element) = xml.next_open_in(level)? {
             match element.name() {
                 "tc" => cells.push(self.cell(xml)?),
                 // In the properties of the row: the row itself.
                 "del" => is_deleted = true,
+                "tblHeader" => is_header = element.is_switched_on(),
                 "gridBefore" => {
                     let columns = element.number("val").unwrap_or(0).min(64);
                     self.count(columns)?;
@@ -106,7 +123,7 @@ impl Body {
             }
         }
         self.has_deleted |= is_deleted;
-        Ok((!is_deleted).then_some(cells))
+        Ok(Row { cells, is_header, is_deleted })
     }
 
     fn cell(&mut self, xml: &mut Xml<'_>) -> Result<Cell> {

@@ -286,9 +286,16 @@ impl Text {
     fn table(&mut self, xml: &mut Xml<'_>, into: &mut BlockWriter) -> Result<()> {
         let level = xml.depth();
         let mut rows: Vec<Vec<Cell>> = Vec::new();
+        let (mut header_rows, mut header) = (0, None);
         while let Some(element) = xml.next_open_in(level)? {
             match element.name() {
-                "table-row" => rows.push(Vec::new()),
+                "table-header-rows" => header = rows.is_empty().then(|| xml.depth()),
+                "table-rows" | "table-row-group" => header = None,
+                "table-row" => {
+                    // Inside the element of the header as long as the row is deeper than it.
+                    header_rows += usize::from(header.is_some_and(|depth| xml.depth() > depth));
+                    rows.push(Vec::new());
+                }
                 "table-cell" | "covered-table-cell" => {
                     let repeated = element.number("number-columns-repeated").unwrap_or(1_usize).min(REPEAT_MAX);
                     let level = xml.depth();
@@ -304,7 +311,7 @@ impl Text {
                 _ => {}
             }
         }
-        cells::write(rows, into);
+        cells::write(rows, header_rows, into);
         Ok(())
     }
 

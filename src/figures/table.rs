@@ -1,0 +1,352 @@
+//! The passages of a document go in, its tables come out as rows and columns of cells with what their figures are; knows no question.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::period::{Period, period_of};
+use crate::answer::Hit;
+use crate::columns::cells_of;
+use crate::document::ByteSpan;
+use crate::lexicon::folded;
+use crate::tables::{Statement, TablePart};
+
+/// A document as the index holds it.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// Its passages, in order.
+    pub hits: Vec<Hit>,
+    /// What it is known by: terms of [`crate::label`].
+    pub label: Vec<u32>,
+}
+
+/// What a figure is counted in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// The sign of a currency, or nothing.
+    pub(super) currency: String,
+    /// How many of it a figure counts: a power of ten.
+    pub(super) zeros: u32,
+    /// Whether it is hundredths.
+    pub(super) is_percent: bool,
+}
+
+/// A figure in a table.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    /// Its value in the table's own unit.
+    pub(super) value: Decimal,
+    /// Digits behind its point, as written.
+    pub(super) decimals: u32,
+    /// What it is counted in.
+    pub(super) unit: Unit,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// Which passage holds it, and where in its text.
+    pub(super) hit: usize,
+    pub(super) span: ByteSpan,
+    /// The texts of its cells.
+    pub(super) texts: Vec<String>,
+    /// Its figures by column.
+    pub(super) cells: Vec<Option<Cell>>,
+    /// The rows without figures that it stands under, the nearest last.
+    pub(super) section: Vec<String>,
+    /// Whether it counts other rows together.
+    pub(super) is_total: bool,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Column {
+    /// Its name.
+    pub(super) name: String,
+    /// The time that its figures are of.
+    pub(super) period: Period,
+    /// Whether most of its cells are figures.
+    pub(super) is_figures: bool,
+}
+
+/// A table.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    /// What it is known by.
+    pub(super) part: TablePart,
+    /// Headings above it.
+    pub(super) heading: Vec<String>,
+    /// The columns from left to right; the first names the rows.
+    pub(super) columns: Vec<Column>,
+    /// The rows from top to bottom.
+    pub(super) rows: Vec<Row>,
+}
+
+impl Row {
+    /// What the row is called: its first cell with words.
+    #[must_use]
+    pub(super) fn label(&self) -> &str {
+        self.texts.first().map_or("", String::as_str).trim_end_matches(':')
+    }
+}
+
+impl Table {
+    /// The statement that it is of, where it is one.
+    #[must_use]
+    pub(super) fn statement(&self) -> Option<Statement> {
+        self.part.statement
+    }
+}
+
+/// The tables of a document, in order.
+#[must_use]
+pub(super) fn tables(source: &Source) -> Vec<Table> {
+    // A table lies in several passages, which may repeat each other's last rows.
+    let mut parts: BTreeMap<usize, (TablePart, Vec<usize>)> = BTreeMap::new();
+    for (at, hit) in source.hits.iter().enumerate() {
+        for part in &hit.tables {
+            parts.entry(part.start).or_insert_with(|| (part.clone(), vec![])).1.push(at);
+        }
+    }
+    parts.into_values().map(|(part, hits)| table(source, part, &hits)).collect()
+}
+
+fn table(source: &Source, part: TablePart, hits: &[usize]) -> Table {
+    let mut lines: Vec<(usize, ByteSpan, &str)> = Vec::new();
+    let mut done = part.body;
+    for &at in hits {
+        let hit = &source.hits[at];
+        let mut from = 0;
+        for line in hit.text.split_inclusive('\n') {
+            let span = ByteSpan::new(from, from + line.len()).trimmed(&hit.text);
+            from += line.len();
+            let place = hit.start + span.start;
+            if !span.is_empty() && place >= done.max(part.body) && place < part.end {
+                done = hit.start + span.end;
+                lines.push((at, span, span.of(&hit.text)));
+            }
+        }
+    }
+    let is_named = part.columns.is_empty() && !lines.is_empty() && lines.iter().all(|(_, _, line)| line.contains(": "));
+    let mut columns: Vec<Column> = part.columns.iter().map(|name| column(name)).collect();
+    let mut rows = Vec::with_capacity(lines.len());
+    let mut section: Vec<String> = Vec::new();
+    for (hit, span, line) in lines {
+        let texts = match is_named {
+            true => named_texts(line, &mut columns),
+            false => cells_of(line).into_iter().map(|cell| cell.of(line).to_owned()).collect(),
+        };
+        let mut cells: Vec<Option<Cell>> = texts.iter().map(|text| cell(text)).collect();
+        if let Some(first) = cells.first_mut() {
+            *first = None;
+        }
+        if cells.iter().all(Option::is_none) && texts.iter().skip(1).all(String::is_empty) {
+            section.push(texts.first().cloned().unwrap_or_default());
+            if section.len() > 2 {
+                section.remove(0);
+            }
+            continue;
+        }
+        let is_end = texts.first().is_some_and(|text| text.to_lowercase().starts_with("total"));
+        rows.push(Row { hit, span, texts, cells, section: section.clone(), is_total: false });
+        // What comes after its total is no part of a section.
+        if is_end {
+            section.pop();
+        }
+    }
+    let width = rows.iter().map(|row| row.texts.len()).max().unwrap_or(0);
+    columns.resize_with(width.max(columns.len()), Column::default);
+    let heading = hits.first().map(|&at| source.hits[at].heading.clone()).unwrap_or_default();
+    let mut table = Table { part, heading, columns, rows };
+    settle_units(&mut table);
+    settle_columns(&mut table);
+    mark_totals(&mut table.rows);
+    table
+}
+
+fn column(name: &str) -> Column {
+    Column { name: name.to_owned(), period: period_of(name), is_figures: false }
+}
+
+/// The texts of a row whose cells name their columns, `Item: Egg | Price: 3`; what columns there are is added to `columns`.
+fn named_texts(line: &str, columns: &mut Vec<Column>) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for span in cells_of(line) {
+        let cell = span.of(line);
+        let (name, text) = cell.split_once(": ").unwrap_or(("", cell));
+        let at = columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
+            columns.push(column(name));
+            columns.len() - 1
+        });
+        if texts.len() <= at {
+            texts.resize(at + 1, String::new());
+        }
+        texts[at] = text.to_owned();
+    }
+    texts
+}
+
+/// The figure that a cell is, without its table's unit.
+fn cell(text: &str) -> Option<Cell> {
+    const SIGNS: [&str; 4] = ["$", "€", "£", "¥"];
+    let text = text.trim();
+    let currency = SIGNS.iter().find(|sign| text.contains(**sign)).copied().unwrap_or_default();
+    let bare: String =
+        text.chars().filter(|c| !c.is_whitespace() && !SIGNS.contains(&c.to_string().as_str())).collect();
+    let is_percent = bare.contains('%');
+    let bare = bare.replace('%', "");
+    let is_negative = bare.starts_with('(') && bare.ends_with(')') || bare.starts_with(['-', '−', '–']);
+    let digits = bare.trim_start_matches(['(', '-', '−', '–']).trim_end_matches(')');
+    // Only a number: a date, a range or a code is none.
+    let grouped = digits
+        .split(',')
+        .skip(1)
+        .all(|group| group.len() == 3 || group.split('.').next().is_some_and(|whole| whole.len() == 3));
+    if digits.is_empty()
+        || !grouped
+        || !digits.chars().all(|c| c.is_ascii_digit() || c == ',' || c == '.')
+        || !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+    {
+        return None;
+    }
+    let number = digits.replace(',', "");
+    let value: Decimal = Decimal::from_str_exact(&number).ok()?;
+    let decimals = number.split_once('.').map_or(0, |(_, part)| part.len() as u32);
+    let value = if is_negative { -value } else { value };
+    Some(Cell { value, decimals, unit: Unit { currency: currency.to_owned(), zeros: 0, is_percent } })
+}
+
+/// Gives every figure what its table says that figures are counted in: the scale, but for figures a share, numbers of shares, percentages
+/// and days; the currency of its column.
+fn settle_units(table: &mut Table) {
+    let unit = table.part.unit.clone().unwrap_or_default().to_lowercase();
+    let said = folded(&unit);
+    let zeros = [("thousand", 3), ("million", 6), ("billion", 9)]
+        .iter()
+        .filter_map(|(word, zeros)| said.iter().position(|own| own == word).map(|at| (at, *zeros)))
+        .min();
+    let zeros = zeros.map(|(_, zeros)| zeros).or_else(|| (unit.contains("000")).then_some(3)).unwrap_or(0);
+    let counts_shares_apart = unit.contains("share") || unit.contains("except");
+    let signs: Vec<String> = (0..table.columns.len())
+        .map(|at| {
+            let of_column = |row: &Row| {
+                row.cells.get(at).cloned().flatten().map(|cell| cell.unit.currency).filter(|sign| !sign.is_empty())
+            };
+            table.rows.iter().find_map(of_column).unwrap_or_default()
+        })
+        .collect();
+    let whole = ["$", "€", "£"]
+        .iter()
+        .find(|sign| unit.contains(**sign))
+        .copied()
+        .or_else(|| said.iter().any(|word| word == "dollar").then_some("$"));
+    // Of the sign of one column of a statement all are.
+    let any = signs.iter().find(|sign| !sign.is_empty()).cloned().filter(|_| table.part.statement.is_some());
+    let any = any.or_else(|| whole.map(str::to_owned)).unwrap_or_default();
+    for row in &mut table.rows {
+        let words = folded(&format!("{} {}", row.section.last().map_or("", String::as_str), row.label()));
+        let has = |word: &str| words.iter().any(|own| own == word);
+        let own_words = folded(row.label());
+        // `Shares used in computing earnings per share` are no earnings per share.
+        let counts = has("used") || has("weighted") || has("outstanding");
+        let per_share = has("per") && has("share") && !counts || own_words.iter().any(|word| word == "eps");
+        let is_count = !per_share
+            && (has("share") || has("employee") || has("headcount"))
+            && (counts || counts_shares_apart)
+            && !has("dividend")
+            && !has("equity");
+        for (at, cell) in row.cells.iter_mut().enumerate() {
+            let Some(cell) = cell else { continue };
+            let name = table.columns.get(at).map(|column| folded(&column.name)).unwrap_or_default();
+            cell.unit.is_percent |= name.iter().any(|word| word == "percent" || word == "percentage")
+                || table.columns[at].name.contains('%');
+            if cell.unit.is_percent || is_count {
+                continue;
+            }
+            if !per_share {
+                cell.unit.zeros = zeros;
+            }
+            if cell.unit.currency.is_empty() {
+                let sign = signs.get(at).filter(|sign| !sign.is_empty()).unwrap_or(&any);
+                cell.unit.currency.clone_from(sign);
+            }
+        }
+    }
+}
+
+fn settle_columns(table: &mut Table) {
+    for at in 1..table.columns.len() {
+        let filled = || table.rows.iter().filter(|row| row.texts.get(at).is_some_and(|text| !text.is_empty()));
+        let figures = filled().filter(|row| row.cells.get(at).is_some_and(Option::is_some)).count();
+        table.columns[at].is_figures = figures > 0 && figures * 2 >= filled().count();
+    }
+    // Where the columns name days only, the title may say how long the time before them is.
+    let title = format!(
+        "{} {}",
+        table.part.title.as_deref().unwrap_or_default(),
+        table.part.unit.as_deref().unwrap_or_default()
+    );
+    let over = period_of(&title);
+    for column in &mut table.columns {
+        if !column.period.is_empty() && column.period.months.is_none() {
+            column.period.months = over.months;
+        }
+    }
+}
+
+/// Marks the rows that count others together: those that say so, and those whose figures are the sums of two or more rows right above.
+fn mark_totals(rows: &mut [Row]) {
+    const WORDS: [&str; 8] = ["total", "subtotal", "sum", "overall", "average", "mean", "altogether", "combined"];
+    for at in 0..rows.len() {
+        let words = folded(rows[at].label());
+        let says = words.first().is_some_and(|word| WORDS.contains(&word.as_str()))
+            || words.last().is_some_and(|word| word == "total");
+        rows[at].is_total = says || (at >= 2 && sums_up(&rows[..at], &rows[at]));
+    }
+}
+
+/// Whether each figure of `row` is the sum of those of the rows right above it, two or more of them.
+fn sums_up(above: &[Row], row: &Row) -> bool {
+    let columns: Vec<usize> = (0..row.cells.len()).filter(|&at| row.cells[at].is_some()).collect();
+    let value = |row: &Row, at: usize| row.cells.get(at).and_then(Option::as_ref).map(|cell| cell.value);
+    if columns.is_empty() {
+        return false;
+    }
+    let mut sums = vec![Decimal::ZERO; columns.len()];
+    for (count, other) in above.iter().rev().enumerate() {
+        if other.is_total || other.section != row.section {
+            return false;
+        }
+        for (sum, &at) in sums.iter_mut().zip(&columns) {
+            *sum = sum.checked_add(value(other, at).unwrap_or_default()).unwrap_or_default();
+        }
+        let is_sum = columns.iter().zip(&sums).all(|(&at, sum)| value(row, at) == Some(*sum));
+        // A row of nothing but noughts is the sum of anything like it.
+        if count >= 1 && is_sum && sums.iter().any(|sum| !sum.is_zero()) && (columns.len() > 1 || count >= 2) {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_a_figure_or_none() {
+        for (text, expected) in [
+            ("$ 5,012", "5012"),
+            ("(1,162)", "-1162"),
+            ("$ (12.5)", "-12.5"),
+            ("£41,000", "41000"),
+            ("12.5 %", "12.5"),
+            ("−3", "-3"),
+        ] {
+            assert_eq!(cell(text).map(|cell| cell.value.to_string()).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", "—", "2023-06-30", "P-150", "12 to 14", "1,2", "3.1.4x", "n/a", "24 June 2028"] {
+            assert!(cell(text).is_none(), "{text}");
+        }
+    }
+}
