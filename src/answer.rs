@@ -69,6 +69,9 @@ pub struct Scores {
     pub fused: f32,
     /// Idf-weighted mean over the query's tokens of the best cosine among the passage's tokens.
     pub maxsim: Option<f32>,
+    /// How likely the passage answers the query, 0 to 1, where a model read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<f32>,
 }
 
 /// The place that a claim rests on.

@@ -2,9 +2,11 @@
 //!
 //! Scores are fused, not ranks: what the scores say about each other would be lost. All weights are settings.
 
+pub mod reading;
 mod scores;
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +18,7 @@ use crate::answer::{Hit, Scores};
 use crate::database::Database;
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
+use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::label::terms;
 use crate::late_interaction::{QueryTokens, packed_bytes};
@@ -23,6 +26,7 @@ use crate::lexicon::{Lexicon, LexiconSettings};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
 use crate::store::{EdgeStore, Payload, Scored, Wording};
 
+use reading::{readings, reorder};
 use scores::{fuse, idf, min_max};
 
 /// How dense and lexical scores become one.
@@ -56,6 +60,10 @@ pub struct RetrieveSettings {
     pub rerank: usize,
     /// Weight of MaxSim against the fused score, 0 to 1.
     pub rerank_weight: f32,
+    /// Best passages that a model reads beside the query where that is asked for, 0 to 100; 0 reads none.
+    pub read: usize,
+    /// Weight of the reading against the score, 0 to 1.
+    pub read_weight: f32,
     /// Longest query, in characters; at least 1.
     pub query_chars_max: usize,
     /// What numeric questions are widened with; the settings' own section.
@@ -74,6 +82,8 @@ impl Default for RetrieveSettings {
             label_weight: 0.5,
             rerank: 200,
             rerank_weight: 0.3,
+            read: 0,
+            read_weight: 0.3,
             query_chars_max: 10_000,
             lexicon: LexiconSettings::default(),
         }
@@ -164,21 +174,28 @@ impl Searcher {
         query.wider = self.lexicon.widened(&query.text);
         let mut ranked = rank(&query, parts, &self.settings)?;
         ranked.truncate(top_k);
-        let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
-        let fetched = debug_span!("payloads").in_scope(|| self.index.store.fetch(&ids))?;
-        let mut payloads: HashMap<Uuid, _> = fetched.into_iter().collect();
-        let mut hits = Vec::with_capacity(ranked.len());
-        for Ranked { id, score, scores } in ranked {
-            let Some(payload) = payloads.remove(&id) else {
-                return Err(Error::IndexDamaged {
-                    path: self.index.home.clone(),
-                    reason: format!("chunk {id} is in the manifest but not in the vector store"),
-                    source: None,
-                });
-            };
-            hits.push(Hit { rank: hits.len() + 1, score, scores, ..unranked(id, payload) });
-        }
+        let hits = hits_of(ranked, &self.index.store, &self.index.home)?;
         Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+    }
+
+    /// The passages that fit `query` best, at most `top_k`, the first `read` passages (see [`RetrieveSettings`]) ordered anew by a model that
+    /// reads them beside it; as [`Self::search`] where there is no reader.
+    ///
+    /// # Errors
+    /// As [`Self::search`]; what the reader reports.
+    pub fn search_and_read(&self, query: &str, top_k: usize, readers: &Readers) -> Result<Found> {
+        let depth = self.settings.read;
+        let Ok(reader) = readers.reader() else { return self.search(query, top_k) };
+        if depth == 0 {
+            return self.search(query, top_k);
+        }
+        let started = Instant::now();
+        let mut found = self.search(query, top_k.max(depth))?;
+        let readings = debug_span!("read").in_scope(|| readings(query, &found.hits, depth, reader))?;
+        reorder(&mut found.hits, &readings, self.settings.read_weight);
+        found.hits.truncate(top_k);
+        found.took_ms = started.elapsed().as_secs_f64() * 1000.0;
+        Ok(found)
     }
 
     /// All passages of the document at `path` in the order of its text, without rank and score; none when there are more than `most`.
@@ -259,6 +276,25 @@ impl Searcher {
     pub fn chunk_count(&self) -> Result<u64> {
         self.index.database.chunk_count()
     }
+}
+
+/// Ranked chunks as hits, with what is stored of them in the index at `home`.
+pub(crate) fn hits_of(ranked: Vec<Ranked>, store: &EdgeStore, home: &Path) -> Result<Vec<Hit>> {
+    let ids: Vec<Uuid> = ranked.iter().map(|ranked| ranked.id).collect();
+    let fetched = debug_span!("payloads").in_scope(|| store.fetch(&ids))?;
+    let mut payloads: HashMap<Uuid, _> = fetched.into_iter().collect();
+    let mut hits = Vec::with_capacity(ranked.len());
+    for Ranked { id, score, scores } in ranked {
+        let Some(payload) = payloads.remove(&id) else {
+            return Err(Error::IndexDamaged {
+                path: home.to_path_buf(),
+                reason: format!("chunk {id} is in the manifest but not in the vector store"),
+                source: None,
+            });
+        };
+        hits.push(Hit { rank: hits.len() + 1, score, scores, ..unranked(id, payload) });
+    }
+    Ok(hits)
 }
 
 /// A stored chunk as a hit that no search has ranked.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::AskSettings;
 use super::draft::{Drafted, read_window};
+use super::{AskSettings, telling};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::evidence::Evidence;
@@ -24,7 +24,14 @@ pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder, readers: &Re
         return Ok(Vec::new());
     }
     let models = CheckModels { embedder: Some(embedder), entailment: readers.entailment() };
-    check_claims(&claims, &evidence, models, VerdictModel::shipped())
+    let mut found: Vec<Option<Checked>> = claims.iter().map(|claim| telling::checked(claim, hits)).collect();
+    let open: Vec<&str> =
+        claims.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(claim, _)| *claim).collect();
+    let mut judged = check_claims(&open, &evidence, models, VerdictModel::shipped())?.into_iter();
+    for found in found.iter_mut().filter(|found| found.is_none()) {
+        *found = judged.next();
+    }
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// How likely what stands of the draft answers the question, 0 to 1: the best of its sentences, each read in its place. `None` without a

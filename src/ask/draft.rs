@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::EXTRACTIVE;
 use super::prompt::NO_ANSWER;
+use super::telling::told;
 use crate::answer::{Hit, Usage};
 use crate::cite::claims::split_claims;
 use crate::cite::draft::{Considered, DraftSettings, Passage, draft};
@@ -29,7 +30,7 @@ pub struct Drafted {
     pub considered: Vec<Considered>,
 }
 
-/// The sentences of the hits that answer the question, in an order that reads well; none when the hits are not likely to
+/// The sentences of the hits that answer the question, in an order that reads well, rows of tables with the names of their columns; none when the hits are not likely to
 /// hold the answer. `similarities` are those of the sentences of `evidence`, which holds the texts of the hits; `readings` are what a model
 /// found that read some of them ([`to_read`]), or empty.
 #[must_use]
@@ -56,12 +57,16 @@ pub fn draft_by_extracting(
         return drafted;
     }
     for sentence in &chosen.sentences {
-        let words: Vec<&str> = sentence.span.of(&hits[sentence.passage].text).split_whitespace().collect();
+        let hit = &hits[sentence.passage];
+        let said = told(question, hit, sentence.span).unwrap_or_else(|| {
+            let words: Vec<&str> = sentence.span.of(&hit.text).split_whitespace().collect();
+            words.join(" ")
+        });
         if !drafted.text.is_empty() {
             drafted.text.push(' ');
         }
         let start = drafted.text.len();
-        drafted.text.push_str(&words.join(" "));
+        drafted.text.push_str(&said);
         drafted.claims.push(ByteSpan::new(start, drafted.text.len()));
     }
     drafted

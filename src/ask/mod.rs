@@ -4,6 +4,7 @@
 pub mod compose;
 pub mod draft;
 pub mod prompt;
+pub mod telling;
 
 use serde::{Deserialize, Serialize};
 

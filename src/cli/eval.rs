@@ -21,7 +21,7 @@ use crate::eval::claims::fit::fit_verdict;
 use crate::eval::claims::{ClaimsSettings, evaluate_claims};
 use crate::eval::filings::evaluate_filings;
 use crate::eval::pdf::{Peer, evaluate_pdf};
-use crate::eval::retrieval::evaluate_retrieval;
+use crate::eval::retrieval::{Reading, evaluate_retrieval};
 use crate::eval::sts::evaluate_sts;
 use crate::eval::{EvalCache, EvalReport};
 use crate::inference::cross_encoder::Readers;
@@ -39,6 +39,10 @@ pub(crate) enum EvalCommand {
     Retrieval {
         /// The folder with corpus.jsonl, queries.jsonl and qrels/test.tsv
         dir: PathBuf,
+        /// Also read this many of the first passages with the model that reads questions, and order them by what it finds; several times
+        /// for several depths
+        #[arg(long, value_name = "N")]
+        read: Vec<usize>,
     },
     /// The embedder on sentence pairs with human scores
     Sts {
@@ -93,7 +97,7 @@ pub(crate) struct ClaimsOptions {
 pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
     let settings = &context.settings;
     let report = match command {
-        EvalCommand::Retrieval { dir } => {
+        EvalCommand::Retrieval { dir, read } => {
             let embedder = open_embedder(&settings.embed)?;
             let bar = bar(context);
             let progress = |done: usize, all: usize| {
@@ -101,7 +105,14 @@ pub(crate) fn run(command: &EvalCommand, context: &Context) -> Result<Exit> {
                 bar.set_position(done as u64);
             };
             let cache = EvalCache::of_user();
-            let report = evaluate_retrieval(dir, &embedder, &settings.store, &settings.retrieve, &cache, &progress);
+            let readers = match read.is_empty() {
+                true => None,
+                false => Some(Readers::open(&settings.check.readers(), &settings.embed)?),
+            };
+            let reader = readers.as_ref().map(|readers| readers.reader().map_err(Error::usage)).transpose()?;
+            let reading = reader.map(|reader| Reading { reader, depths: read });
+            let (store, retrieve) = (&settings.store, &settings.retrieve);
+            let report = evaluate_retrieval(dir, &embedder, store, retrieve, reading.as_ref(), &cache, &progress);
             bar.finish_and_clear();
             report?
         }

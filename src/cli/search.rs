@@ -9,6 +9,7 @@ use super::context::Context;
 use super::terminal::{Look, Stream, note, one_line, out, out_json, shown_path, styled, width, wrapped};
 use crate::answer::{Hit, hits_json};
 use crate::error::{Error, Result};
+use crate::inference::cross_encoder::Readers;
 use crate::retrieve::Searcher;
 
 /// Options of `ibid search`.
@@ -19,6 +20,9 @@ pub(crate) struct SearchOptions {
     /// Passages to print [default: 10]
     #[arg(long, short = 'k', value_name = "N")]
     top_k: Option<usize>,
+    /// Have a model read the first passages beside the query, and order them by what it finds (setting retrieve.read)
+    #[arg(long)]
+    read: bool,
 }
 
 pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
@@ -28,7 +32,13 @@ pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
     }
     let searcher = Searcher::open(&context.settings.opening()?, &context.settings.retrieve)?;
     let top_k = options.top_k.unwrap_or(context.settings.retrieve.top_k);
-    let found = searcher.search(&query, top_k)?;
+    let found = match options.read {
+        true => {
+            let readers = Readers::open(&context.settings.check.readers(), &context.settings.embed)?;
+            searcher.search_and_read(&query, top_k, &readers)?
+        }
+        false => searcher.search(&query, top_k)?,
+    };
     let is_empty = found.hits.is_empty() && searcher.database().chunk_count()? == 0;
     searcher.leave();
     if context.json {

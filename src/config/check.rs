@@ -129,6 +129,8 @@ fn retrieving(retrieve: &RetrieveSettings) -> Result<()> {
     not_negative("retrieve.rank_constant", retrieve.rank_constant)?;
     not_negative("retrieve.label_weight", retrieve.label_weight)?;
     within("retrieve.rerank_weight", retrieve.rerank_weight, 0.0..=1.0)?;
+    within("retrieve.read", retrieve.read, 0..=100)?;
+    within("retrieve.read_weight", retrieve.read_weight, 0.0..=1.0)?;
     at_least("retrieve.query_chars_max", retrieve.query_chars_max, 1)
 }
 

@@ -13,9 +13,11 @@ use super::{EvalCache, EvalReport, read_data, read_json_lines, wrong};
 use crate::data_folder::{database_path, store_path};
 use crate::database::{ChunkRow, Database, FileEntry, FileRow, Terms};
 use crate::error::{Error, Result};
+use crate::inference::cross_encoder::Reader;
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::late_interaction::pack;
-use crate::retrieve::{Fusion, Parts, Query, Ranked, RetrieveSettings, rank};
+use crate::retrieve::reading::{readings, reorder};
+use crate::retrieve::{Fusion, Parts, Query, Ranked, RetrieveSettings, hits_of, rank};
 use crate::store::{EdgeStore, IndexLock, NewPoint, Payload, StoreSettings};
 
 /// How long to wait for another evaluation of the same collection.
@@ -36,6 +38,15 @@ struct Judged {
     relevant: HashMap<String, HashMap<String, f64>>,
 }
 
+/// A model that reads the first passages of each ranking.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    /// The model.
+    pub reader: &'a Reader,
+    /// To how many passages, each measured.
+    pub depths: &'a [usize],
+}
+
 /// Measures dense, lexical, fused and reranked search on the collection in `folder` (`corpus.jsonl`, `queries.jsonl`,
 /// `qrels/test.tsv`).
 ///
@@ -46,6 +57,7 @@ pub fn evaluate_retrieval(
     embedder: &Embedder,
     store_settings: &StoreSettings,
     settings: &RetrieveSettings,
+    reading: Option<&Reading<'_>>,
     cache: &EvalCache,
     progress: &dyn Fn(usize, usize),
 ) -> Result<EvalReport> {
@@ -60,11 +72,16 @@ pub fn evaluate_retrieval(
     let parts = Parts { store: &store, database: &database };
     let names: HashMap<Uuid, &str> =
         judged.passages.iter().map(|passage| (point_id(&passage.id), passage.id.as_str())).collect();
-    let mut stages: BTreeMap<&str, Vec<[f64; 3]>> = BTreeMap::new();
+    let mut stages: BTreeMap<String, Vec<[f64; 3]>> = BTreeMap::new();
+    let mut reading_ms: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (id, query) in &judged.queries {
         let Some(relevant) = judged.relevant.get(id) else { continue };
         let Some(query) = Query::prepare(query, embedder, &database)? else { continue };
-        for (stage, ranking) in rankings(&query, parts, settings)? {
+        let mut all = rankings(&query, parts, settings)?;
+        if let Some(reading) = reading {
+            all.extend(read(&query, parts, settings, (reading, &place), &mut reading_ms)?);
+        }
+        for (stage, ranking) in all {
             let ranking: Vec<&str> = ranking.iter().filter_map(|id| names.get(id).copied()).collect();
             stages.entry(stage).or_default().push([
                 ndcg(&ranking, relevant, 10),
@@ -82,6 +99,9 @@ pub fn evaluate_retrieval(
             report.intervals.insert(key, interval(&values));
         }
     }
+    for (depth, times) in &reading_ms {
+        report.metrics.insert(format!("read.{depth}.ms"), mean(times));
+    }
     report.metrics.insert("queries".into(), stages.get("").map_or(0, Vec::len) as f64);
     report.metrics.insert("documents".into(), judged.passages.len() as f64);
     if cut_tokens > 0 {
@@ -95,18 +115,42 @@ pub fn evaluate_retrieval(
 }
 
 /// The ranking of each stage; the default one has no name.
-fn rankings(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<(&'static str, Vec<Uuid>)>> {
+fn rankings(query: &Query, parts: Parts<'_>, settings: &RetrieveSettings) -> Result<Vec<(String, Vec<Uuid>)>> {
     let ids = |ranked: Vec<Ranked>| ranked.into_iter().map(|ranked| ranked.id).collect::<Vec<_>>();
     let only = |dense_weight| RetrieveSettings { dense_weight, rerank: 0, label_weight: 0.0, ..settings.clone() };
     let by_rank = RetrieveSettings { fusion: Fusion::Ranks, ..only(settings.dense_weight) };
     let depth = settings.candidates.max(100);
-    Ok(vec![
+    let stages = vec![
         ("dense", parts.store.search_dense(&query.vector, depth)?.into_iter().map(|scored| scored.id).collect()),
         ("bm25", parts.store.search_words(query.text.as_str(), depth)?.into_iter().map(|scored| scored.id).collect()),
         ("ranks", ids(rank(query, parts, &by_rank)?)),
         ("fused", ids(rank(query, parts, &only(settings.dense_weight))?)),
         ("", ids(rank(query, parts, settings)?)),
-    ])
+    ];
+    Ok(stages.into_iter().map(|(stage, ranking)| (stage.to_owned(), ranking)).collect())
+}
+
+/// The rankings after a model has read the first passages, to each of the depths, by the weight of the settings.
+fn read(
+    query: &Query,
+    parts: Parts<'_>,
+    settings: &RetrieveSettings,
+    (reading, place): (&Reading<'_>, &Path),
+    times: &mut BTreeMap<usize, Vec<f64>>,
+) -> Result<Vec<(String, Vec<Uuid>)>> {
+    let mut ranked = rank(query, parts, settings)?;
+    ranked.truncate(settings.candidates.max(100));
+    let hits = hits_of(ranked, parts.store, place)?;
+    let mut rankings = Vec::with_capacity(reading.depths.len());
+    for &depth in reading.depths {
+        let started = Instant::now();
+        let found = readings(&query.text, &hits, depth, reading.reader)?;
+        times.entry(depth).or_default().push(started.elapsed().as_secs_f64() * 1000.0);
+        let mut hits = hits.clone();
+        reorder(&mut hits, &found, settings.read_weight);
+        rankings.push((format!("read.{depth}"), hits.into_iter().map(|hit| hit.chunk).collect()));
+    }
+    Ok(rankings)
 }
 
 fn load(folder: &Path) -> Result<Judged> {

@@ -38,6 +38,9 @@ pub struct Retrieve {
     /// Hits given at most, a number or an expression.
     #[serde(default = "top_k")]
     pub top_k: TopK,
+    /// Whether a model reads the first passages beside the query (setting `retrieve.read`) and so changes their order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
 }
 
 /// A number, or an expression that gives one.
@@ -107,7 +110,7 @@ impl Retrieve {
         let mut found = Vec::new();
         for query in queries.iter().filter(|query| !query.trim().is_empty()) {
             for collection in &collections {
-                found.extend(search(cx, query, collection, top_k)?);
+                found.extend(search(cx, query, collection, (top_k, self.read))?);
             }
         }
         let is_one = queries.len() * collections.len() <= 1;
@@ -118,7 +121,12 @@ impl Retrieve {
     }
 }
 
-fn search(cx: &mut StepContext<'_>, query: &str, collection: &str, top_k: usize) -> Result<Vec<Passage>, Failure> {
+fn search(
+    cx: &mut StepContext<'_>,
+    query: &str,
+    collection: &str,
+    (top_k, read): (usize, bool),
+) -> Result<Vec<Passage>, Failure> {
     let services = cx.services;
     let limit = services.settings().retrieve.query_chars_max;
     if query.chars().count() > limit {
@@ -128,12 +136,19 @@ fn search(cx: &mut StepContext<'_>, query: &str, collection: &str, top_k: usize)
     let call = Call {
         kind: CallKind::Retrieval,
         name: collection.to_string(),
-        request: json!({ "query": query, "top_k": top_k }),
+        request: match read {
+            true => json!({ "query": query, "top_k": top_k, "read": services.settings().retrieve.read }),
+            false => json!({ "query": query, "top_k": top_k }),
+        },
         reserve: Reserve::default(),
         effect: Effect::None,
     };
     let response = cx.call(call, &mut |_| {
-        let found = services.collections().with(collection, |searcher| searcher.search(query, top_k))?;
+        let readers = read.then(|| services.readers()).transpose()?;
+        let found = services.collections().with(collection, |searcher| match &readers {
+            Some(readers) => searcher.search_and_read(query, top_k, readers),
+            None => searcher.search(query, top_k),
+        })?;
         Ok((json!({ "hits": found.hits }), Spent::default()))
     })?;
     let hits: Vec<Hit> = match response {
