@@ -3,7 +3,9 @@
 //! Passages of one document often do not say what the document is: a page of a report names neither the company nor the
 //! quarter. A question does. Its terms are compared with each document's label, apart from the passages themselves.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_segmentation::UnicodeSegmentation;
@@ -43,8 +45,13 @@ pub fn file_words(path: &Path) -> String {
 pub fn terms(text: &str) -> Vec<u32> {
     let stemmer = Stemmer::create(Algorithm::English);
     let words: Vec<String> = text.unicode_words().map(str::to_lowercase).collect();
+    // `Amazon.com` is known as Amazon, too.
+    let parts = words.iter().filter(|word| word.contains('.')).flat_map(|word| word.split('.'));
+    let parts = parts.filter(|part| part.chars().count() > 1 && part.chars().all(char::is_alphabetic));
     let mut terms: Vec<u32> = words
         .iter()
+        .map(String::as_str)
+        .chain(parts)
         .map(|word| word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word))
         .filter(|word| !is_stop_word(word))
         .map(|word| number(&stemmer.stem(word)))
@@ -59,6 +66,44 @@ pub fn terms(text: &str) -> Vec<u32> {
 #[must_use]
 pub fn quarter_term(year: i32, quarter: u8) -> u32 {
     number(&format!("{year}q{quarter}"))
+}
+
+/// Whether a question asks for what the newest document says.
+#[must_use]
+pub fn asks_for_newest(question: &str) -> bool {
+    const WORDS: [&str; 4] = ["latest", "newest", "currently", "nowadays"];
+    let words: Vec<String> = question.unicode_words().map(str::to_lowercase).collect();
+    words.iter().any(|word| WORDS.contains(&word.as_str()))
+        || words
+            .windows(2)
+            .any(|two| ["most", "last"].contains(&two[0].as_str()) && ["recent", "reported"].contains(&two[1].as_str()))
+}
+
+/// The last day that a label names, as a number that is larger for a later one: a date, the end of a quarter or of a year. `None` where it
+/// names none. Years after `year_max` are plans, not the document's own time.
+#[must_use]
+pub fn last_day(label: &[u32], year_max: i32) -> Option<u32> {
+    static DAYS: LazyLock<HashMap<u32, u32>> = LazyLock::new(days);
+    let first_after = (year_max.max(0) as u32 + 1) * 10_000;
+    label.iter().filter_map(|term| DAYS.get(term)).copied().filter(|day| *day < first_after).max()
+}
+
+/// The terms of all days, quarters and years from 1900 to 2100, each with its last day.
+fn days() -> HashMap<u32, u32> {
+    let mut days = HashMap::with_capacity(80_000);
+    for year in 1900..=2100_u32 {
+        days.insert(number(&year.to_string()), year * 10_000);
+        for month in 1..=12 {
+            for day in 1..=31 {
+                days.insert(number(&format!("{year}-{month:02}-{day:02}")), year * 10_000 + month * 100 + day);
+            }
+        }
+        for quarter in 1..=4 {
+            // After every day of the quarter and before the next one's.
+            days.insert(number(&format!("{year}q{quarter}")), year * 10_000 + quarter * 300 + 32);
+        }
+    }
+    days
 }
 
 /// FNV-1a (Fowler, Noll, Vo): the same on every machine and in every version.
@@ -149,6 +194,24 @@ mod tests {
             assert!(terms(text).contains(&number("2023-06-30")), "{text}");
         }
         assert!(!terms("you may 2023").contains(&number("2023-05-30")));
+    }
+
+    #[test]
+    fn a_company_that_is_named_after_its_address_is_known_without_it() {
+        assert!(shares("FENNICK.COM, INC.", "What did Fennick's sellers earn?", "fennick"));
+        assert!(!terms("e.g. 3.5 U.S.").contains(&number("e")));
+    }
+
+    #[test]
+    fn the_last_day_of_a_label_is_that_of_its_latest_date() {
+        let of = |text: &str| last_day(&terms(text), 2026);
+        assert!(of("quarter ended July 1, 2023") > of("quarter ended 25 June 2022"));
+        assert!(of("2023 Q3 report") > of("2023 Q2 report") && of("2024") > of("2023 Q4"));
+        assert!(of("30 June 2023") < of("2023 Q2") && of("1 July 2023") > of("2023 Q2"));
+        assert_eq!(of("the rest of the report, due in 2031"), None);
+        assert!(
+            asks_for_newest("What did the latest report say?") && !asks_for_newest("What did the late report say?")
+        );
     }
 
     #[test]

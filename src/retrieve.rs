@@ -20,7 +20,7 @@ use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::{Embedder, Input, Role, Want};
-use crate::label::terms;
+use crate::label::{asks_for_newest, last_day, terms};
 use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::lexicon::{Lexicon, LexiconSettings};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
@@ -504,17 +504,36 @@ fn label_scores(
         .map(|(&term, &count)| (term, idf(count, file_count)))
         .collect();
     let whole: f32 = weights.values().sum();
-    if whole <= 0.0 {
+    let wants_newest = asks_for_newest(query);
+    if whole <= 0.0 && !wants_newest {
         return Ok(HashMap::new());
     }
     let labels = database.labels(&files.values().copied().collect::<HashSet<_>>())?;
-    Ok(labels
-        .into_iter()
-        .map(|(file, label)| {
-            let held: f32 = label.iter().filter_map(|term| weights.get(term)).sum();
-            (file, held / whole)
-        })
-        .collect())
+    let share = |label: &[u32]| {
+        let held: f32 = label.iter().filter_map(|term| weights.get(term)).sum();
+        if whole > 0.0 { held / whole } else { 0.0 }
+    };
+    let mut scores = labels.iter().map(|(&file, label)| (file, share(label))).collect();
+    if wants_newest {
+        favour_newest(&mut scores, &labels);
+    }
+    Ok(scores)
+}
+
+/// Half of each file's score is whether it is the newest of those that fit best: that of `the latest report of X` is the latest of X.
+fn favour_newest(scores: &mut HashMap<i64, f32>, labels: &HashMap<i64, Vec<u32>>) {
+    let best = scores.values().copied().fold(0.0, f32::max);
+    let year_max = i32::from(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year());
+    let days: HashMap<i64, u32> = labels
+        .iter()
+        .filter(|(file, _)| scores.get(file).is_some_and(|score| *score >= best - f32::EPSILON))
+        .filter_map(|(file, label)| Some((*file, last_day(label, year_max)?)))
+        .collect();
+    let Some(newest) = days.values().copied().max() else { return };
+    for (file, score) in scores.iter_mut() {
+        let is_newest = days.get(file).is_some_and(|day| *day == newest);
+        *score = (*score + f32::from(u8::from(is_newest))) / 2.0;
+    }
 }
 
 /// The vectors of the query's own tokens, each weighted by how rare its token is among the chunks.

@@ -44,8 +44,10 @@ pub fn draft_by_extracting(
 ) -> Drafted {
     let labels: Vec<String> = hits.iter().map(label).collect();
     let best = hits.first().map_or(1.0, |hit| hit.score.max(f32::EPSILON));
+    let headers: Vec<Vec<ByteSpan>> = hits.iter().map(headers).collect();
+    let about = hits.iter().zip(&labels).zip(&headers);
     let passages: Vec<Passage<'_>> =
-        hits.iter().zip(&labels).map(|(hit, label)| Passage { label, score: hit.score / best }).collect();
+        about.map(|((hit, label), headers)| Passage { label, score: hit.score / best, headers }).collect();
     let chosen = draft(&Text::new(question), &passages, evidence, similarities, readings, settings);
     let mut drafted = Drafted {
         by: EXTRACTIVE.into(),
@@ -91,6 +93,13 @@ pub fn read_window(hits: &[Hit], evidence: &Evidence, index: usize, span: ByteSp
     let hit = &hits[index];
     let about = hit.title.clone().unwrap_or_else(|| file_words(Path::new(&hit.path)));
     Some(format!("{about}\n{window}"))
+}
+
+/// Where the hit's text names the columns of its tables.
+fn headers(hit: &Hit) -> Vec<ByteSpan> {
+    let inside = |at: usize| at.clamp(hit.start, hit.end) - hit.start;
+    let spans = hit.tables.iter().map(|table| ByteSpan::new(inside(table.start), inside(table.body)));
+    spans.filter(|span| !span.is_empty()).collect()
 }
 
 /// What a passage is about without saying it: its file's name, its document's title, the headings above it.

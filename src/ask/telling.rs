@@ -25,10 +25,13 @@ struct Row<'a> {
 }
 
 /// The row at `span` of the hit's text as a sentence that answers `question`: `Hotel limit, London: £210`. `None` where it is no row of a
-/// table whose columns have names.
+/// table whose columns have names, nor one of two cells.
 #[must_use]
 pub fn told(question: &str, hit: &Hit, span: ByteSpan) -> Option<String> {
     let row = row(hit, span)?;
+    if row.cells.iter().all(|(name, _)| name.is_empty()) {
+        return Some(row.said(&[0]));
+    }
     let asked: Vec<String> = words(question).into_iter().filter(|word| !word.stop).map(|word| word.stem).collect();
     let is_asked = |name: &str| words(name).iter().any(|word| asked.contains(&word.stem));
     let named: Vec<usize> = (0..row.cells.len()).filter(|&at| is_asked(row.cells[at].0)).collect();
@@ -67,10 +70,10 @@ impl Row<'_> {
     /// The row with the cells `chosen`.
     fn said(&self, chosen: &[usize]) -> String {
         let mut said = match chosen {
-            [only] => {
-                let (name, cell) = self.cells[*only];
-                format!("{name}, {}: {cell}", self.name)
-            }
+            [only] => match self.cells[*only] {
+                ("", cell) => format!("{}: {cell}", self.name),
+                (name, cell) => format!("{name}, {}: {cell}", self.name),
+            },
             _ => {
                 let each: Vec<String> = chosen
                     .iter()
@@ -109,11 +112,19 @@ fn row(hit: &Hit, span: ByteSpan) -> Option<Row<'_>> {
     let table: &TablePart =
         hit.tables.iter().find(|table| place >= table.body.max(table.start) && place < table.end)?;
     let line = span.of(&hit.text);
-    if table.columns.len() < 2 || table.columns.len() > COLUMNS_MAX || line.contains('\n') {
+    if table.columns.len() > COLUMNS_MAX || line.contains('\n') {
         return None;
     }
     let texts: Vec<&str> = cells_of(line).into_iter().map(|cell| cell.of(line).trim()).collect();
     let name = *texts.first().filter(|name| !name.is_empty())?;
+    // Of two cells without names of columns the first names the second.
+    if let ([name, cell], 0..=1) = (texts.as_slice(), table.columns.len()) {
+        let is_pair = !cell.is_empty() && !name.contains(": ");
+        return is_pair.then(|| Row { name: name.trim_end_matches(':'), cells: vec![("", cell)], unit: None });
+    }
+    if table.columns.len() < 2 {
+        return None;
+    }
     if texts.len() > table.columns.len() {
         return None;
     }
@@ -183,6 +194,15 @@ mod tests {
         ] {
             assert_eq!(checked(claim, std::slice::from_ref(&rates)), None, "{claim}");
         }
+    }
+
+    #[test]
+    fn of_two_cells_the_first_names_the_second() {
+        let terms = hit("\nRent | £41,000 a year\nBreak date: | 24 June 2035\n", &[], None);
+        let row = line(&terms, "Break");
+        assert_eq!(told("When can the tenant leave?", &terms, row).as_deref(), Some("Break date: 24 June 2035"));
+        assert!(checked("Break date: 24 June 2035", std::slice::from_ref(&terms)).is_some());
+        assert!(checked("Rent: 24 June 2035", &[terms]).is_none());
     }
 
     #[test]

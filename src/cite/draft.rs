@@ -4,11 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::answering::{Features, NAMES_PASSAGE, answer_features};
-use super::evidence::{Evidence, Sentence, Text};
+use super::evidence::{Evidence, Sentence, Text, recall};
 use super::features::ODDS_MAX;
 use super::lexical::Word;
 use super::logistic::{self, log_odds};
-use super::quantities::{Kind, Quantity, agrees};
+use super::quantities::Kind;
 use super::structure::{codes, header_of, heading_of};
 use crate::document::ByteSpan;
 use crate::sentences::{is_row, item_marker};
@@ -20,6 +20,8 @@ pub struct Passage<'a> {
     pub label: &'a str,
     /// Relevance from retrieval, 0 to 1, where 1 is the best passage's.
     pub score: f32,
+    /// Where its text names the columns of tables, which is no answer to anything.
+    pub headers: &'a [ByteSpan],
 }
 
 /// How much is drafted.
@@ -98,6 +100,10 @@ pub fn draft(
     let labels: Vec<Text> = passages.iter().map(|passage| Text::new(passage.label)).collect();
     let places: Vec<usize> = (0..evidence.sentences.len())
         .filter(|&at| reads_alone(&evidence.sentences[at].text) && !is_header(evidence, at))
+        .filter(|&at| {
+            let Sentence { index, span, .. } = evidence.sentences[at];
+            !passages[index].headers.iter().any(|header| header.contains(span))
+        })
         .collect();
     let relevances: Vec<f32> = passages.iter().map(|passage| passage.score).collect();
     let features = answer_features(question, &labels, &relevances, evidence, similarities, &places);
@@ -224,15 +230,15 @@ fn reads_alone(text: &Text) -> bool {
     !form && !asks && (ends && letters >= 3 || item || letters >= 1 && (figure || cells) || letters >= 10)
 }
 
-/// Whether `sentence` says something of the question, or a figure, that the chosen ones do not.
+/// Whether `sentence` has enough of what was asked that the chosen ones lack. A figure that nobody asked for is no reason to say more.
 fn adds(question: &Text, chosen: &[&Sentence], sentence: &Sentence, evidence: &Evidence) -> bool {
+    let content = question.content(&evidence.idf);
     let is_new = |word: &Word| sentence.text.holds(word) && !chosen.iter().any(|other| other.text.holds(word));
-    let new_word = question.content(&evidence.idf).iter().any(|(word, _)| is_new(word));
-    let held =
-        |figure: &Quantity| chosen.iter().any(|other| other.text.quantities.iter().any(|held| agrees(figure, held)));
-    let new_figure = sentence.text.quantities.iter().any(|figure| figure.kind == Kind::Number && !held(figure));
-    !chosen.iter().any(|other| other.text.text == sentence.text.text) && (new_word || new_figure)
+    !chosen.iter().any(|other| other.text.text == sentence.text.text) && recall(&content, is_new) >= ADDED_MIN
 }
+
+/// The least share of the weight of the question's words that a further sentence brings.
+const ADDED_MIN: f32 = 0.15;
 
 #[cfg(test)]
 mod tests {
@@ -246,8 +252,8 @@ mod tests {
     fn answer(question: &str, settings: &DraftSettings) -> (Draft, Vec<&'static str>) {
         let texts = [RATES, PLANT];
         let passages = [
-            Passage { label: "Travel policy", score: 0.5 },
-            Passage { label: "Fennick first quarter report 2025", score: 0.5 },
+            Passage { label: "Travel policy", score: 0.5, headers: &[] },
+            Passage { label: "Fennick first quarter report 2025", score: 0.5, headers: &[] },
         ];
         let evidence = Evidence::new(&texts);
         let similarities = vec![0.5; evidence.sentences.len()];

@@ -103,6 +103,8 @@ fn item(judged: &Judged, considered: &Considered, hits: &[Hit], answer: &Answer)
         "answerable": judged.answerable,
         "probability": considered.answerable,
         "answer": answer.text,
+        "answers": answer.answers,
+        "status": answer.status,
         "candidates": considered.considered.iter().map(candidate).collect::<Vec<_>>(),
     })
 }

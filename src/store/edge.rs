@@ -14,6 +14,7 @@ use qdrant_edge::{
 };
 use uuid::Uuid;
 
+use super::codes::with_codes;
 use super::room::check_room;
 use super::settings::{BM25, DENSE, StoreSettings, bm25, config, graph, optimizers};
 use super::{NewPoint, Payload, Scored, StoreInfo, Wording};
@@ -106,7 +107,7 @@ impl EdgeStore {
 
     fn structured(&self, point: NewPoint) -> Result<qdrant_edge::PointStructPersisted> {
         assert_eq!(point.dense.len(), self.dimensions, "a vector has the store's width");
-        let sparse = self.words.0.embed_document(&point.words);
+        let sparse = self.words.0.embed_document(&with_codes(&point.words));
         let vectors = Vectors::new_named([
             (DENSE, Vector::new_dense(point.dense)),
             (BM25, Vector(VectorInternal::Sparse(sparse))),
@@ -269,7 +270,7 @@ impl EdgeStore {
 
     /// The words of a query with their weights.
     fn worded(&self, wording: Wording<'_>) -> SparseVector {
-        let mut query: SparseVector = self.words.0.embed_query(wording.text);
+        let mut query: SparseVector = self.words.0.embed_query(&with_codes(wording.text));
         if wording.wider_weight <= 0.0 || query.indices.is_empty() {
             return query;
         }

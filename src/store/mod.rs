@@ -1,5 +1,6 @@
 //! Chunks with their vectors in, scored ids and chunks out; the only place that knows Qdrant.
 
+mod codes;
 mod edge;
 mod lock;
 mod room;
