@@ -9,6 +9,7 @@ use crate::answer::{Hit, Usage};
 use crate::cite::claims::split_claims;
 use crate::cite::draft::{Considered, DraftSettings, Passage, draft};
 use crate::cite::evidence::{Evidence, Text};
+use crate::cite::structure::heading_of;
 use crate::cite::windows::window_of;
 use crate::document::ByteSpan;
 use crate::label::file_words;
@@ -77,13 +78,24 @@ pub fn draft_by_extracting(
 /// Sentences of the hits that are read beside the question, at most.
 const READ_MAX: usize = 12;
 
-/// The sentences that are most likely to answer by their words, as places in `evidence`, each with what a model reads of it: below what its
-/// passage is about, with its neighbours, its heading and the names of its columns.
+/// The sentences that are most likely to answer by their words, as places in `evidence`, each with what a model reads of it
+/// ([`read_alone`]).
 #[must_use]
 pub fn to_read(question: &str, hits: &[Hit], evidence: &Evidence, similarities: &[f32]) -> Vec<(usize, String)> {
     let drafted = draft_by_extracting(question, hits, evidence, similarities, &[], &DraftSettings::default());
     let first = drafted.considered.iter().take(READ_MAX);
-    first.filter_map(|found| Some((found.at, read_window(hits, evidence, found.passage, found.span)?))).collect()
+    first.map(|found| (found.at, read_alone(hits, evidence, found.at))).collect()
+}
+
+/// What a model reads of one sentence to tell it from its neighbours: below what its passage is about and the heading above it, a row with
+/// the names of its columns.
+fn read_alone(hits: &[Hit], evidence: &Evidence, at: usize) -> String {
+    let sentence = &evidence.sentences[at];
+    let hit = &hits[sentence.index];
+    let mut lines = vec![hit.title.clone().unwrap_or_else(|| file_words(Path::new(&hit.path)))];
+    lines.extend(heading_of(evidence, at).map(|heading| evidence.sentences[heading].text.text.clone()));
+    lines.push(told("", hit, sentence.span).unwrap_or_else(|| sentence.text.text.clone()));
+    lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n")
 }
 
 /// What a model reads of a place in the text of hit `index`.

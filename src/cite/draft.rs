@@ -8,7 +8,7 @@ use super::evidence::{Evidence, Sentence, Text, recall};
 use super::features::ODDS_MAX;
 use super::lexical::Word;
 use super::logistic::{self, log_odds};
-use super::quantities::Kind;
+use super::quantities::{Kind, Quantity, agrees};
 use super::structure::{codes, header_of, heading_of};
 use crate::document::ByteSpan;
 use crate::sentences::{is_row, item_marker};
@@ -78,6 +78,8 @@ pub struct Considered {
     pub span: ByteSpan,
     /// What speaks for it, in the order of [`FEATURES`](super::answering::FEATURES).
     pub features: Features,
+    /// How likely a model that read it finds that it answers, 0 to 1.
+    pub reading: Option<f32>,
 }
 
 /// Drafts an answer to `question` from `evidence`, whose texts are those of `passages` in the same order. `similarities` says
@@ -107,15 +109,16 @@ pub fn draft(
         .collect();
     let relevances: Vec<f32> = passages.iter().map(|passage| passage.score).collect();
     let features = answer_features(question, &labels, &relevances, evidence, similarities, &places);
+    let read = |at: usize| readings.get(at).copied().flatten().map(|share| log_odds(f64::from(share), ODDS_MAX));
+    // A sentence that was not read was less likely to answer than any that was.
+    let least = (0..readings.len()).filter_map(read).fold(f64::INFINITY, f64::min);
+    let unread = if least.is_finite() { least } else { 0.0 };
     let mut found: Vec<Candidate> = places
         .into_iter()
         .zip(features)
         .map(|(at, features)| {
-            let reading = readings.get(at).copied().flatten();
-            let choice = choice(&features)
-                + reading
-                    .map_or(0.0, |share| f64::from(settings.reading_weight) * log_odds(f64::from(share), ODDS_MAX));
-            Candidate { at, choice, score: probability(&features), features }
+            let reading = f64::from(settings.reading_weight) * read(at).unwrap_or(unread);
+            Candidate { at, choice: choice(&features) + reading, score: probability(&features), features }
         })
         .collect();
     // The first of equals, so that the order of retrieval decides.
@@ -124,7 +127,8 @@ pub fn draft(
         .iter()
         .map(|found| {
             let Sentence { index, span, .. } = evidence.sentences[found.at];
-            Considered { at: found.at, passage: index, span, features: found.features }
+            let reading = readings.get(found.at).copied().flatten();
+            Considered { at: found.at, passage: index, span, features: found.features, reading }
         })
         .collect();
     let asked = codes(question);
@@ -136,7 +140,8 @@ pub fn draft(
             break;
         }
         let others: Vec<&Sentence> = chosen.iter().map(|other| &evidence.sentences[other.at]).collect();
-        if adds(question, &others, &evidence.sentences[next.at], evidence) {
+        let is_near = next.choice >= best.choice - NEAR;
+        if adds(question, &others, &evidence.sentences[next.at], evidence, is_near) {
             chosen.push(next);
         }
     }
@@ -230,14 +235,26 @@ fn reads_alone(text: &Text) -> bool {
     !form && !asks && (ends && letters >= 3 || item || letters >= 1 && (figure || cells) || letters >= 10)
 }
 
-/// Whether `sentence` has enough of what was asked that the chosen ones lack. A figure that nobody asked for is no reason to say more.
-fn adds(question: &Text, chosen: &[&Sentence], sentence: &Sentence, evidence: &Evidence) -> bool {
+/// Whether `sentence` adds to the chosen ones. One that may as well be the best does so by any word of the question or any figure that they
+/// lack; another one only by enough of what was asked.
+fn adds(question: &Text, chosen: &[&Sentence], sentence: &Sentence, evidence: &Evidence, is_near: bool) -> bool {
+    if chosen.iter().any(|other| other.text.text == sentence.text.text) {
+        return false;
+    }
     let content = question.content(&evidence.idf);
     let is_new = |word: &Word| sentence.text.holds(word) && !chosen.iter().any(|other| other.text.holds(word));
-    !chosen.iter().any(|other| other.text.text == sentence.text.text) && recall(&content, is_new) >= ADDED_MIN
+    let added = recall(&content, is_new);
+    if !is_near {
+        return added >= ADDED_MIN;
+    }
+    let held =
+        |figure: &Quantity| chosen.iter().any(|other| other.text.quantities.iter().any(|held| agrees(figure, held)));
+    added > 0.0 || sentence.text.quantities.iter().any(|figure| figure.kind == Kind::Number && !held(figure))
 }
 
-/// The least share of the weight of the question's words that a further sentence brings.
+/// The log odds by which a sentence may stay behind the best one and still be as likely to be what was asked for.
+const NEAR: f64 = 1.0;
+/// The least share of the weight of the question's words that another sentence brings.
 const ADDED_MIN: f32 = 0.15;
 
 #[cfg(test)]

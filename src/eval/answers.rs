@@ -96,6 +96,7 @@ fn item(judged: &Judged, considered: &Considered, hits: &[Hit], answer: &Answer)
         let is_right = in_source && text.is_some_and(|text| overlaps(text, &judged.quote));
         serde_json::json!({
             "features": weighed.features, "right": is_right, "in_source": in_source, "passage": weighed.passage,
+            "reading": weighed.reading,
         })
     };
     serde_json::json!({

@@ -57,6 +57,9 @@ pub struct Weighed {
     pub end: usize,
     /// What speaks for it, in the order of [`FEATURES`](crate::cite::answering::FEATURES).
     pub features: Vec<f64>,
+    /// How likely a model that read it finds that it answers, 0 to 1, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<f32>,
 }
 
 impl Asked {

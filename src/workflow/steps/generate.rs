@@ -273,6 +273,7 @@ fn considered(question: &str, drafted: &Drafted) -> Value {
         start: considered.span.start,
         end: considered.span.end,
         features: considered.features.to_vec(),
+        reading: considered.reading,
     });
     output(&Considered { question: question.into(), answerable: drafted.answerable, considered: sentences.collect() })
 }
