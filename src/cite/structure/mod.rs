@@ -68,12 +68,14 @@ pub enum ReasonKind {
     Source,
     /// That it is denied, planned, expected or supposed, which the claim leaves out.
     Doubt,
+    /// A language model that read both finds that the evidence does not say it; comparing never gives this kind.
+    Judge,
     /// A name that the evidence does not have.
     Name,
 }
 
 impl ReasonKind {
-    /// All kinds, in the order of the features.
+    /// All kinds that comparing finds, in the order of the features.
     pub const ALL: [Self; 21] = [
         Self::Number,
         Self::Holder,
@@ -122,6 +124,7 @@ impl ReasonKind {
             Self::Exception => "exception",
             Self::Source => "source",
             Self::Doubt => "doubt",
+            Self::Judge => "judge",
             Self::Name => "name",
         }
     }
