@@ -204,6 +204,44 @@ pub struct Answer {
     /// Where the documents do not hold the answer: the nearest passages, which may not answer it.
     #[serde(default)]
     pub nearest: Vec<Hit>,
+    /// Where other documents say otherwise than a sentence that stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A place of another document that disagrees with a sentence of the answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The sentence, by its place in [`Answer::claims`].
+    pub claim: usize,
+    /// What the other document says, on one line.
+    pub says: String,
+    /// Absolute path of its file.
+    pub path: String,
+    /// SHA-256 of the file's bytes, lower-case hex.
+    pub document: String,
+    /// Page of the quote, where the format has pages.
+    pub page: Option<u32>,
+    /// First byte of the quote in the document's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The quote, byte for byte as in the document's text.
+    pub quote: String,
+    /// What differs; its span is of the sentence's own text.
+    pub reason: Reason,
+    /// Which of the two is the newer, where dates or versions of the documents say so.
+    pub newer: Option<Side>,
+}
+
+/// One of two documents that disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The one that the sentence of the answer rests on.
+    Claim,
+    /// The other one.
+    Other,
 }
 
 /// A sentence of the draft that did not pass the check.

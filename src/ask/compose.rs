@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::conflicts::{Standing, conflicts, newer_first};
 use super::draft::{Drafted, read_window};
-use super::{AskSettings, telling};
+use super::{AskSettings, EXTRACTIVE, telling};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::evidence::Evidence;
@@ -90,12 +91,13 @@ pub fn compose(
         took_ms: 0.0,
         answers,
         nearest: Vec::new(),
+        conflicts: Vec::new(),
     };
     if answers.is_some_and(|answers| answers < settings.answers_min) {
         answer.nearest = nearest(hits, settings);
         return answer;
     }
-    let mut numbers: HashMap<(String, usize, usize), usize> = HashMap::new();
+    let mut standing: Vec<Standing> = Vec::new();
     for (span, checked) in drafted.claims.iter().zip(checked) {
         let text = span.of(&drafted.text);
         if !stands(checked.verdict) && !settings.keep_unsupported {
@@ -108,6 +110,14 @@ pub fn compose(
             });
             continue;
         }
+        standing.push(Standing { text: text.into(), checked: checked.clone() });
+    }
+    // A model's sentences follow from each other; those that are quoted stand for themselves.
+    if drafted.by == EXTRACTIVE {
+        newer_first(&mut standing, hits);
+    }
+    let mut numbers: HashMap<(String, usize, usize), usize> = HashMap::new();
+    for Standing { text, checked } in &standing {
         if !answer.text.is_empty() {
             answer.text.push(' ');
         }
@@ -116,6 +126,7 @@ pub fn compose(
         let citations = citations(checked, hits, settings.citations_max, &mut numbers);
         answer.claims.push(answer_claim(text, ByteSpan::new(start, answer.text.len()), checked, citations));
     }
+    answer.conflicts = conflicts(&standing, hits);
     answer.status = status(&answer);
     if answer.status == AnswerStatus::NotInDocuments {
         answer.nearest = nearest(hits, settings);
@@ -245,6 +256,29 @@ mod tests {
         assert_eq!(last.citations.len(), 1, "the same place in two passages is one citation");
         assert_eq!((last.citations[0].n, last.citations[0].start), (2, 113));
         assert_eq!(last.citations[0].quote, "Rates rise.");
+    }
+
+    #[test]
+    fn a_quoted_answer_begins_with_the_newer_of_two_that_disagree() {
+        let (old, new) = ("The notice period is three weeks.", "The notice period is two weeks.");
+        let newer = Hit { document: "other".into(), ..hit("/d/rules-2025.md", 0, new) };
+        let hits = [hit("/d/rules-2023.md", 0, old), newer];
+        let verdicts = [checked(Verdict::Supported, 0, ByteSpan::new(0, old.len()))];
+        let quoted = Drafted { by: EXTRACTIVE.into(), ..drafted(&[old]) };
+        let answer = compose("q", &quoted, &verdicts, None, &hits, &AskSettings::default());
+        assert_eq!(answer.text, format!("{new} {old}"));
+        assert_eq!((answer.claims[0].citations[0].path.as_str(), answer.claims.len()), ("/d/rules-2025.md", 2));
+        let told = serde_json::to_value(&answer).unwrap();
+        assert_eq!(told["conflicts"][0]["newer"], "claim");
+        assert_eq!(told["conflicts"][0]["claim"], 0);
+        assert_eq!(told["conflicts"][0]["says"], old);
+
+        // What a model wrote keeps its order, and the newer is told beside it.
+        let answer = compose("q", &drafted(&[old]), &verdicts, None, &hits, &AskSettings::default());
+        assert_eq!((answer.text.as_str(), answer.conflicts.len()), (old, 1));
+        assert_eq!(answer.conflicts[0].newer, Some(crate::answer::Side::Other));
+        let alone = compose("q", &quoted, &verdicts, None, &hits[..1], &AskSettings::default());
+        assert!(serde_json::to_value(&alone).unwrap().get("conflicts").is_none());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! puts them in order.
 
 pub mod compose;
+mod conflicts;
 pub mod draft;
+mod edition;
 pub mod prompt;
 pub mod telling;
 

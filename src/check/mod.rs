@@ -1,6 +1,7 @@
 //! Claims from anywhere against the index or against files: which passages a claim is held against, and the verdict they give.
 
 pub mod against;
+pub mod judge;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,8 @@ pub struct CheckSettings {
     pub entailment: Option<usize>,
     /// The folder of a reader in place of the one that comes with the program: `reader.safetensors` and `manifest.toml`.
     pub reader: Option<PathBuf>,
+    /// The role of a language model that reads what the check let stand beside its evidence, and can only lower a verdict.
+    pub judge: Option<String>,
 }
 
 impl CheckSettings {
@@ -59,6 +62,7 @@ impl Default for CheckSettings {
             model: None,
             entailment: None,
             reader: None,
+            judge: None,
         }
     }
 }

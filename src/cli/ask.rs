@@ -12,7 +12,7 @@ use super::run::{engine_of, report, send_telemetry};
 use super::search::{given_text, place};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, visible, width, wrapped};
 use super::workflow::ready;
-use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Models, Usage};
+use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Conflict, Models, Side, Usage};
 use crate::ask::{Drafting, EXTRACTIVE};
 use crate::cite::structure::Reason;
 use crate::cite::verdict::Verdict;
@@ -140,6 +140,7 @@ fn out_of_budget(question: &str, ended: &Ended, usage: Usage) -> Answer {
         took_ms: ended.took_us as f64 / 1e3,
         answers: None,
         nearest: vec![],
+        conflicts: vec![],
     }
 }
 
@@ -208,7 +209,11 @@ fn told(answer: &Answer) -> String {
         text.push_str(&told_nearest(answer));
     } else {
         let body: Vec<String> = answer.claims.iter().map(marked).collect();
-        text.push_str(&wrapped(&body.join(" "), width(), ""));
+        if answer.conflicts.is_empty() {
+            text.push_str(&wrapped(&body.join(" "), width(), ""));
+        } else {
+            text.push_str(&told_beside(&body, &answer.conflicts));
+        }
         text.push_str("\n\n");
         for citation in sources(answer) {
             let head = styled(
@@ -231,6 +236,28 @@ fn told(answer: &Answer) -> String {
     text.push_str(&styled(Stream::Out, Look::Faint, &summary(answer)));
     text.push('\n');
     text
+}
+
+/// Each sentence on lines of its own, with what other documents say instead below it.
+fn told_beside(sentences: &[String], conflicts: &[Conflict]) -> String {
+    let mut lines = Vec::new();
+    for (at, sentence) in sentences.iter().enumerate() {
+        lines.push(wrapped(sentence, width(), ""));
+        lines.extend(conflicts.iter().filter(|conflict| conflict.claim == at).map(told_conflict));
+    }
+    lines.join("\n")
+}
+
+/// Who says otherwise, and which is newer.
+fn told_conflict(conflict: &Conflict) -> String {
+    let age = match conflict.newer {
+        Some(Side::Claim) => " (older)",
+        Some(Side::Other) => " (newer)",
+        None => "",
+    };
+    let mark = styled(Stream::Out, Look::Warn, "≠");
+    let head = styled(Stream::Out, Look::Source, &place(&conflict.path, conflict.page, &[]));
+    wrapped(&format!("{mark} {head} says: {}{age}", quoted(&conflict.quote)), width(), "  ")
 }
 
 /// The nearest passages under a heading of their own.
@@ -312,4 +339,39 @@ fn summary(answer: &Answer) -> String {
         seconds(answer.took_ms / 1000.0),
         answer.run
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cite::structure::ReasonKind;
+
+    #[test]
+    fn what_another_document_says_stands_below_its_sentence() {
+        let reason =
+            Reason { kind: ReasonKind::Number, claim: [0, 4], evidence: "£40".into(), text: "differs".into() };
+        let conflict = |claim, newer| Conflict {
+            claim,
+            says: "The fee is £40.".into(),
+            path: "/d/handbook-2023.md".into(),
+            document: "hash".into(),
+            page: Some(7),
+            start: 0,
+            end: 16,
+            quote: "The fee\nis £40.".into(),
+            reason: reason.clone(),
+            newer,
+        };
+        let sentences = ["The fee is £55. [1]".to_string(), "Pay it in May. [2]".to_string()];
+        for (newer, age) in [(Some(Side::Claim), " (older)"), (Some(Side::Other), " (newer)"), (None, "")] {
+            let told = told_beside(&sentences, &[conflict(0, newer)]);
+            let lines: Vec<&str> = told.lines().collect();
+            assert_eq!((lines[0], lines[2]), (sentences[0].as_str(), sentences[1].as_str()), "{told}");
+            assert!(
+                lines[1].starts_with("  ") && lines[1].contains('≠') && lines[1].contains("handbook-2023.md, page 7"),
+                "{told}"
+            );
+            assert!(lines[1].ends_with(&format!("says: “The fee is £40.”{age}")), "{told}");
+        }
+    }
 }

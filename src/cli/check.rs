@@ -14,9 +14,10 @@ use super::search::place;
 use super::terminal::{
     Look, Stream, counted, note, one_line, out, out_json, seconds, shown_path, styled, width, wrapped,
 };
-use crate::answer::AnswerClaim;
+use crate::answer::{AnswerClaim, Usage};
 use crate::ask::compose::{answer_claim, citations};
 use crate::check::against::{Against, Reading, Unread};
+use crate::check::judge::Judge;
 use crate::check::{CheckSettings, Source, check_claim, words_over};
 use crate::cite::claims::{Claim, split_claims};
 use crate::cite::verdict::Verdict;
@@ -25,6 +26,7 @@ use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::index::prepare::path_key;
 use crate::inference::cross_encoder::Readers;
+use crate::inference::llm::by_role;
 use crate::ingest::isolated::Reader;
 use crate::ingest::{load, walk};
 use crate::retrieve::Searcher;
@@ -58,7 +60,18 @@ struct Report {
     claims: Vec<AnswerClaim>,
     /// What a reader of the verdicts should know.
     notes: Vec<String>,
+    /// What the judge took.
+    usage: Usage,
     took_ms: f64,
+}
+
+/// What claims are checked with.
+struct Means<'a> {
+    readers: Readers,
+    /// The language model that may lower verdicts, where the settings name one.
+    judge: Option<Judge>,
+    settings: &'a CheckSettings,
+    started: Instant,
 }
 
 pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
@@ -76,7 +89,7 @@ pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
         options.claims.push("-".into());
     }
     let given = given(&options, &settings, context)?;
-    let readers = Readers::open(&settings.readers(), &context.settings.embed)?;
+    let means = means(&settings, started, context)?;
     let mut notes = Vec::new();
     if options.against.is_empty() {
         let searcher = match Searcher::open(&context.settings.opening()?, &context.settings.retrieve) {
@@ -86,7 +99,7 @@ pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
         if searcher.chunk_count()? == 0 {
             return Ok(nothing("the index is empty; fill it with: ibid index PATH"));
         }
-        let exit = check(&given, &mut Source::Index(&searcher), &readers, notes, &settings, started, context)?;
+        let exit = check(&given, &mut Source::Index(&searcher), means, notes, context)?;
         searcher.leave();
         return Ok(exit);
     }
@@ -100,7 +113,14 @@ pub(crate) fn run(options: &CheckOptions, context: &Context) -> Result<Exit> {
         return Ok(nothing(&if why.is_empty() { "there is no file there".into() } else { why.join("; ") }));
     }
     notes.extend(against.unread.iter().map(|file| format!("not read: {}", unread(file))));
-    check(&given, &mut Source::Files(&mut against), &readers, notes, &settings, started, context)
+    check(&given, &mut Source::Files(&mut against), means, notes, context)
+}
+
+fn means<'a>(settings: &'a CheckSettings, started: Instant, context: &Context) -> Result<Means<'a>> {
+    let Settings { embed, models, llm, offline, .. } = &context.settings;
+    let open = |role: &String| Judge::open(role, &by_role(models, llm), embed.device, *offline);
+    let judge = settings.judge.as_ref().map(open).transpose()?;
+    Ok(Means { readers: Readers::open(&settings.readers(), embed)?, judge, settings, started })
 }
 
 /// Says that there is nothing to check against, and why.
@@ -114,13 +134,13 @@ fn nothing(why: &str) -> Exit {
 fn check(
     given: &Given,
     source: &mut Source<'_>,
-    readers: &Readers,
+    mut means: Means<'_>,
     notes: Vec<String>,
-    settings: &CheckSettings,
-    started: Instant,
     context: &Context,
 ) -> Result<Exit> {
-    let mut report = Report { claims: Vec::with_capacity(given.claims.len()), notes, took_ms: 0.0 };
+    let settings = means.settings;
+    let claims = Vec::with_capacity(given.claims.len());
+    let mut report = Report { claims, notes, usage: Usage::default(), took_ms: 0.0 };
     let mut numbers = HashMap::new();
     for claim in &given.claims {
         if context.is_stopped() {
@@ -132,7 +152,10 @@ fn check(
                 settings.claim_words_max
             ));
         }
-        let judged = check_claim(&claim.text, source, readers, settings)?;
+        let mut judged = check_claim(&claim.text, source, &means.readers, settings)?;
+        if let Some(judge) = &mut means.judge {
+            judge.read(&claim.text, &mut judged, &context.stop).inspect_err(|error| gave_up(judge, error))?;
+        }
         let citations = citations(&judged.checked, &judged.hits, context.settings.ask.citations_max, &mut numbers);
         let claim = answer_claim(&claim.text, claim.span, &judged.checked, citations);
         if !context.json {
@@ -140,15 +163,47 @@ fn check(
         }
         report.claims.push(claim);
     }
-    report.took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    if let Some(judge) = &means.judge {
+        report.usage = judge.usage;
+        report.notes.extend(judge_note(judge));
+    }
+    report.took_ms = means.started.elapsed().as_secs_f64() * 1000.0;
     if context.json {
         out_json(&report.to_json())?;
     } else {
-        out(&format!("{}\n", styled(Stream::Out, Look::Faint, &report.summary())))?;
+        let by = means.judge.as_ref().map(judge_summary).unwrap_or_default();
+        out(&format!("{}\n", styled(Stream::Out, Look::Faint, &format!("{}{by}", report.summary()))))?;
         report.notes.iter().for_each(|line| note(&styled(Stream::Err, Look::Warn, &one_line(line))));
     }
     let is_supported = report.claims.iter().all(|claim| claim.verdict == Verdict::Supported);
     Ok(if is_supported { Exit::Done } else { Exit::Problems })
+}
+
+/// Says whose failure follows, and what can be done without it.
+fn gave_up(judge: &Judge, error: &Error) {
+    if matches!(error, Error::Interrupted) {
+        return;
+    }
+    let line =
+        format!("the judge {} gave no opinion; without check.judge, claims are checked without it", judge.name());
+    note(&styled(Stream::Err, Look::Warn, &one_line(&line)));
+}
+
+/// What a reader should know of a judge that cannot be read.
+fn judge_note(judge: &Judge) -> Option<String> {
+    let unread = counted(judge.unread as u64, "claim");
+    (judge.unread > 0).then(|| {
+        let name = judge.name();
+        format!("on {unread} the judge {name} answered neither yes nor no; the verdict of the check stands there")
+    })
+}
+
+/// What the judge was asked and what that took.
+fn judge_summary(judge: &Judge) -> String {
+    let Usage { input_tokens, output_tokens, usd } = judge.usage;
+    let price = if usd > 0.0 { format!(", ${usd:.4}") } else { String::new() };
+    let tokens = counted(input_tokens + output_tokens, "token");
+    format!(" · judge {} read {}: {tokens}{price}", judge.name(), counted(judge.asked as u64, "claim"))
 }
 
 /// The claims of the arguments, of standard input, or of a file.
@@ -238,6 +293,7 @@ impl Report {
             "schema": "ibid.check/1",
             "claims": self.claims,
             "notes": self.notes,
+            "usage": self.usage,
             "took_ms": self.took_ms,
         })
     }

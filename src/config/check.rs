@@ -6,10 +6,11 @@ use std::ops::RangeInclusive;
 use super::Settings;
 use crate::ask::AskSettings;
 use crate::check::CheckSettings;
+use crate::check::judge::unknown;
 use crate::chunk::{CONTEXT_TOKENS_MOST, ChunkSettings, TOKENS_MAX_LEAST};
 use crate::error::{Error, Result};
 use crate::index::IndexSettings;
-use crate::inference::llm::LlmSettings;
+use crate::inference::llm::{self, LlmSettings};
 use crate::ingest::ReadSettings;
 use crate::retrieve::RetrieveSettings;
 use crate::store::StoreSettings;
@@ -49,6 +50,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     within("lexicon.weight", settings.lexicon.weight, 0.0..=1.0)?;
     asking(&settings.ask)?;
     checking(&settings.check)?;
+    judging(settings)?;
     generating("llm", &settings.llm)?;
     for (role, model) in &settings.models {
         generating(&format!("models.{role}"), model)?;
@@ -157,6 +159,13 @@ fn checking(check: &CheckSettings) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The judge is one of the language models.
+fn judging(settings: &Settings) -> Result<()> {
+    let Some(role) = &settings.check.judge else { return Ok(()) };
+    let roles = llm::by_role(&settings.models, &settings.llm);
+    if roles.contains_key(role) { Ok(()) } else { Err(unknown(role, roles.keys().map(String::as_str))) }
 }
 
 /// Checks the language model of `section`: `llm`, or a role's.
@@ -270,6 +279,8 @@ mod tests {
             "ask.extract.answerable_min = -0.5",
             "ask.answers_min = 1.5",
             "check.entailment = 1",
+            "check.judge = \"strong\"",
+            "check.judge = \"extractive\"",
             "llm.tokens_max = 0",
             "llm.temperature = nan",
             "llm.timeout_s = 9223372036854775807",
@@ -303,6 +314,8 @@ mod tests {
             "retrieve.rerank = 0\nretrieve.label_weight = 0\nretrieve.dense_weight = 1\nretrieve.rank_constant = 0",
             "ask.extract.further_min = 0.0\nask.extract.answerable_min = 1.0\nask.extract.sentences_max = 10",
             "check.model = \"folder\"\ncheck.entailment = 1",
+            "check.judge = \"local\"",
+            "check.judge = \"strong\"\nmodels.strong.tokens_max = 64",
             "llm.retries = 0\nllm.retry_pause_ms = 0\nbreaker.failures_max = 0",
         ] {
             checked(text).expect(text);

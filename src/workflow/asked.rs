@@ -93,7 +93,9 @@ impl Asked {
 
     fn take(&mut self, event: &Event) {
         let Event::StepEnded { place, outcome, output, calls, notes, took_us, .. } = event else { return };
-        for call in calls.iter().filter(|call| call.kind == CallKind::Model) {
+        // What judges a draft did not write it.
+        let is_check = output["claims"].is_array() && output["share"].is_number();
+        for call in calls.iter().filter(|call| call.kind == CallKind::Model && !is_check) {
             self.take_call(call);
         }
         for considered in notes.iter().filter_map(|note| Considered::deserialize(note).ok()) {

@@ -17,9 +17,9 @@ use crate::inference::device::{self, DeviceChoice};
 use crate::inference::llm::{self, GenerateRequest, Generated, LanguageModel, LlmSettings, Surroundings};
 
 /// The role of the model in `[llm]`, taken where a step names none.
-pub const DEFAULT: &str = "default";
+pub const DEFAULT: &str = llm::DEFAULT_ROLE;
 /// The role of the model that runs in this process; there without being named.
-pub const LOCAL: &str = "local";
+pub const LOCAL: &str = llm::LOCAL_ROLE;
 /// The role of the drafter that takes sentences of hits, word for word; no model has it.
 pub const EXTRACTIVE: &str = crate::ask::EXTRACTIVE;
 
@@ -118,10 +118,7 @@ impl ModelRoles {
         device: DeviceChoice,
         offline: bool,
     ) -> Self {
-        let mut roles = named.clone();
-        let local = if llm.url.is_none() { llm.clone() } else { LlmSettings { url: None, model: None, ..llm.clone() } };
-        roles.entry(LOCAL.into()).or_insert(local);
-        roles.entry(DEFAULT.into()).or_insert_with(|| llm.clone());
+        let mut roles = llm::by_role(named, llm);
         // The engine of the workflow tries again, by the step's own rules; two who try multiply.
         roles.values_mut().for_each(|settings| settings.retries = 0);
         let breaker = Breaker { settings: breaker, servers: Mutex::default() };

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::model_server::ModelServer;
 use crate::support::{Home, MEMO, Outcome, corpora, documents, write};
 
 fn path(folder: &Path, name: &str) -> String {
@@ -189,4 +190,39 @@ fn a_row_of_a_long_table_is_found() {
     println!("100,000 rows: {:.1} s, {report}", started.elapsed().as_secs_f64());
     let quotes = report["claims"][0]["citations"].to_string();
     assert!(quotes.contains("77123") && quotes.contains("539864"), "{report}");
+}
+
+#[test]
+fn a_judge_lowers_what_the_check_let_stand_and_a_role_that_there_is_not_is_refused() {
+    let folder = documents();
+    let memo = path(folder.path(), "memo.txt");
+    // In other words than the memo's, so that there is something to judge.
+    let claim = "The board has approved a dividend of 12 pence for each share.";
+    let judged = |answer: &'static str| {
+        let server = ModelServer::scripted(&[("<claim>", answer)]);
+        let home = server.home();
+        home.set(&format!("{}[check]\njudge = \"m\"\n", server.settings()));
+        let (code, report) = home.json(&["check", claim, "--against", &memo]);
+        (code, report, server.asked().len())
+    };
+    let (code, report, asked) = judged("No, it says so of no share.");
+    assert_eq!((code, verdicts(&report), asked), (3, vec!["unsupported"], 1), "{report}");
+    let found = &report["claims"][0];
+    assert_eq!((found["method"].as_str(), found["reasons"][0]["kind"].as_str()), (Some("judge/m"), Some("judge")));
+    assert!(found["reasons"][0]["text"].as_str().unwrap().ends_with("“it says so of no share.”"), "{found}");
+    let (code, report, _) = judged("yes");
+    assert_eq!((code, verdicts(&report)), (0, vec!["supported"]));
+    let (code, report, _) = judged("It is hard to tell.");
+    assert_eq!((code, verdicts(&report)), (0, vec!["supported"]));
+    assert!(report["notes"][0].as_str().unwrap().contains("neither yes nor no"), "{report}");
+
+    let home = Home::new();
+    home.set("[check]\njudge = \"nobody\"\n");
+    let refused = home.run(&["check", claim, "--against", &memo]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("check.judge") && refused.stderr.contains("[models.nobody]"), "{}", refused.stderr);
+    home.set("[check]\njudge = \"gone\"\n[models.gone]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nretries = 0\n");
+    let unreachable = home.run(&["check", claim, "--against", &memo]);
+    assert_eq!(unreachable.code, 4, "{}", unreachable.stderr);
+    assert!(unreachable.stderr.contains("the judge gone (m) gave no opinion"), "{}", unreachable.stderr);
 }

@@ -4,6 +4,7 @@
 mod arithmetic;
 mod clock;
 mod comparison;
+mod disagreement;
 mod figures;
 mod holders;
 mod modality;
@@ -18,6 +19,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::disagreement::{dates, disagreement, is_named, says_the_same, tells_past};
 use self::view::{Held, View};
 pub(crate) use self::view::{codes, header_of, heading_of};
 use super::evidence::{Evidence, Text};
@@ -68,12 +70,14 @@ pub enum ReasonKind {
     Source,
     /// That it is denied, planned, expected or supposed, which the claim leaves out.
     Doubt,
+    /// A language model that read both finds that the evidence does not say it; comparing never gives this kind.
+    Judge,
     /// A name that the evidence does not have.
     Name,
 }
 
 impl ReasonKind {
-    /// All kinds, in the order of the features.
+    /// All kinds that comparing finds, in the order of the features.
     pub const ALL: [Self; 21] = [
         Self::Number,
         Self::Holder,
@@ -122,6 +126,7 @@ impl ReasonKind {
             Self::Exception => "exception",
             Self::Source => "source",
             Self::Doubt => "doubt",
+            Self::Judge => "judge",
             Self::Name => "name",
         }
     }

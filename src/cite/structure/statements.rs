@@ -171,7 +171,7 @@ fn shown(held: &Held<'_>, place: &Range<usize>) -> String {
     held.view.written(&(place.start..end)).to_owned()
 }
 
-const NEGATIONS: &[&str] = &[
+pub(super) const NEGATIONS: &[&str] = &[
     "not", "no", "never", "none", "neither", "nor", "without", "cannot", "fail", "fails", "failed", "lack", "lacks",
     "lacked", "unable", "nobody", "nothing", "hardly", "barely", "absence", "refused", "refuses", "longer",
 ];

@@ -6,6 +6,7 @@ pub mod local;
 pub mod remote;
 mod text;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,10 @@ use crate::error::Result;
 
 /// The local model used when the settings name none.
 pub const DEFAULT_MODEL: &str = "smollm2-135m-instruct";
+/// The role of the model in `[llm]`.
+pub const DEFAULT_ROLE: &str = "default";
+/// The role of the model that runs in this process; there without being named.
+pub const LOCAL_ROLE: &str = "local";
 
 /// A model that answers a conversation.
 pub trait LanguageModel: Send + Sync {
@@ -272,6 +277,16 @@ impl LlmSettings {
     pub fn has_native_schema(&self) -> bool {
         self.url.is_some() && self.native_schema
     }
+}
+
+/// The models by role: those `named`, the [`DEFAULT_ROLE`] as `llm` says, and the [`LOCAL_ROLE`] in this process unless it is named too.
+#[must_use]
+pub fn by_role(named: &BTreeMap<String, LlmSettings>, llm: &LlmSettings) -> BTreeMap<String, LlmSettings> {
+    let mut roles = named.clone();
+    let local = if llm.url.is_none() { llm.clone() } else { LlmSettings { url: None, model: None, ..llm.clone() } };
+    roles.entry(LOCAL_ROLE.into()).or_insert(local);
+    roles.entry(DEFAULT_ROLE.into()).or_insert_with(|| llm.clone());
+    roles
 }
 
 /// Where a model may come from.

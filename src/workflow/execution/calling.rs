@@ -166,6 +166,7 @@ impl Execution {
                 goes_on: match &step.kind {
                     Kind::Agent(_) | Kind::Extract(_) => true,
                     Kind::Generate(generate) => generate.accept.is_some() || generate.model.len() > 1,
+                    Kind::Verify(verify) => verify.judge && desk.services.settings().check.judge.is_some(),
                     _ => false,
                 },
                 made: 0,

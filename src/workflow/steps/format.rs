@@ -17,6 +17,7 @@ use super::verify::{VerifiedClaim, drafted};
 use crate::answer::{Hit, Models};
 use crate::ask::VERIFIER;
 use crate::ask::compose::compose;
+use crate::check::judge::method;
 use crate::workflow::context::StepContext;
 use crate::workflow::expression::{Expression, Template};
 use crate::workflow::failure::{Failure, FailureClass};
@@ -65,11 +66,17 @@ impl Format {
     }
 }
 
-/// What checked: the comparison, and the model that reads, where there is one.
+/// What checked: the comparison, the model that reads, and the judge, where there is one.
 fn verifier(cx: &StepContext<'_>) -> String {
     let readers = cx.services.readers().ok();
     let model = readers.as_ref().and_then(|readers| readers.entailment());
-    model.map_or_else(|| VERIFIER.into(), |model| format!("{VERIFIER}, {}", model.name()))
+    let judge = cx.services.settings().check.judge.as_deref();
+    let judge = judge.and_then(|role| {
+        let settings = cx.services.models().settings(role).ok()?;
+        Some(format!("{} ({})", method(role), settings.model_name()))
+    });
+    let parts = [Some(VERIFIER.to_owned()), model.map(|model| model.name().to_owned()), judge];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 impl AnswerParts {

@@ -16,9 +16,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::asking::{ask, request};
+use super::generate::Sampling;
 use super::passages::{Passage, kind, output, passages, recorded};
+use crate::answer::Hit;
 use crate::ask::compose::{answers, verify};
 use crate::ask::draft::Drafted;
+use crate::check::judge;
 use crate::cite::claims::split_claims;
 use crate::cite::structure::Reason;
 use crate::cite::verdict::{Checked, EvidenceSpan, Verdict};
@@ -39,6 +43,13 @@ pub struct Verify {
     /// The question, to judge whether the draft answers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Expression>,
+    /// Whether the judge of the settings (`check.judge`), where there is one, reads what the check let stand.
+    #[serde(default = "yes")]
+    pub judge: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a `verify` step gives.
@@ -102,48 +113,112 @@ impl Verify {
             None => None,
         };
         cx.input(json!({ "claims": claims, "hits": found.len() }));
-        let Judged { checked, answers: found_answers } = if claims.is_empty() {
-            Judged { checked: vec![], answers: None }
-        } else {
-            let services = cx.services;
-            let hits: Vec<_> = found.into_iter().map(|Passage { hit, .. }| hit).collect();
-            let mut hash = Sha256::new();
-            for hit in &hits {
-                hash.update(format!("{}\0{}\0", hit.text.len(), hit.text));
+        let hits: Vec<Hit> = found.into_iter().map(|Passage { hit, .. }| hit).collect();
+        let mut judged = Judged { checked: vec![], answers: None };
+        if !claims.is_empty() {
+            judged = check(cx, &drafted, &hits, question.as_deref())?;
+            if let Some(role) = cx.services.settings().check.judge.clone().filter(|_| self.judge)
+                && ask_judge(cx, &role, &claims, &hits, &mut judged.checked)?
+                && let Some(question) = &question
+            {
+                judged.answers = answered(cx, &drafted, &judged.checked, &hits, question)?;
             }
-            let evidence = hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            });
-            let call = Call {
-                kind: CallKind::Embedding,
-                name: services.embedder_name().to_string(),
-                // The hits are in the record already; that they are the same is what counts here.
-                request: json!({ "verify": claims, "question": question, "hits": hits.len(), "hits_sha256": evidence }),
-                reserve: Reserve::default(),
-                effect: Effect::None,
-            };
-            let response = cx.call(call, &mut |_| {
-                let readers = services.readers()?;
-                let checked = services.with_embedder(|embedder| verify(&drafted, &hits, embedder, &readers))?;
-                let answers = match &question {
-                    Some(question) => answers(question, &drafted, &checked, &hits, &readers)?,
-                    None => None,
-                };
-                Ok((output(&Judged { checked, answers }), Spent::default()))
-            })?;
-            recorded(response, "a check")?
-        };
-        let claims: Vec<VerifiedClaim> = drafted
-            .claims
-            .iter()
-            .zip(checked)
-            .map(|(span, checked)| VerifiedClaim::of(span.of(&drafted.text), &checked))
-            .collect();
+        }
+        let claims: Vec<VerifiedClaim> =
+            claims.into_iter().zip(&judged.checked).map(|(text, checked)| VerifiedClaim::of(text, checked)).collect();
         let supported = claims.iter().filter(|claim| claim.verdict == "supported").count();
         let share = if claims.is_empty() { 0.0 } else { supported as f32 / claims.len() as f32 };
-        Ok(output(&VerifyOutput { claims, supported, share, answers: found_answers }))
+        Ok(output(&VerifyOutput { claims, supported, share, answers: judged.answers }))
     }
+}
+
+/// The check itself, which asks no language model.
+fn check(cx: &mut StepContext<'_>, drafted: &Drafted, hits: &[Hit], question: Option<&str>) -> Result<Judged, Failure> {
+    let services = cx.services;
+    let claims: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
+    let call = Call {
+        kind: CallKind::Embedding,
+        name: services.embedder_name().to_string(),
+        // The hits are in the record already; that they are the same is what counts here.
+        request: json!({ "verify": claims, "question": question, "hits": hits.len(), "hits_sha256": hash_of(hits) }),
+        reserve: Reserve::default(),
+        effect: Effect::None,
+    };
+    let response = cx.call(call, &mut |_| {
+        let readers = services.readers()?;
+        let checked = services.with_embedder(|embedder| verify(drafted, hits, embedder, &readers))?;
+        let answers = match question {
+            Some(question) => answers(question, drafted, &checked, hits, &readers)?,
+            None => None,
+        };
+        Ok((output(&Judged { checked, answers }), Spent::default()))
+    })?;
+    recorded(response, "a check")
+}
+
+/// Tells hits from others.
+fn hash_of(hits: &[Hit]) -> String {
+    let mut hash = Sha256::new();
+    for hit in hits {
+        hash.update(format!("{}\0{}\0", hit.text.len(), hit.text));
+    }
+    hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Lets the judge of the settings read each claim that stands; whether it lowered a verdict. Without its opinion on all of them there is
+/// none on any: a step that fails is tried again as its `retry` says.
+fn ask_judge(
+    cx: &mut StepContext<'_>,
+    role: &str,
+    claims: &[&str],
+    hits: &[Hit],
+    checked: &mut [Checked],
+) -> Result<bool, Failure> {
+    let services = cx.services;
+    let of_judge = |failure: Failure| Failure {
+        message: format!("the judge `{role}` (check.judge) gave no opinion: {}", failure.message),
+        ..failure
+    };
+    let settings = services.models().settings(role).map_err(of_judge)?;
+    let mut lowered = false;
+    for (claim, checked) in claims.iter().zip(checked).filter(|(_, checked)| judge::is_read(checked)) {
+        let request = request(cx, &Sampling::default(), settings, judge::prompt(claim, checked, hits));
+        let answer = ask(cx, role, &request).map_err(of_judge)?.text;
+        if let Some(opinion) = judge::opinion(&answer) {
+            lowered |= judge::lower(checked, claim, role, settings.model_name(), &opinion);
+        } else {
+            tracing::warn!(role, "the judge answered neither yes nor no; the verdict stays");
+            cx.note(json!({ "judge": role, "claim": claim, "unread": "the answer is neither yes nor no" }));
+        }
+    }
+    Ok(lowered)
+}
+
+/// How likely what a judge left standing answers the question.
+fn answered(
+    cx: &mut StepContext<'_>,
+    drafted: &Drafted,
+    checked: &[Checked],
+    hits: &[Hit],
+    question: &str,
+) -> Result<Option<f32>, Failure> {
+    let services = cx.services;
+    let verdicts: Vec<Verdict> = checked.iter().map(|checked| checked.verdict).collect();
+    let call = Call {
+        kind: CallKind::Embedding,
+        name: services.embedder_name().to_string(),
+        request: json!({ "answers": question, "verdicts": verdicts, "draft": drafted.text, "hits_sha256": hash_of(hits) }),
+        reserve: Reserve::default(),
+        effect: Effect::None,
+    };
+    let response = cx.call(call, &mut |_| {
+        let readers = services.readers()?;
+        Ok((json!(answers(question, drafted, checked, hits, &readers)?), Spent::default()))
+    })?;
+    recorded(response, "whether a question is answered")
 }
 
 /// A draft as the state holds it: a text, or an object with `text` and perhaps `claims`, `by`, `spent` and `answerable`.
@@ -199,7 +274,7 @@ impl VerifiedClaim {
     ///
     /// # Errors
     /// [`FailureClass::Expression`] for a verdict or a place that there is not.
-    pub(super) fn checked(&self, hits: &[crate::answer::Hit]) -> Result<Checked, Failure> {
+    pub(super) fn checked(&self, hits: &[Hit]) -> Result<Checked, Failure> {
         let wrong = |reason: &str| Failure::new(FailureClass::Expression, format!("`{}` {reason}", self.text));
         let verdict: Verdict =
             serde_json::from_value(json!(self.verdict)).map_err(|_| wrong("has no known verdict"))?;
