@@ -212,7 +212,8 @@ fn merge(base: &mut Table, over: Table) {
 
 /// Sections whose keys the environment can set.
 const SECTIONS: [&str; 14] = [
-    "lexicon", "walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "check", "llm", "breaker", "tools", "otel",
+    "lexicon", "walk", "read", "chunk", "embed", "index", "store", "retrieve", "ask", "check", "llm", "breaker",
+    "tools", "otel",
 ];
 
 /// Lays `IBID_HOME`, `IBID_OFFLINE` or `IBID_SECTION_KEY` over the table; other names are not ours.

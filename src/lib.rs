@@ -29,6 +29,7 @@ pub mod store;
 pub mod tables;
 pub mod telemetry;
 pub mod tools;
+pub mod vocabulary;
 pub mod workflow;
 
 pub use ibid_encoder::{random, vector};

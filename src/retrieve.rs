@@ -3,6 +3,7 @@
 //! Scores are fused, not ranks: what the scores say about each other would be lost. All weights are settings.
 
 mod scores;
+mod spelling;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct RetrieveSettings {
     pub rerank_weight: f32,
     /// Longest query, in characters; at least 1.
     pub query_chars_max: usize,
+    /// Whether misspelt words of a query are put right by the words of the index.
+    pub correct: bool,
     /// What numeric questions are widened with; the settings' own section.
     #[serde(skip)]
     pub lexicon: LexiconSettings,
@@ -75,6 +78,7 @@ impl Default for RetrieveSettings {
             rerank: 200,
             rerank_weight: 0.3,
             query_chars_max: 10_000,
+            correct: true,
             lexicon: LexiconSettings::default(),
         }
     }
@@ -98,6 +102,8 @@ pub struct Found {
     pub hits: Vec<Hit>,
     /// The query as it was searched; none when it has no token.
     pub query: Option<Query>,
+    /// The query with its misspelt words put right, where there were some.
+    pub corrected: Option<String>,
     /// Milliseconds from query to hits.
     pub took_ms: f64,
 }
@@ -158,6 +164,8 @@ impl Searcher {
     pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
         let started = Instant::now();
         let parts = Parts { store: &self.index.store, database: &self.index.database };
+        let corrected = self.corrected(query)?;
+        let query = corrected.as_deref().unwrap_or(query);
         let Some(mut query) = Query::prepare(query, &self.embedder, parts.database)? else {
             return Ok(Found::default());
         };
@@ -178,7 +186,23 @@ impl Searcher {
             };
             hits.push(Hit { rank: hits.len() + 1, score, scores, ..unranked(id, payload) });
         }
-        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+        Ok(Found { hits, query: Some(query), corrected, took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+    }
+
+    /// The question with its misspelt words put right by the words of the index; `None` where no word changes. A word that the embedder or
+    /// the lexicon knows stays as it is.
+    ///
+    /// # Errors
+    /// What tokenizer or database report.
+    #[instrument(name = "spelling", level = "debug", skip_all)]
+    pub fn corrected(&self, question: &str) -> Result<Option<String>> {
+        if !self.settings.correct {
+            return Ok(None);
+        }
+        // A whole word of the vocabulary is a common one; others are written in pieces.
+        let is_known =
+            |word: &str| Ok(self.lexicon.has_word(word) || self.embedder.tokenizer().encode(word)?.ids.len() <= 1);
+        spelling::corrected(question, &self.index.database, is_known)
     }
 
     /// All passages of the document at `path` in the order of its text, without rank and score; none when there are more than `most`.

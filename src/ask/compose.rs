@@ -73,6 +73,7 @@ pub fn compose(
     let mut answer = Answer {
         schema: ANSWER_SCHEMA.into(),
         question: question.into(),
+        corrected: None,
         status: AnswerStatus::NotInDocuments,
         text: String::new(),
         claims: Vec::new(),
@@ -83,6 +84,7 @@ pub fn compose(
         took_ms: 0.0,
         answers,
         nearest: Vec::new(),
+        note: None,
     };
     if answers.is_some_and(|answers| answers < settings.answers_min) {
         answer.nearest = nearest(hits, settings);

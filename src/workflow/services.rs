@@ -23,6 +23,7 @@ use crate::store::StoreSettings;
 use crate::tools::calculator::Calculator;
 use crate::tools::figures::Figures;
 use crate::tools::search::Search;
+use crate::tools::spelling::Spelling;
 use crate::tools::{ToolSettings, Tools};
 use crate::vector::dot;
 
@@ -116,7 +117,7 @@ impl Default for Services {
 }
 
 impl Services {
-    /// The parts that `settings` name, with the tools `calculator`, `figures` and `search`. Opens nothing yet.
+    /// The parts that `settings` name, with the tools `calculator`, `figures`, `search` and `spelling`. Opens nothing yet.
     #[must_use]
     pub fn new(settings: ServiceSettings) -> Self {
         let opening = settings.opening.clone();
@@ -127,6 +128,7 @@ impl Services {
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Figures::new(Arc::clone(&collections))));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
+        tools.add(Arc::new(Spelling::new(Arc::clone(&collections))));
         let reader = Reader::new(settings.read.clone());
         Self {
             settings,

@@ -42,6 +42,9 @@ pub struct Format {
 pub struct AnswerParts {
     /// The question.
     pub question: Expression,
+    /// The question with its misspelt words put right, where there were some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Expression>,
     /// The output of the `generate` step.
     pub draft: Expression,
     /// The output of the `verify` step.
@@ -100,6 +103,10 @@ impl AnswerParts {
         }
         let checked: Vec<_> = claims.iter().map(|claim| claim.checked(&hits)).collect::<Result<_, _>>()?;
         let mut answer = compose(&question, &draft, &checked, answers, &hits, &cx.services.settings().ask);
+        answer.corrected = match &self.corrected {
+            Some(corrected) => cx.value(corrected)?.as_str().map(str::to_owned),
+            None => None,
+        };
         answer.run = cx.run.into();
         answer.models =
             Models { embedder: cx.services.embedder_name().into(), draft: draft.by, verifier: verifier(cx) };
