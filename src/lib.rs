@@ -18,6 +18,7 @@ pub mod generation;
 pub mod index;
 pub mod inference;
 pub mod label;
+pub mod language;
 pub mod late_interaction;
 pub mod lexicon;
 pub mod months;

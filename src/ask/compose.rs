@@ -119,7 +119,7 @@ pub fn compose(
 }
 
 /// The first passages, which may not answer the question.
-fn nearest(hits: &[Hit], settings: &AskSettings) -> Vec<Hit> {
+pub(super) fn nearest(hits: &[Hit], settings: &AskSettings) -> Vec<Hit> {
     hits.iter().take(settings.nearest_max).cloned().collect()
 }
 

@@ -3,7 +3,9 @@
 
 pub mod compose;
 pub mod draft;
+pub mod parts;
 pub mod prompt;
+pub mod unread;
 
 use serde::{Deserialize, Serialize};
 

@@ -17,6 +17,7 @@ use super::verify::{VerifiedClaim, drafted};
 use crate::answer::{Hit, Models};
 use crate::ask::VERIFIER;
 use crate::ask::compose::compose;
+use crate::ask::unread::hold_back;
 use crate::workflow::context::StepContext;
 use crate::workflow::expression::{Expression, Template};
 use crate::workflow::failure::{Failure, FailureClass};
@@ -103,6 +104,9 @@ impl AnswerParts {
         }
         let checked: Vec<_> = claims.iter().map(|claim| claim.checked(&hits)).collect::<Result<_, _>>()?;
         let mut answer = compose(&question, &draft, &checked, answers, &hits, &cx.services.settings().ask);
+        if let Some(manifest) = cx.services.embedder_manifest() {
+            hold_back(&mut answer, &hits, manifest, &cx.services.settings().ask);
+        }
         answer.corrected = match &self.corrected {
             Some(corrected) => cx.value(corrected)?.as_str().map(str::to_owned),
             None => None,
