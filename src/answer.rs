@@ -182,6 +182,9 @@ pub struct Answer {
     pub schema: String,
     /// As asked.
     pub question: String,
+    /// The question with its misspelt words put right, as it was looked up, where there were some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<String>,
     /// What it is worth.
     pub status: AnswerStatus,
     /// The sentences that stand, without markers; empty when nothing does.
@@ -207,6 +210,9 @@ pub struct Answer {
     /// Where other documents say otherwise than a sentence that stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
+    /// Why there is no answer, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A place of another document that disagrees with a sentence of the answer.
@@ -263,8 +269,22 @@ pub struct LeftOut {
 /// The schema of [`Answer`].
 pub const ANSWER_SCHEMA: &str = "ibid.answer/1";
 
-/// Hits in the form `ibid.hits/1`.
+/// Hits in the form `ibid.hits/1`; `corrected` is the query as it was searched, where that is not as asked.
 #[must_use]
-pub fn hits_json(query: &str, hits: &[Hit], took_ms: f64) -> serde_json::Value {
-    serde_json::json!({ "schema": "ibid.hits/1", "query": query, "hits": hits, "took_ms": took_ms })
+pub fn hits_json(query: &str, corrected: Option<&str>, hits: &[Hit], took_ms: f64) -> serde_json::Value {
+    let mut told = serde_json::json!({ "schema": "ibid.hits/1", "query": query });
+    if let Some(corrected) = corrected {
+        told["corrected"] = corrected.into();
+    }
+    told["hits"] = serde_json::json!(hits);
+    told["took_ms"] = took_ms.into();
+    told
+}
+
+/// The words of `question` that are others in `corrected`: (as written, as looked up).
+#[must_use]
+pub fn changed_words<'a>(question: &'a str, corrected: &'a str) -> Vec<(&'a str, &'a str)> {
+    let bare = |word: &'a str| word.trim_matches(|c: char| !c.is_alphanumeric());
+    let pairs = question.split_whitespace().zip(corrected.split_whitespace());
+    pairs.filter(|(written, right)| written != right).map(|(written, right)| (bare(written), bare(right))).collect()
 }

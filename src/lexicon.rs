@@ -197,6 +197,14 @@ impl Lexicon {
         found
     }
 
+    /// Whether a name of a figure or a ratio has this word, in lower case.
+    #[must_use]
+    pub fn has_word(&self, word: &str) -> bool {
+        let names =
+            self.lines.iter().flat_map(|line| &line.names).chain(self.ratios.iter().flat_map(|ratio| &ratio.names));
+        names.flat_map(|name| name.split(|c: char| !c.is_alphanumeric())).any(|own| own.to_lowercase() == word)
+    }
+
     /// Words to look for beside those of a numeric question: what else the figures that it names are called, those of its ratios, and their
     /// statements. None for a question that asks for no figure, or names none that is known.
     #[must_use]

@@ -18,6 +18,7 @@ pub mod generation;
 pub mod index;
 pub mod inference;
 pub mod label;
+pub mod language;
 pub mod late_interaction;
 pub mod lexicon;
 pub mod months;
@@ -29,6 +30,7 @@ pub mod store;
 pub mod tables;
 pub mod telemetry;
 pub mod tools;
+pub mod vocabulary;
 pub mod workflow;
 
 pub use ibid_encoder::{random, vector};

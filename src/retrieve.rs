@@ -4,6 +4,7 @@
 
 pub mod reading;
 mod scores;
+mod spelling;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -66,6 +67,8 @@ pub struct RetrieveSettings {
     pub read_weight: f32,
     /// Longest query, in characters; at least 1.
     pub query_chars_max: usize,
+    /// Whether misspelt words of a query are put right by the words of the index.
+    pub correct: bool,
     /// What numeric questions are widened with; the settings' own section.
     #[serde(skip)]
     pub lexicon: LexiconSettings,
@@ -85,6 +88,7 @@ impl Default for RetrieveSettings {
             read: 0,
             read_weight: 0.3,
             query_chars_max: 10_000,
+            correct: true,
             lexicon: LexiconSettings::default(),
         }
     }
@@ -108,6 +112,8 @@ pub struct Found {
     pub hits: Vec<Hit>,
     /// The query as it was searched; none when it has no token.
     pub query: Option<Query>,
+    /// The query with its misspelt words put right, where there were some.
+    pub corrected: Option<String>,
     /// Milliseconds from query to hits.
     pub took_ms: f64,
 }
@@ -168,6 +174,8 @@ impl Searcher {
     pub fn search(&self, query: &str, top_k: usize) -> Result<Found> {
         let started = Instant::now();
         let parts = Parts { store: &self.index.store, database: &self.index.database };
+        let corrected = self.corrected(query)?;
+        let query = corrected.as_deref().unwrap_or(query);
         let Some(mut query) = Query::prepare(query, &self.embedder, parts.database)? else {
             return Ok(Found::default());
         };
@@ -175,7 +183,23 @@ impl Searcher {
         let mut ranked = rank(&query, parts, &self.settings)?;
         ranked.truncate(top_k);
         let hits = hits_of(ranked, &self.index.store, &self.index.home)?;
-        Ok(Found { hits, query: Some(query), took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+        Ok(Found { hits, query: Some(query), corrected, took_ms: started.elapsed().as_secs_f64() * 1000.0 })
+    }
+
+    /// The question with its misspelt words put right by the words of the index; `None` where no word changes. A word that the embedder or
+    /// the lexicon knows stays as it is.
+    ///
+    /// # Errors
+    /// What tokenizer or database report.
+    #[instrument(name = "spelling", level = "debug", skip_all)]
+    pub fn corrected(&self, question: &str) -> Result<Option<String>> {
+        if !self.settings.correct {
+            return Ok(None);
+        }
+        // A whole word of the vocabulary is a common one; others are written in pieces.
+        let is_known =
+            |word: &str| Ok(self.lexicon.has_word(word) || self.embedder.tokenizer().encode(word)?.ids.len() <= 1);
+        spelling::corrected(question, &self.index.database, is_known)
     }
 
     /// The passages that fit `query` best, at most `top_k`, the first `read` passages (see [`RetrieveSettings`]) ordered anew by a model that
@@ -191,7 +215,8 @@ impl Searcher {
         }
         let started = Instant::now();
         let mut found = self.search(query, top_k.max(depth))?;
-        let readings = debug_span!("read").in_scope(|| readings(query, &found.hits, depth, reader))?;
+        let asked = found.query.as_ref().map_or(query, |query| query.text.as_str());
+        let readings = debug_span!("read").in_scope(|| readings(asked, &found.hits, depth, reader))?;
         reorder(&mut found.hits, &readings, self.settings.read_weight);
         found.hits.truncate(top_k);
         found.took_ms = started.elapsed().as_secs_f64() * 1000.0;

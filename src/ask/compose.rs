@@ -8,6 +8,8 @@ use super::{AskSettings, EXTRACTIVE, telling};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
 use crate::cite::evidence::Evidence;
+use crate::cite::features::ODDS_MAX;
+use crate::cite::logistic::{log_odds, probability};
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
 use crate::document::ByteSpan;
 use crate::error::Result;
@@ -59,7 +61,8 @@ pub fn answers(
     }
     windows.dedup();
     let pairs: Vec<(&str, &str)> = windows.iter().map(|window| (question, window.as_str())).collect();
-    Ok(reader.scores(Head::Answers, &pairs)?.into_iter().reduce(f32::max))
+    let read = reader.scores(Head::Answers, &pairs)?.into_iter().reduce(f32::max);
+    Ok(read.map(|read| beside_draft(read, drafted.answerable)))
 }
 
 fn stands(verdict: Verdict) -> bool {
@@ -81,6 +84,7 @@ pub fn compose(
     let mut answer = Answer {
         schema: ANSWER_SCHEMA.into(),
         question: question.into(),
+        corrected: None,
         status: AnswerStatus::NotInDocuments,
         text: String::new(),
         claims: Vec::new(),
@@ -92,6 +96,7 @@ pub fn compose(
         answers,
         nearest: Vec::new(),
         conflicts: Vec::new(),
+        note: None,
     };
     if answers.is_some_and(|answers| answers < settings.answers_min) {
         answer.nearest = nearest(hits, settings);
@@ -135,7 +140,7 @@ pub fn compose(
 }
 
 /// The first passages, which may not answer the question.
-fn nearest(hits: &[Hit], settings: &AskSettings) -> Vec<Hit> {
+pub(super) fn nearest(hits: &[Hit], settings: &AskSettings) -> Vec<Hit> {
     hits.iter().take(settings.nearest_max).cloned().collect()
 }
 
@@ -189,6 +194,17 @@ pub fn citations(
     }
     citations
 }
+
+/// What was read of an answer, and what its words said before, as one probability.
+fn beside_draft(read: f32, answerable: Option<f32>) -> f32 {
+    let odds = |share: f32| log_odds(f64::from(share), ODDS_MAX);
+    let words = answerable.map_or(0.0, |answerable| DRAFT_WEIGHT * odds(answerable));
+    probability(odds(read) + words) as f32
+}
+
+/// The weight of the draft's own odds beside those of the reader. It orders questions of SQuAD 2.0 dev better (AUROC 0.66 for 0.63 on a sample
+/// of 200) and short documents written for it hardly worse (0.757 for 0.766 on 632 held out).
+const DRAFT_WEIGHT: f64 = 0.25;
 
 fn status(answer: &Answer) -> AnswerStatus {
     let supported = answer.claims.iter().filter(|claim| claim.verdict == Verdict::Supported).count();

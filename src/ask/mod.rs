@@ -5,8 +5,10 @@ pub mod compose;
 mod conflicts;
 pub mod draft;
 mod edition;
+pub mod parts;
 pub mod prompt;
 pub mod telling;
+pub mod unread;
 
 use serde::{Deserialize, Serialize};
 

@@ -146,8 +146,8 @@ fn copy(
     let mut row = entry.row.clone();
     row.path = path;
     // Counts of tokens are those of the whole document, though the last copy may be cut short.
-    let (terms, label) = (entry.terms.clone(), entry.label.clone());
-    let entry = FileEntry { row, chunks: rows, terms, label, members: Vec::new() };
+    let (terms, words, label) = (entry.terms.clone(), entry.words.clone(), entry.label.clone());
+    let entry = FileEntry { row, chunks: rows, terms, words, label, members: Vec::new() };
     Ok((points, entry))
 }
 

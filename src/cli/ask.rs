@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Exit;
 use super::context::Context;
 use super::run::{engine_of, report, send_telemetry};
-use super::search::{given_text, place};
+use super::search::{given_text, place, searched_instead};
 use super::terminal::{Look, Stream, note, one_line, out, out_json, seconds, styled, visible, width, wrapped};
 use super::workflow::ready;
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, Conflict, Models, Side, Usage};
@@ -130,6 +130,7 @@ fn out_of_budget(question: &str, ended: &Ended, usage: Usage) -> Answer {
     Answer {
         schema: ANSWER_SCHEMA.into(),
         question: question.into(),
+        corrected: None,
         status: AnswerStatus::BudgetExceeded,
         text: String::new(),
         claims: vec![],
@@ -141,6 +142,7 @@ fn out_of_budget(question: &str, ended: &Ended, usage: Usage) -> Answer {
         answers: None,
         nearest: vec![],
         conflicts: vec![],
+        note: None,
     }
 }
 
@@ -197,6 +199,10 @@ impl DraftStream {
 
 fn told(answer: &Answer) -> String {
     let mut text = String::new();
+    if let Some(corrected) = &answer.corrected {
+        let line = searched_instead(&answer.question, corrected);
+        text.push_str(&format!("{}\n\n", styled(Stream::Out, Look::Faint, &line)));
+    }
     if answer.status == AnswerStatus::BudgetExceeded {
         text.push_str(&styled(Stream::Out, Look::Bad, "A limit ended the run before there was an answer."));
         text.push('\n');
@@ -204,7 +210,9 @@ fn told(answer: &Answer) -> String {
         text.push_str(&wrapped(&one_line(&answer.text), width(), ""));
         text.push('\n');
     } else if answer.claims.is_empty() {
-        text.push_str(&styled(Stream::Out, Look::Warn, "The documents do not hold an answer to this."));
+        let why =
+            answer.note.as_deref().map_or_else(|| "The documents do not hold an answer to this.".into(), one_line);
+        text.push_str(&wrapped(&styled(Stream::Out, Look::Warn, &why), width(), ""));
         text.push('\n');
         text.push_str(&told_nearest(answer));
     } else {

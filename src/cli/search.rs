@@ -7,7 +7,7 @@ use clap::Args;
 use super::Exit;
 use super::context::Context;
 use super::terminal::{Look, Stream, note, one_line, out, out_json, shown_path, styled, width, wrapped};
-use crate::answer::{Hit, hits_json};
+use crate::answer::{Hit, changed_words, hits_json};
 use crate::error::{Error, Result};
 use crate::inference::cross_encoder::Readers;
 use crate::retrieve::Searcher;
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
     let is_empty = found.hits.is_empty() && searcher.database().chunk_count()? == 0;
     searcher.leave();
     if context.json {
-        out_json(&hits_json(&query, &found.hits, found.took_ms))?;
+        out_json(&hits_json(&query, found.corrected.as_deref(), &found.hits, found.took_ms))?;
     } else if found.hits.is_empty() {
         note(if is_empty {
             "nothing found: the index is empty; fill it with: ibid index PATH"
@@ -50,6 +50,9 @@ pub(crate) fn run(options: &SearchOptions, context: &Context) -> Result<Exit> {
             "nothing found"
         });
     } else {
+        if let Some(corrected) = &found.corrected {
+            note(&searched_instead(&query, corrected));
+        }
         out(&found.hits.iter().map(told).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(if found.hits.is_empty() { Exit::NothingFound } else { Exit::Done })
@@ -87,6 +90,13 @@ pub(crate) fn place(path: &str, page: Option<u32>, heading: &[String]) -> String
     let page = page.map(|page| format!(", page {page}")).unwrap_or_default();
     let heading = heading.last().map(|heading| format!(" · {}", one_line(heading))).unwrap_or_default();
     format!("{}{page}{heading}", shown_path(path))
+}
+
+/// Which words were looked for in place of those that were written.
+pub(crate) fn searched_instead(query: &str, corrected: &str) -> String {
+    let words = changed_words(query, corrected);
+    let words = words.iter().map(|(written, right)| format!("“{right}” instead of “{written}”"));
+    one_line(&format!("Searched for {}", words.collect::<Vec<_>>().join(", ")))
 }
 
 fn told(hit: &Hit) -> String {

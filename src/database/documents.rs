@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{Counts, Database, counted};
 use crate::document::FileStatus;
 use crate::error::Result;
+use crate::vocabulary::{WordCount, Words};
 
 /// In how many of a file's chunks each vocabulary token occurs.
 pub type Terms = BTreeMap<u32, u32>;
@@ -21,6 +22,8 @@ pub struct FileEntry {
     pub chunks: Vec<ChunkRow>,
     /// Their token counts.
     pub terms: Terms,
+    /// Their words.
+    pub words: Words,
     /// What the document is known by: terms, each once.
     pub label: Vec<u32>,
     /// Paths of the files inside it, if it is a file on disk; others that were inside it leave the index.
@@ -191,8 +194,11 @@ impl Database {
                 .query_map([id], |row| Ok(ChunkRow { point: Uuid::from_bytes(row.get(0)?), codes: row.get(1)? }))?
                 .collect::<rusqlite::Result<_>>()?;
             let (terms, label) = (unpack_terms(&terms).collect(), unpack_label(&label).collect());
+            let mut statement = self.connection.prepare_cached("SELECT words FROM file_words WHERE file = ?1")?;
+            let words: Option<Vec<u8>> = statement.query_row([id], |row| row.get(0)).optional()?;
+            let words = unpack_words(&words.unwrap_or_default()).map(|(word, count)| (word.into(), count)).collect();
             let members = self.members(&row.path)?;
-            Ok(Some(FileEntry { row, chunks, terms, label, members }))
+            Ok(Some(FileEntry { row, chunks, terms, words, label, members }))
         };
         read().map_err(self.failed("read a file's entry"))
     }
@@ -333,7 +339,7 @@ impl Database {
     pub fn forget_documents(&mut self) -> Result<()> {
         self.in_transaction("forget the documents", |transaction| {
             transaction.execute_batch(
-                "DELETE FROM chunks; DELETE FROM files; DELETE FROM terms; DELETE FROM label_terms;
+                "DELETE FROM chunks; DELETE FROM files; DELETE FROM terms; DELETE FROM label_terms; DELETE FROM words;
                  DELETE FROM intents; DELETE FROM removals; DELETE FROM meta;",
             )
         })
@@ -391,6 +397,16 @@ fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<U
     for term in unpack_label(&label) {
         statement.execute([term])?;
     }
+    let words: Option<Vec<u8>> = transaction
+        .prepare_cached("SELECT words FROM file_words WHERE file = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    let words = words.unwrap_or_default();
+    let mut statement =
+        transaction.prepare_cached("UPDATE words SET count = count - ?2, lower = lower - ?3 WHERE word = ?1")?;
+    for (word, count) in unpack_words(&words) {
+        statement.execute(params![word, count.all, count.lower])?;
+    }
     transaction.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([id])?;
     // Words that no document has any more say what a removed one was about.
     let mut statement = transaction.prepare_cached("DELETE FROM terms WHERE token = ?1 AND chunks <= 0")?;
@@ -401,11 +417,15 @@ fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<U
     for term in unpack_label(&label) {
         statement.execute([term])?;
     }
+    let mut statement = transaction.prepare_cached("DELETE FROM words WHERE word = ?1 AND count <= 0")?;
+    for (word, _) in unpack_words(&words) {
+        statement.execute([word])?;
+    }
     Ok(points)
 }
 
 fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<()> {
-    let FileEntry { row: file, chunks, terms, label, .. } = entry;
+    let FileEntry { row: file, chunks, terms, words, label, .. } = entry;
     let id: i64 = transaction
         .prepare_cached(&format!(
             "INSERT INTO files ({FILE_COLUMNS}, terms, label)
@@ -434,6 +454,11 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
             ],
             |row| row.get(0),
         )?;
+    if file.is_document() {
+        transaction
+            .prepare_cached("INSERT INTO file_words (file, words) VALUES (?1, ?2)")?
+            .execute(params![id, pack_words(words)])?;
+    }
     let mut insert = transaction.prepare_cached("INSERT INTO chunks (point, file, codes) VALUES (?1, ?2, ?3)")?;
     let mut settle = transaction.prepare_cached("DELETE FROM intents WHERE point = ?1")?;
     for chunk in chunks {
@@ -443,12 +468,13 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
     Ok(())
 }
 
-/// In how many chunks tokens, and in how many labels terms occur in files that were just put in: most of them in many files, and each
+/// How often words, in how many chunks tokens, and in how many labels terms occur in files that were just put in: most of them in many files, and each
 /// written once.
 #[derive(Default)]
 struct Occurrences<'a> {
     tokens: HashMap<u32, u32>,
     labels: HashMap<u32, u32>,
+    words: HashMap<&'a str, WordCount>,
     paths: HashSet<&'a str>,
 }
 
@@ -456,6 +482,7 @@ impl<'a> Occurrences<'a> {
     fn add(&mut self, entry: &'a FileEntry) {
         entry.terms.iter().for_each(|(token, chunks)| *self.tokens.entry(*token).or_default() += chunks);
         entry.label.iter().for_each(|term| *self.labels.entry(*term).or_default() += 1);
+        entry.words.iter().for_each(|(word, count)| *self.words.entry(word).or_default() += *count);
         self.paths.insert(&entry.row.path);
     }
 
@@ -480,7 +507,16 @@ impl<'a> Occurrences<'a> {
         write(
             "INSERT INTO label_terms (term, files) VALUES (?1, ?2) ON CONFLICT (term) DO UPDATE SET files = files + ?2",
             &mut self.labels,
-        )
+        )?;
+        let mut words: Vec<(&str, WordCount)> = self.words.drain().collect();
+        words.sort_unstable_by_key(|(word, _)| *word);
+        let mut statement = transaction.prepare_cached(
+            "INSERT INTO words (word, count, lower) VALUES (?1, ?2, ?3)
+             ON CONFLICT (word) DO UPDATE SET count = count + ?2, lower = lower + ?3",
+        )?;
+        words
+            .into_iter()
+            .try_for_each(|(word, count)| statement.execute(params![word, count.all, count.lower]).map(drop))
     }
 }
 
@@ -492,6 +528,32 @@ fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Re
 /// Pairs of little-endian numbers, token then count.
 fn pack_terms(terms: &Terms) -> Vec<u8> {
     terms.iter().flat_map(|(token, count)| [token.to_le_bytes(), count.to_le_bytes()]).flatten().collect()
+}
+
+/// Each word behind its two counts and its length, little-endian.
+fn pack_words(words: &Words) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(words.len() * 18);
+    for (word, count) in words {
+        bytes.extend(count.all.to_le_bytes());
+        bytes.extend(count.lower.to_le_bytes());
+        // A word has a bounded number of letters.
+        bytes.push(u8::try_from(word.len()).unwrap_or(u8::MAX));
+        bytes.extend(&word.as_bytes()[..word.len().min(usize::from(u8::MAX))]);
+    }
+    bytes
+}
+
+/// What [`pack_words`] was given; it ends where bytes are damaged.
+fn unpack_words(mut bytes: &[u8]) -> impl Iterator<Item = (&str, WordCount)> + '_ {
+    std::iter::from_fn(move || {
+        let (all, rest) = bytes.split_first_chunk::<4>()?;
+        let (lower, rest) = rest.split_first_chunk::<4>()?;
+        let (length, rest) = rest.split_first()?;
+        let (word, rest) = rest.split_at_checked(usize::from(*length))?;
+        bytes = rest;
+        let count = WordCount { all: u32::from_le_bytes(*all), lower: u32::from_le_bytes(*lower) };
+        Some((std::str::from_utf8(word).ok()?, count))
+    })
 }
 
 fn pack_label(label: &[u32]) -> Vec<u8> {
@@ -512,6 +574,7 @@ fn unpack_terms(bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::count;
 
     fn file(path: &str, sha256: &str) -> FileRow {
         FileRow {
@@ -531,7 +594,14 @@ mod tests {
     }
 
     fn entry(sha256: &str, chunks: Vec<ChunkRow>, terms: Terms) -> FileEntry {
-        FileEntry { row: file("/a", sha256), chunks, terms, label: vec![77], members: vec![] }
+        FileEntry {
+            row: file("/a", sha256),
+            chunks,
+            terms,
+            words: count(["covenant Orion"]),
+            label: vec![77],
+            members: vec![],
+        }
     }
 
     fn database() -> (tempfile::TempDir, Database) {
@@ -572,6 +642,10 @@ mod tests {
         assert_eq!(removed, [Uuid::from_bytes([1; 16])]);
         assert_eq!(database.term_counts(&[10, 11, 12]).unwrap(), [6, 0, 4]);
         assert_eq!(database.label_counts(&[77]).unwrap(), (vec![2], 2));
+        assert_eq!(database.word("covenant").unwrap(), Some(WordCount { all: 2, lower: 2 }));
+        assert_eq!(database.word("orion").unwrap(), Some(WordCount { all: 2, lower: 0 }));
+        database.remove_files(&["/a".into()]).unwrap();
+        assert_eq!(database.word("orion").unwrap(), Some(WordCount { all: 1, lower: 0 }));
     }
 
     #[test]
@@ -591,6 +665,7 @@ mod tests {
         assert_eq!(database.remove_files(&["/a".into(), "/b".into()]).unwrap(), [Uuid::from_bytes([1; 16])]);
         assert!(database.files().unwrap().is_empty());
         assert_eq!(database.term_counts(&[5]).unwrap(), [0]);
+        assert_eq!(database.word("covenant").unwrap(), None, "words that no document has any more are gone");
         assert!(database.codes(&[Uuid::from_bytes([1; 16])]).unwrap().is_empty());
     }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::documents::unpack_label;
 use super::{Database, counted};
 use crate::error::Result;
+use crate::vocabulary::WordCount;
 
 impl Database {
     /// The packed token vectors of chunks; points that are not part of the index are missing from the map.
@@ -52,6 +53,57 @@ impl Database {
                 .collect()
         };
         read().map_err(self.failed("read token counts"))
+    }
+
+    /// Whether the words of every document are counted; those of documents of an earlier version are not.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn has_all_words(&self) -> Result<bool> {
+        let missing = "SELECT EXISTS (SELECT 1 FROM files WHERE status IN ('indexed', 'partial') AND format IS NOT NULL
+                       AND id NOT IN (SELECT file FROM file_words))";
+        let missing = self.connection.prepare_cached(missing).and_then(|mut it| it.query_row([], |row| row.get(0)));
+        missing.map(|missing: bool| !missing).map_err(self.failed("look for documents without words"))
+    }
+
+    /// How often a word, in lower case, occurs in the documents; `None` where it does not.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn word(&self, word: &str) -> Result<Option<WordCount>> {
+        self.connection
+            .prepare_cached("SELECT count, lower FROM words WHERE word = ?1")
+            .and_then(|mut it| {
+                it.query_row([word], |row| Ok(WordCount { all: row.get(0)?, lower: row.get(1)? })).optional()
+            })
+            .map_err(self.failed("look up a word"))
+    }
+
+    /// Hands every word of the documents that begins with `first` to `take`, in order.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::error::Error::Database) when the query fails.
+    pub fn each_word(&self, first: char, mut take: impl FnMut(&str, WordCount)) -> Result<()> {
+        let mut read = || -> rusqlite::Result<()> {
+            // No character is above the last one, so that nothing that begins with `first` is behind it.
+            let (from, to) = (first.to_string(), format!("{first}{}", char::MAX));
+            let mut statement =
+                self.connection.prepare_cached("SELECT word, count, lower FROM words WHERE word BETWEEN ?1 AND ?2")?;
+            let mut rows = statement.query([from, to])?;
+            while let Some(row) = rows.next()? {
+                let count = WordCount { all: row.get(1)?, lower: row.get(2)? };
+                take(row.get_ref(0)?.as_str()?, count);
+            }
+            Ok(())
+        };
+        read().map_err(self.failed("look through the words"))
+    }
+
+    /// Makes a document one of an earlier version, whose words nobody counted.
+    #[cfg(test)]
+    pub(crate) fn forget_words_of(&self, path: &str) {
+        let forget = "DELETE FROM file_words WHERE file = (SELECT id FROM files WHERE path = ?1)";
+        self.connection.execute(forget, [path]).unwrap();
     }
 
     /// Which file each chunk belongs to, as a number; points that are not part of the index are missing.

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 
 /// Version of the tables below; a file of a later one is refused rather than misread.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -114,6 +114,14 @@ ALTER TABLE files ADD COLUMN container TEXT NOT NULL DEFAULT '';
 -- What decides how a file is read, hashed: what could not be read may be read with other settings.
 ALTER TABLE files ADD COLUMN reading TEXT NOT NULL DEFAULT '';
 CREATE INDEX files_by_container ON files (container) WHERE container <> '';
+";
+
+/// What version 4 adds.
+const WORDS_SCHEMA: &str = "
+-- How often each word occurs in all documents, and how often of that in lower case.
+CREATE TABLE words (word TEXT PRIMARY KEY, count INTEGER NOT NULL, lower INTEGER NOT NULL) WITHOUT ROWID;
+-- A file's share of that. A document of an earlier version has none, and its words are not known.
+CREATE TABLE file_words (file INTEGER PRIMARY KEY REFERENCES files (id) ON DELETE CASCADE, words BLOB NOT NULL);
 ";
 
 /// An open database. One writer at a time; the index lock makes sure of it.
@@ -222,9 +230,10 @@ fn upgrade(connection: &Connection, path: &Path) -> Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let missing = match version {
-        0 => [SCHEMA, WORKFLOW_SCHEMA, KEPT_SCHEMA].concat(),
-        1 => [WORKFLOW_SCHEMA, KEPT_SCHEMA].concat(),
-        2 => KEPT_SCHEMA.to_string(),
+        0 => [SCHEMA, WORKFLOW_SCHEMA, KEPT_SCHEMA, WORDS_SCHEMA].concat(),
+        1 => [WORKFLOW_SCHEMA, KEPT_SCHEMA, WORDS_SCHEMA].concat(),
+        2 => [KEPT_SCHEMA, WORDS_SCHEMA].concat(),
+        3 => WORDS_SCHEMA.to_string(),
         SCHEMA_VERSION => String::new(),
         other => {
             let _ = connection.execute_batch("ROLLBACK");
@@ -284,10 +293,10 @@ mod tests {
         let runs: i64 =
             database.connection.query_row("SELECT count(*) FROM workflow_runs", [], |row| row.get(0)).unwrap();
         assert_eq!(runs, 0);
-        database.connection.execute_batch("PRAGMA user_version = 4").unwrap();
+        database.connection.execute_batch("PRAGMA user_version = 5").unwrap();
         drop(database);
         let error = Database::open(&path).unwrap_err();
-        assert!(error.to_string().contains("version 4"), "{error}");
+        assert!(error.to_string().contains("version 5"), "{error}");
     }
 
     #[test]

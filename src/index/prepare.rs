@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role};
 use crate::label::label;
 use crate::tables::{TablePart, tables, tables_in};
+use crate::vocabulary::{self, Words};
 
 /// A chunk with the model's input for it.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub struct Prepared {
     pub chunks: Vec<PreparedChunk>,
     /// In how many chunks each token occurs.
     pub terms: Terms,
+    /// Their words and those around them, by which misspelt ones of questions are known.
+    pub words: Words,
     /// What the document is known by.
     pub label: Vec<u32>,
     /// What the file ends as once its chunks are stored.
@@ -100,6 +103,8 @@ pub fn prepare(
             *terms.entry(*token).or_default() += 1;
         }
     }
+    let texts = prepared.iter().flat_map(|chunk| [chunk.context.words.as_str(), chunk.text.as_str()]);
+    let words = vocabulary::count(texts);
     let lossy = document.warnings.iter().find(|warning| warning.lossy);
     let (status, reason, page) = match lossy {
         Some(warning) => (FileStatus::Partial, lossy_reason(&document), warning.page),
@@ -108,7 +113,7 @@ pub fn prepare(
     let label = label(content.path, &document);
     document.text = String::new();
     document.blocks = Vec::new();
-    Ok(Prepared { document, chunks: prepared, terms, label, status, reason, page })
+    Ok(Prepared { document, chunks: prepared, terms, words, label, status, reason, page })
 }
 
 fn prepare_chunk(

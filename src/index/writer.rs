@@ -221,7 +221,7 @@ impl<'a> Writer<'a> {
 
     fn close(&mut self, open: Open) {
         let Open { piece, prepared, rows, tokens, cut_tokens, .. } = open;
-        let Prepared { document, terms, label, status, reason, page, .. } = *prepared;
+        let Prepared { document, terms, words, label, status, reason, page, .. } = *prepared;
         (self.progress)(Progress::Closed { path: &piece.key() });
         let row = FileRow {
             status,
@@ -234,7 +234,7 @@ impl<'a> Writer<'a> {
             cut_tokens,
             ..self.row(&piece)
         };
-        let entry = FileEntry { row, chunks: rows, terms, label, members: Vec::new() };
+        let entry = FileEntry { row, chunks: rows, terms, words, label, members: Vec::new() };
         let gathered = self.gathered.entry(piece.file.key.clone()).or_default();
         gathered.open -= 1;
         if piece.name.is_empty() {

@@ -22,6 +22,9 @@ const BUILTIN: [(&str, &str); 9] = [
     ("smollm2-135m-instruct.toml", include_str!("../../models/smollm2-135m-instruct.toml")),
 ];
 
+/// What a manifest says of a model that reads all languages that matter.
+const MULTILINGUAL: &str = "multilingual";
+
 /// What a model does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,6 +126,10 @@ pub struct Manifest {
     /// The SPDX name of the weights' licence.
     #[serde(default)]
     pub licence: String,
+    /// Which languages its texts may be in: codes of ISO 639-1, or `multilingual` alone where it reads all that matter. Empty where that is
+    /// not known.
+    #[serde(default)]
+    pub languages: Vec<String>,
     /// The folder of a user's own model, relative to the manifest. Its files are taken as they are: nothing is fetched, and
     /// no sums are known.
     pub folder: Option<PathBuf>,
@@ -209,12 +216,23 @@ impl Manifest {
         }
     }
 
+    /// Whether it reads texts in the language with this code; `None` where that is not known.
+    #[must_use]
+    pub fn reads(&self, code: &str) -> Option<bool> {
+        let known = |language: &String| language == code || language == MULTILINGUAL;
+        (!self.languages.is_empty()).then(|| self.languages.iter().any(known))
+    }
+
     fn check(&self) -> Result<(), String> {
         if !plain(&self.name) || self.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(format!("name `{}` is not made of a-z, 0-9, `-`, `.` and `_`", self.name));
         }
         if self.tokens_max == 0 {
             return Err("tokens_max is 0".into());
+        }
+        let is_code = |language: &String| language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase());
+        if let Some(wrong) = self.languages.iter().find(|language| !is_code(language) && *language != MULTILINGUAL) {
+            return Err(format!("language `{wrong}` is no code of two letters and not `{MULTILINGUAL}`"));
         }
         if self.kind == ModelKind::Embedder {
             self.check_embedder()?;

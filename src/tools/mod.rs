@@ -3,6 +3,7 @@
 pub mod calculator;
 pub mod figures;
 pub mod search;
+pub mod spelling;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::{EmbedSettings, Embedder, Role};
 use crate::inference::llm::LlmSettings;
+use crate::inference::manifest::{self, Manifest};
 use crate::ingest::ReadSettings;
 use crate::ingest::isolated::Reader;
 use crate::ingest::walk::WalkSettings;
@@ -23,6 +24,7 @@ use crate::store::StoreSettings;
 use crate::tools::calculator::Calculator;
 use crate::tools::figures::Figures;
 use crate::tools::search::Search;
+use crate::tools::spelling::Spelling;
 use crate::tools::{ToolSettings, Tools};
 use crate::vector::dot;
 
@@ -107,6 +109,8 @@ pub struct Services {
     examples: Mutex<HashMap<String, Arc<Vec<f32>>>>,
     /// Where they outlive the process.
     kept: OnceLock<Arc<Journal>>,
+    /// What is known of the embedding model, once it was needed.
+    manifest: OnceLock<Option<Manifest>>,
 }
 
 impl Default for Services {
@@ -116,7 +120,7 @@ impl Default for Services {
 }
 
 impl Services {
-    /// The parts that `settings` name, with the tools `calculator`, `figures` and `search`. Opens nothing yet.
+    /// The parts that `settings` name, with the tools `calculator`, `figures`, `search` and `spelling`. Opens nothing yet.
     #[must_use]
     pub fn new(settings: ServiceSettings) -> Self {
         let opening = settings.opening.clone();
@@ -127,6 +131,7 @@ impl Services {
         tools.add(Arc::new(Calculator));
         tools.add(Arc::new(Figures::new(Arc::clone(&collections))));
         tools.add(Arc::new(Search::new(Arc::clone(&collections))));
+        tools.add(Arc::new(Spelling::new(Arc::clone(&collections))));
         let reader = Reader::new(settings.read.clone());
         Self {
             settings,
@@ -136,6 +141,7 @@ impl Services {
             reader,
             readers: Mutex::default(),
             examples: Mutex::default(),
+            manifest: OnceLock::new(),
             kept: OnceLock::new(),
         }
     }
@@ -204,6 +210,12 @@ impl Services {
     #[must_use]
     pub fn embedder_name(&self) -> &str {
         &self.settings.opening.embed.model
+    }
+
+    /// What is known of the embedding model, which need not be open; `None` for one that is not there.
+    #[must_use]
+    pub fn embedder_manifest(&self) -> Option<&Manifest> {
+        self.manifest.get_or_init(|| manifest::find(self.embedder_name(), None).ok()).as_ref()
     }
 
     /// What reads claims beside evidence, and questions beside passages.

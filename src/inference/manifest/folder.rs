@@ -45,6 +45,7 @@ impl Manifest {
             repository: String::new(),
             revision: String::new(),
             licence: String::new(),
+            languages: Vec::new(),
             folder: None,
             tokens_max: tokens_max(folder, &config)?,
             dimensions: Some(dimensions),

@@ -121,3 +121,17 @@ fn a_manifest_of_the_user_goes_before_a_builtin_one() {
     assert_eq!(find("all-minilm-l6-v2", Some(folder.path())).unwrap().tokens_max, 128);
     assert_eq!(all(Some(folder.path())).unwrap().len(), BUILTIN.len());
 }
+
+#[test]
+fn a_model_says_which_languages_it_reads() {
+    let reads = |name: &str, code: &str| find(name, None).unwrap().reads(code);
+    assert_eq!((reads("all-minilm-l6-v2", "en"), reads("all-minilm-l6-v2", "de")), (Some(true), Some(false)));
+    assert_eq!(reads("multilingual-e5-small", "de"), Some(true));
+    let embedders = builtin().unwrap().into_iter().filter(|manifest| manifest.kind == ModelKind::Embedder);
+    assert!(embedders.clone().all(|manifest| manifest.reads("en") == Some(true)));
+    let text = include_str!("../../../models/all-minilm-l6-v2.toml");
+    let unsaid = Manifest::parse(&text.replace("languages = [\"en\"]\n", ""), "unsaid").unwrap();
+    assert_eq!(unsaid.reads("de"), None);
+    let error = Manifest::parse(&text.replace("[\"en\"]", "[\"English\"]"), "wrong").unwrap_err();
+    assert!(error.to_string().contains("`English`"), "{error}");
+}

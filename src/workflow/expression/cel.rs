@@ -250,13 +250,14 @@ impl Found {
 }
 
 /// Functions whose results may be large.
-const MAKERS: [&str; 17] = [
+const MAKERS: [&str; 18] = [
     operators::ADD,
     functions::ADD,
     "bytes",
     "flatten",
     "format",
     "lowerAscii",
+    "question_parts",
     "quote",
     "replace",
     "reverse",

@@ -15,6 +15,7 @@ use regex::Regex;
 use super::cel::key_text;
 use super::fuel::{Fuel, Tank, length, weight};
 use super::{Mistake, Table};
+use crate::ask::parts::question_parts;
 
 /// Names that no source can call: the compiler puts them where the language's own operators stood.
 pub(super) const ADD: &str = "@add";
@@ -35,7 +36,7 @@ pub(super) const GO_ON: &str = "@go_on";
 pub(super) const FUEL: &str = "@fuel";
 
 /// Functions called as `f(x)`.
-const GLOBAL: [&str; 35] = [
+const GLOBAL: [&str; 36] = [
     "size",
     "int",
     "uint",
@@ -71,6 +72,7 @@ const GLOBAL: [&str; 35] = [
     "optional.ofNonZeroValue",
     "strings.quote",
     "math.bitAnd",
+    "question_parts",
 ];
 
 /// Functions called as `x.f()`.
@@ -151,6 +153,7 @@ pub(super) fn environment() -> Env {
     env.add_overload("flatten", "flatten_list", vec![LIST_TYPE], flatten).expect(what);
     env.add_overload("sort_by", "sort_by_list_string", vec![LIST_TYPE, STRING_TYPE], sort_by).expect(what);
     env.add_overload("sum", "sum_list", vec![LIST_TYPE], sum).expect(what);
+    env.add_overload("question_parts", "question_parts_string", vec![STRING_TYPE], parts_of).expect(what);
     env.add_overload("round", "round_dyn_int", vec![DYN_TYPE, INT_TYPE], round).expect(what);
     env
 }
@@ -447,6 +450,13 @@ fn sum<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
         })?;
     }
     Ok(CowVal::owned(CelDouble::from(total)))
+}
+
+/// `question_parts(text)`: the questions that a question asks, each to be looked up by itself.
+fn parts_of<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let parts = question_parts(text(&arguments[0])?);
+    let parts = parts.into_iter().map(|part| Box::new(CelString::from(part)) as Box<dyn Val + 'v>);
+    Ok(CowVal::owned(CelList::from(parts.collect::<Vec<_>>())))
 }
 
 /// `round(number, digits)`: to so many digits after the point, halves away from zero.

@@ -181,7 +181,7 @@ impl Look<'_> {
                 let kind = target.map_or("", ValueKind::in_words);
                 Err(self.clash(expression, format!("`{name}` is called on {kind}, and needs a text")))
             }
-            ("sum" | "join" | "unique" | "flatten" | "sort_by" | "size" | "matches", _) => {
+            ("sum" | "join" | "unique" | "flatten" | "sort_by" | "size" | "matches" | "question_parts", _) => {
                 let subject = if call.target.is_some() { target } else { kinds.first().copied().flatten() };
                 let at = call.target.as_deref().or(call.args.first()).unwrap_or(expression);
                 self.subject(at, name, subject)?;
@@ -204,7 +204,7 @@ impl Look<'_> {
         use ValueKind::{List, Object, Text};
         let takes: &[ValueKind] = match function {
             "size" => &[Text, List, Object],
-            "matches" => &[Text],
+            "matches" | "question_parts" => &[Text],
             _ => &[List],
         };
         match found {
@@ -235,7 +235,9 @@ fn gives(function: &str) -> Option<ValueKind> {
         | "trunc" | "sqrt" | "sign" => Some(ValueKind::Number),
         "string" | "join" | "replace" | "lowerAscii" | "upperAscii" | "substring" | "trim" | "charAt" | "format"
         | "quote" => Some(ValueKind::Text),
-        "split" | "unique" | "flatten" | "sort" | "sort_by" | "slice" | "distinct" | "range" => Some(ValueKind::List),
+        "split" | "unique" | "flatten" | "sort" | "sort_by" | "slice" | "distinct" | "range" | "question_parts" => {
+            Some(ValueKind::List)
+        }
         "contains" | "startsWith" | "endsWith" | "matches" | "bool" | "isNaN" | "isInf" | "isFinite" | "hasValue" => {
             Some(ValueKind::Boolean)
         }

@@ -40,6 +40,11 @@ fn expressions_give_json() {
         ("flatten([[1], [2, 3], 4])", json!([1, 2, 3, 4])),
         ("join(['a', 1, null, 2.5], '-')", json!("a-1-2.5")),
         ("round(2.0 / 3, 2)", json!(0.67)),
+        ("question_parts(input.question)", json!(["Who?"])),
+        (
+            "question_parts('Who is Anna Vogt and what does she lead?')",
+            json!(["Who is Anna Vogt?", "what does she (Anna Vogt) lead?"]),
+        ),
         ("sum(find.hits.map(h, h.score)) > 1.49 && sum([1, 2]) == 3", json!(true)),
         ("input.question.matches('(?i)^who')", json!(true)),
         ("{'z': 1, 'a': {'n': visit}}", json!({"a": {"n": 2}, "z": 1})),

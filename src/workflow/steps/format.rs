@@ -17,6 +17,7 @@ use super::verify::{VerifiedClaim, drafted};
 use crate::answer::{Hit, Models};
 use crate::ask::VERIFIER;
 use crate::ask::compose::compose;
+use crate::ask::unread::hold_back;
 use crate::check::judge::method;
 use crate::workflow::context::StepContext;
 use crate::workflow::expression::{Expression, Template};
@@ -43,6 +44,9 @@ pub struct Format {
 pub struct AnswerParts {
     /// The question.
     pub question: Expression,
+    /// The question with its misspelt words put right, where there were some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Expression>,
     /// The output of the `generate` step.
     pub draft: Expression,
     /// The output of the `verify` step.
@@ -107,6 +111,13 @@ impl AnswerParts {
         }
         let checked: Vec<_> = claims.iter().map(|claim| claim.checked(&hits)).collect::<Result<_, _>>()?;
         let mut answer = compose(&question, &draft, &checked, answers, &hits, &cx.services.settings().ask);
+        if let Some(manifest) = cx.services.embedder_manifest() {
+            hold_back(&mut answer, &hits, manifest, &cx.services.settings().ask);
+        }
+        answer.corrected = match &self.corrected {
+            Some(corrected) => cx.value(corrected)?.as_str().map(str::to_owned),
+            None => None,
+        };
         answer.run = cx.run.into();
         answer.models =
             Models { embedder: cx.services.embedder_name().into(), draft: draft.by, verifier: verifier(cx) };
