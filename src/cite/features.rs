@@ -26,7 +26,7 @@ const SENTENCES_TOGETHER: usize = 3;
 /// A further sentence must add this share of the claim's words to be shown as evidence.
 const GAIN_MIN: f32 = 0.05;
 /// Log odds of a reader beyond this say no more; it keeps one figure from deciding alone.
-pub(super) const ODDS_MAX: f64 = 6.0;
+pub(crate) const ODDS_MAX: f64 = 6.0;
 
 /// What a claim and the sentences near it have in common.
 #[derive(Debug, Clone, PartialEq)]
