@@ -272,22 +272,23 @@ impl Documents {
             return true;
         }
         // What happened is the same only where it is the same time: that of the sentence itself, or that of both documents.
-        let tells_year = dates(claim).iter().any(|(_, year, ..)| year.is_some());
-        let (edition, other) = (self.edition(own.index, hits), self.edition(place.index, hits));
-        tells_year || (named || edition.date.is_some()) && edition.date == other.date
+        let tells_year = dates(claim).iter().any(|date| date.year.is_some());
+        let (own, other) = (edition(own.index, hits), edition(place.index, hits));
+        tells_year || (named || own.date.is_some()) && own.date == other.date
     }
 
     /// Which of the documents of two hits is the newer, where that is told.
     fn newer(&self, own: usize, other: usize, hits: &[Hit]) -> Option<Side> {
         let same_series = self.known(&hits[own]).label == self.known(&hits[other]).label;
-        self.edition(own, hits).newer(&self.edition(other, hits), same_series)
+        edition(own, hits).newer(&edition(other, hits), same_series)
     }
+}
 
-    fn edition(&self, index: usize, hits: &[Hit]) -> Edition {
-        let same = hits.iter().enumerate().filter(|(at, hit)| *at != index && hit.path == hits[index].path);
-        let own: Vec<&Hit> = std::iter::once(&hits[index]).chain(same.map(|(_, hit)| hit)).collect();
-        Edition::of(&own)
-    }
+/// What a document says of its age, that in the passage at `index` first.
+fn edition(index: usize, hits: &[Hit]) -> Edition {
+    let same = hits.iter().enumerate().filter(|(at, hit)| *at != index && hit.path == hits[index].path);
+    let own: Vec<&Hit> = std::iter::once(&hits[index]).chain(same.map(|(_, hit)| hit)).collect();
+    Edition::of(&own)
 }
 
 /// Whether a document has each of `words` that is no word for a kind of text.

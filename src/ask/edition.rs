@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::answer::{Hit, Side};
 use crate::cite::evidence::Text;
-use crate::cite::structure::dates;
+use crate::cite::structure::{Dated, dates};
 use crate::months::month;
 
 /// Years that a number in a name may be.
@@ -31,14 +31,14 @@ const BETWEEN: &[&str] = &["date", "on", "from", "as", "of", "since", "is", "the
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Edition {
     /// Year, month, day.
-    pub(super) date: Option<Day>,
+    pub(super) date: Option<When>,
     /// `2.1` as its numbers.
     version: Option<Vec<u32>>,
 }
 
-/// A day, or the month or year of it.
+/// A day, or the month or year that is told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day {
+pub(super) struct When {
     year: u32,
     month: Option<u32>,
     day: Option<u32>,
@@ -87,7 +87,7 @@ impl Edition {
     }
 }
 
-impl Day {
+impl When {
     /// Which is later, as far as both are told.
     fn later(self, other: Self) -> Option<Side> {
         let parts = [(Some(self.year), Some(other.year)), (self.month, other.month), (self.day, other.day)];
@@ -145,7 +145,7 @@ fn number(token: Option<&String>, range: std::ops::RangeInclusive<u32>) -> Optio
 }
 
 /// `2025`, `2025-03-01`, `20250301`, `2025.03`, `1 March 2025`, `mar-2025`, `q2 2025`, where it begins at the token `at`.
-fn date_at(tokens: &[String], at: usize) -> Option<Day> {
+fn date_at(tokens: &[String], at: usize) -> Option<When> {
     let token = &tokens[at];
     if token.len() == 8 && token.bytes().all(|byte| byte.is_ascii_digit()) {
         return day_of(&[&token[..4], &token[4..6], &token[6..]]);
@@ -158,12 +158,12 @@ fn date_at(tokens: &[String], at: usize) -> Option<Day> {
         let year = number(tokens.get(at + 1), YEARS).or_else(|| number(tokens.get(at + 2), YEARS))?;
         let day = at.checked_sub(1).and_then(|before| number(tokens.get(before), 1..=31));
         let day = day.or_else(|| number(tokens.get(at + 1), 1..=31));
-        return Some(Day { year, month: Some(found.into()), day });
+        return Some(When { year, month: Some(found.into()), day });
     }
     if token == "q" {
         let quarter = number(tokens.get(at + 1), 1..=4)?;
         let year = number(tokens.get(at + 2), YEARS)?;
-        return Some(Day { year, month: Some(3 * quarter), day: None });
+        return Some(When { year, month: Some(3 * quarter), day: None });
     }
     let year = number(Some(token), YEARS).filter(|_| token.len() == 4)?;
     // `march 2025` and `v 2025` began before.
@@ -175,15 +175,15 @@ fn date_at(tokens: &[String], at: usize) -> Option<Day> {
     let after = tokens.get(at + 1).and_then(|token| month(token)).map(u32::from);
     let month = number(two(at + 1), 1..=12);
     let day = month.and_then(|_| number(two(at + 2), 1..=31));
-    Some(Day { year, month: month.or(after), day })
+    Some(When { year, month: month.or(after), day })
 }
 
-fn day_of(parts: &[&str]) -> Option<Day> {
+fn day_of(parts: &[&str]) -> Option<When> {
     let part = |at: usize, range: std::ops::RangeInclusive<u32>| {
         parts.get(at).and_then(|part| part.parse().ok()).filter(|number| range.contains(number))
     };
     let month = part(1, 1..=12);
-    Some(Day { year: part(0, YEARS)?, month, day: month.and_then(|_| part(2, 1..=31)) })
+    Some(When { year: part(0, YEARS)?, month, day: month.and_then(|_| part(2, 1..=31)) })
 }
 
 /// `v3`, `version 2.1`, `rev-4`.
@@ -196,15 +196,15 @@ fn version_at(tokens: &[String], at: usize) -> Option<Vec<u32>> {
 }
 
 /// The date that a text gives as its own: "effective 1 March 2026". The last of several holds.
-fn labelled_date(text: &str) -> Option<Day> {
+fn labelled_date(text: &str) -> Option<When> {
     let text = Text::new(text);
     let word = |at: usize| text.words.get(at).map_or("", |word| word.folded.as_str());
-    let found = dates(&text).into_iter().filter_map(|(start, year, month, day)| {
+    let found = dates(&text).into_iter().filter_map(|Dated { start, year, month, day }| {
         let mut at = text.words.iter().position(|word| word.span.start >= start)?;
         while at > 0 && BETWEEN.contains(&word(at - 1)) && !LABELS.iter().any(|label| ends_at(label, at, &word)) {
             at -= 1;
         }
-        let date = Day { year: year?, month, day };
+        let date = When { year: year?, month, day };
         LABELS.iter().any(|label| ends_at(label, at, &word)).then_some(date)
     });
     found.reduce(|a, b| if b.later(a) == Some(Side::Claim) { b } else { a })
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn names_tell_dates_and_versions() {
-        let day = |year, month, day| Some(Day { year, month, day });
+        let day = |year, month, day| Some(When { year, month, day });
         for (name, date) in [
             ("policy-2024", day(2024, None, None)),
             ("policy_2025-03-01_final", day(2025, Some(3), Some(1))),
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_labelled_date_goes_before_that_of_the_name() {
         let stated = edition("policy-2024.md", "Effective 1 March 2026. The fee is £40.");
-        assert_eq!(stated.date, Some(Day { year: 2026, month: Some(3), day: Some(1) }));
+        assert_eq!(stated.date, Some(When { year: 2026, month: Some(3), day: Some(1) }));
         for text in
             ["Last updated: 2026-03-01", "This policy is in force from 1 March 2026.", "Effective date: 1 March 2026"]
         {

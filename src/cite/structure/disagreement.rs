@@ -62,10 +62,20 @@ pub(crate) fn is_named(text: &Text, idf: &Idf) -> bool {
     text.names.iter().any(|name| !name.unsure) || View::new(text, idf).keys.iter().any(is_code)
 }
 
-/// The dates of a text in order, each with the byte at which it begins, as year, month and day.
-pub(crate) fn dates(text: &Text) -> Vec<(usize, Option<u32>, Option<u32>, Option<u32>)> {
+/// A date in a text, as far as it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dated {
+    /// The byte at which it begins.
+    pub(crate) start: usize,
+    pub(crate) year: Option<u32>,
+    pub(crate) month: Option<u32>,
+    pub(crate) day: Option<u32>,
+}
+
+/// The dates of a text in order.
+pub(crate) fn dates(text: &Text) -> Vec<Dated> {
     let of = |figure: Figure| match figure.value {
-        Value::Date(Date { year, month, day, .. }) => Some((figure.span.start, year, month, day)),
+        Value::Date(Date { year, month, day, .. }) => Some(Dated { start: figure.span.start, year, month, day }),
         _ => None,
     };
     figures(text).into_iter().filter_map(of).collect()

@@ -19,7 +19,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::disagreement::{dates, disagreement, is_named, says_the_same, tells_past};
+pub(crate) use self::disagreement::{Dated, dates, disagreement, is_named, says_the_same, tells_past};
 use self::view::{Held, View};
 pub(crate) use self::view::{codes, header_of, heading_of};
 use super::evidence::{Evidence, Text};

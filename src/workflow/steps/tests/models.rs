@@ -203,7 +203,7 @@ fn drafted() -> Value {
 fn judged_by(server: &Server) -> Services {
     let check = crate::check::CheckSettings { judge: Some("strong".into()), ..crate::check::CheckSettings::default() };
     let models = BTreeMap::from([("strong".to_string(), role(server))]);
-    Services::new(ServiceSettings { models, check, ..ServiceSettings::default() })
+    Services::new(ServiceSettings { check, models, ..ServiceSettings::default() })
 }
 
 #[test]
