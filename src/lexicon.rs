@@ -335,7 +335,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::tools::calculator::{Value, evaluate};
+    use crate::arithmetic::{Value, evaluate};
 
     fn names(text: &str) -> Vec<String> {
         let lexicon = Lexicon::shipped();

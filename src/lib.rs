@@ -1,6 +1,7 @@
 //! *ibid*: answers from your own documents, every sentence with a source that is checked.
 
 pub mod answer;
+pub mod arithmetic;
 pub mod ask;
 pub mod bench;
 pub mod check;

@@ -133,7 +133,9 @@ fn labelled(document: &Document, index: usize, block: &Block, before: &[TablePar
     let titles: Vec<&str> = above.iter().copied().chain(inner).filter(|line| is_title(line)).collect();
     let named = titles.iter().rev().find_map(|line| Some((*line, statement_of_title(line)?)));
     let title = named.map(|(line, _)| line).or_else(|| titles.last().copied());
-    let statement = statement_of_rows(block.span.of(text)).or(named.map(|(_, statement)| statement));
+    let of_title = named.filter(|(line, _)| says_statement(line)).map(|(_, statement)| statement);
+    let statement =
+        of_title.or_else(|| statement_of_rows(block.span.of(text))).or(named.map(|(_, statement)| statement));
     TablePart { start, end, body, columns, title: title.map(one_line), unit, statement }
 }
 
@@ -220,6 +222,8 @@ fn statement_of_title(title: &str) -> Option<Statement> {
         Some(Statement::BalanceSheet)
     } else if has("cash flow") {
         Some(Statement::CashFlow)
+    } else if has("comprehensive") && !has("and comprehensive") {
+        Some(Statement::ComprehensiveIncome)
     } else if has("statements of operations")
         || has("statement of operations")
         || has("statements of income")
@@ -239,6 +243,12 @@ fn statement_of_title(title: &str) -> Option<Statement> {
     } else {
         None
     }
+}
+
+/// Whether a title is that of a statement and does not only speak of one.
+fn says_statement(title: &str) -> bool {
+    let title = title.to_lowercase();
+    title.contains("statement") || title.contains("balance sheet") || title.contains("profit and loss")
 }
 
 /// The statement that the rows of a table are those of.

@@ -246,9 +246,10 @@ fn is_one_time(document: &Document<'_>, places: &[(String, Place)]) -> bool {
     let periods: Vec<_> = places.iter().map(|(_, place)| document.period(*place)).collect();
     let mut lengths: Vec<u8> = periods.iter().filter_map(|period| period.months).collect();
     lengths.dedup();
-    let mut years: Vec<i32> = periods.iter().filter_map(|period| period.year).collect();
-    years.dedup();
-    lengths.len() <= 1 && years.len() <= 1
+    let mut ends: Vec<(i32, Option<u8>)> =
+        periods.iter().filter_map(|period| Some((period.year?, period.month))).collect();
+    ends.dedup();
+    lengths.len() <= 1 && ends.len() <= 1
 }
 
 fn rows_of(document: &Document<'_>, places: &[(String, Place)]) -> Vec<(usize, ByteSpan)> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::table::{Cell, Unit};
+use crate::arithmetic::{Value, evaluate};
 use crate::lexicon::{DAYS, RatioUnit};
-use crate::tools::calculator::{Value, evaluate};
 
 /// Digits behind the point that a rounded result is shown with: of ratios, of percentages, of days.
 const RATIO_DIGITS: u32 = 3;

@@ -209,8 +209,15 @@ pub(super) fn find_line(document: &Document<'_>, line: &Line, wanted: Wanted) ->
         }
     }
     let is_own = |place: &Place| line.statement.is_some() && document.tables[place.table].statement() == line.statement;
-    if found.iter().any(|(place, _)| is_own(place)) {
+    // Where the statement is there, a table that repeats a line of the same name may be another company's.
+    let has_statement =
+        line.statement.is_some() && document.tables.iter().any(|t| t.is_primary && t.statement() == line.statement);
+    if has_statement || found.iter().any(|(place, _)| is_own(place)) {
         found.retain(|(place, _)| is_own(place));
+    }
+    let is_primary = |place: &Place| document.tables[place.table].is_primary;
+    if found.iter().any(|(place, _)| is_primary(place)) {
+        found.retain(|(place, _)| is_primary(place));
     }
     let nearest = found.iter().map(|(_, name)| *name).min()?;
     found.retain(|(_, name)| *name == nearest);
@@ -278,7 +285,10 @@ pub(super) fn find_values(document: &Document<'_>, asked: &Asked, wanted: Wanted
                 .any(|line| line.statement.is_some() && line.statement == document.tables[place.table].statement())
         })
         .collect();
-    one_value(document, &of_statement).into_iter().collect()
+    let of_statement = if of_statement.is_empty() { places } else { of_statement };
+    let primary: Vec<Place> =
+        of_statement.iter().copied().filter(|place| document.tables[place.table].is_primary).collect();
+    one_value(document, if primary.is_empty() { &of_statement } else { &primary }).into_iter().collect()
 }
 
 /// The words that stand around a table: its title, the headings above it.

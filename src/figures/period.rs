@@ -164,6 +164,14 @@ fn period_at(words: &[String], at: usize) -> Option<(Period, usize)> {
     if let (Some(year), Some((quarter, length))) = (year(0), quarter_at(words, at + 1)) {
         return Some((Period { quarter: Some(quarter), year: Some(year), ..Period::default() }, 1 + length));
     }
+    if ["first", "opening"].contains(&word(0)) {
+        if word(1) == "half" {
+            return Some((Period { months: Some(6), ..Period::default() }, 2));
+        }
+        if let Some(months) = length_at(word(1), word(2)) {
+            return Some((Period { months: Some(months), ..Period::default() }, 3));
+        }
+    }
     if let Some(months) = length_at(word(0), word(1)) {
         return Some((Period { months: Some(months), ..Period::default() }, 2));
     }

@@ -192,6 +192,13 @@ const SOFT: &[&str] = &[
     "owed",
     "own",
     "owned",
+    "expense",
+    "expenses",
+    "cost",
+    "costs",
+    "charge",
+    "charges",
+    "bill",
     "within",
     "end",
 ];

@@ -80,6 +80,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// The rows from top to bottom.
     pub(super) rows: Vec<Row>,
+    /// Whether it is the statement itself and not a table that repeats or explains parts of it: the first of its kind.
+    pub(super) is_primary: bool,
 }
 
 impl Row {
@@ -98,6 +100,12 @@ impl Table {
     }
 }
 
+/// A row of a table as it stands: the passage that holds it, where in its text, and the text.
+type RowLine<'a> = (usize, ByteSpan, &'a str);
+
+/// Bytes between two parts of one table at most: headings and the end of a page.
+const GAP_MAX: usize = 400;
+
 /// The tables of a document, in order.
 #[must_use]
 pub(super) fn tables(source: &Source) -> Vec<Table> {
@@ -108,11 +116,51 @@ pub(super) fn tables(source: &Source) -> Vec<Table> {
             parts.entry(part.start).or_insert_with(|| (part.clone(), vec![])).1.push(at);
         }
     }
-    parts.into_values().map(|(part, hits)| table(source, part, &hits)).collect()
+    let mut tables: Vec<Table> = Vec::with_capacity(parts.len());
+    let mut before: Option<TablePart> = None;
+    for (mut part, hits) in parts.into_values() {
+        let lines = lines_of(source, &part, &hits);
+        if let Some(before) = before.filter(|before| part.columns.is_empty() && part.start < before.end + GAP_MAX) {
+            go_on(&mut part, &lines, before);
+        }
+        // A line of dates alone names the columns of what follows.
+        if let [(_, _, line)] = lines[..]
+            && part.columns.is_empty()
+            && let Some(names) = dates_of(line)
+        {
+            part.columns = names;
+        } else {
+            settle_names(&mut part);
+            tables.push(table(source, part.clone(), &hits, lines));
+        }
+        before = Some(part);
+    }
+    mark_primary(&mut tables);
+    tables
 }
 
-fn table(source: &Source, part: TablePart, hits: &[usize]) -> Table {
-    let mut lines: Vec<(usize, ByteSpan, &str)> = Vec::new();
+/// Rows that a statement has at least.
+const STATEMENT_ROWS_MIN: usize = 6;
+
+/// Marks the first table of each kind of statement, and the parts that go on from it.
+fn mark_primary(tables: &mut [Table]) {
+    let mut ends: Vec<(Statement, usize)> = Vec::new();
+    for table in tables.iter_mut() {
+        let Some(statement) = table.part.statement else { continue };
+        let is_dated = table.columns.iter().any(|column| column.is_figures && column.period.year.is_some());
+        let known = ends.iter_mut().find(|(other, _)| *other == statement);
+        match known {
+            Some((_, end)) if table.part.start < *end + GAP_MAX => *end = table.part.end,
+            None if is_dated && table.rows.len() >= STATEMENT_ROWS_MIN => ends.push((statement, table.part.end)),
+            _ => continue,
+        }
+        table.is_primary = true;
+    }
+}
+
+/// The rows of a table, each once.
+fn lines_of<'a>(source: &'a Source, part: &TablePart, hits: &[usize]) -> Vec<RowLine<'a>> {
+    let mut lines: Vec<RowLine<'a>> = Vec::new();
     let mut done = part.body;
     for &at in hits {
         let hit = &source.hits[at];
@@ -127,6 +175,72 @@ fn table(source: &Source, part: TablePart, hits: &[usize]) -> Table {
             }
         }
     }
+    lines
+}
+
+/// Takes over what `before` is known by, where the rows fit its columns: a table that a heading or a page cuts in two.
+fn go_on(part: &mut TablePart, lines: &[RowLine<'_>], before: TablePart) {
+    let width = lines.iter().map(|(_, _, line)| cells_of(line).len()).max().unwrap_or(0);
+    let mut columns = before.columns;
+    // Columns without names and figures may be left out in the later part.
+    while columns.len() > width.max(1) {
+        let Some(empty) = (1..columns.len()).find(|&at| columns[at].is_empty()) else { break };
+        columns.remove(empty);
+    }
+    if columns.len() != width || width < 2 {
+        return;
+    }
+    part.columns = columns;
+    part.unit = part.unit.take().or(before.unit);
+    part.statement = part.statement.or(before.statement);
+}
+
+/// The cells of a line that names dates and nothing else, but for its first cell.
+fn dates_of(line: &str) -> Option<Vec<String>> {
+    let cells: Vec<String> = cells_of(line).into_iter().map(|cell| cell.of(line).trim().to_owned()).collect();
+    let named = cells.iter().skip(1).filter(|cell| !cell.is_empty());
+    let all = named.clone().all(|cell| period_of(cell).year.is_some());
+    (named.count() > 0 && all).then_some(cells)
+}
+
+/// Where the first column is called after a time and the others after years, each is called after both: `Three Months Ended September 30,`
+/// beside `2023`.
+fn settle_names(part: &mut TablePart) {
+    part.columns.iter_mut().for_each(|name| *name = without_remarks(name));
+    let Some((first, others)) = part.columns.split_first_mut() else { return };
+    let over = period_of(first);
+    let is_year = |name: &String| name.len() == 4 && period_of(name).year.is_some();
+    let has_time = over.year.is_none() && (over.month.is_some() || over.months.is_some());
+    if !has_time || others.is_empty() || !others.iter().all(|name| name.is_empty() || is_year(name)) {
+        return;
+    }
+    let end = first.rfind(|c: char| c.is_ascii_digit() || c == ',').map_or(first.len(), |at| at + 1);
+    let time = first[..end].trim_end_matches(',').to_owned();
+    for name in others.iter_mut().filter(|name| !name.is_empty()) {
+        *name = format!("{time}, {name}");
+    }
+    first.clear();
+}
+
+/// A name without what is said in brackets of audits and units.
+fn without_remarks(name: &str) -> String {
+    const REMARKS: [&str; 5] = ["audited", "million", "thousand", "billion", "per share"];
+    let mut kept = String::new();
+    let mut rest = name;
+    while let Some(open) = rest.find('(') {
+        let close = rest[open..].find(')').map_or(rest.len(), |at| open + at + 1);
+        let inside = rest[open..close].to_lowercase();
+        kept.push_str(&rest[..open]);
+        if !REMARKS.iter().any(|remark| inside.contains(remark)) {
+            kept.push_str(&rest[open..close]);
+        }
+        rest = &rest[close..];
+    }
+    kept.push_str(rest);
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn table(source: &Source, part: TablePart, hits: &[usize], lines: Vec<RowLine<'_>>) -> Table {
     let is_named = part.columns.is_empty() && !lines.is_empty() && lines.iter().all(|(_, _, line)| line.contains(": "));
     let mut columns: Vec<Column> = part.columns.iter().map(|name| column(name)).collect();
     let mut rows = Vec::with_capacity(lines.len());
@@ -157,7 +271,7 @@ fn table(source: &Source, part: TablePart, hits: &[usize]) -> Table {
     let width = rows.iter().map(|row| row.texts.len()).max().unwrap_or(0);
     columns.resize_with(width.max(columns.len()), Column::default);
     let heading = hits.first().map(|&at| source.hits[at].heading.clone()).unwrap_or_default();
-    let mut table = Table { part, heading, columns, rows };
+    let mut table = Table { part, heading, columns, rows, is_primary: false };
     settle_units(&mut table);
     settle_columns(&mut table);
     mark_totals(&mut table.rows);

@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::tools::calculator::{decimal_text, evaluate, figure, nearest_number};
+use crate::arithmetic::{decimal_text, evaluate, figure, nearest_number};
 use crate::workflow::context::StepContext;
 use crate::workflow::expression::Expression;
 use crate::workflow::failure::{Failure, FailureClass};

@@ -10,7 +10,7 @@ use super::read::{Token, tokens};
 use super::value::{Unit, Value, between, later, together};
 
 /// Characters of a formula.
-pub(super) const CHARS_MAX: usize = 4_000;
+pub const CHARS_MAX: usize = 4_000;
 /// Parentheses, signs and powers within each other.
 const DEPTH_MAX: usize = 64;
 
@@ -139,7 +139,7 @@ impl Parser<'_> {
 }
 
 /// The functions with their arguments, as they are told to people and models.
-pub(super) const FUNCTIONS: &str = "sum, min, max, avg (any number of values), abs(x), round(x, digits), floor(x), ceil(x), \
+pub const FUNCTIONS: &str = "sum, min, max, avg (any number of values), abs(x), round(x, digits), floor(x), ceil(x), \
      sqrt(x), days(from, to), months(from, to), years(from, to), add_days(date, n), add_months(date, n), year(date), \
      month(date), day(date)";
 

@@ -1,6 +1,7 @@
 //! Formulas with results worked out by hand or by another program, and random ones that must never panic.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 
