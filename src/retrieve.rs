@@ -19,6 +19,7 @@ use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::label::terms;
+use crate::language::{ENGLISH, of_question};
 use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::lexicon::{Lexicon, LexiconSettings};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
@@ -196,7 +197,9 @@ impl Searcher {
     /// What tokenizer or database report.
     #[instrument(name = "spelling", level = "debug", skip_all)]
     pub fn corrected(&self, question: &str) -> Result<Option<String>> {
-        if !self.settings.correct {
+        // Words are compared as English ones are built.
+        let is_foreign = of_question(question).is_some_and(|language| language != ENGLISH);
+        if !self.settings.correct || is_foreign {
             return Ok(None);
         }
         // A whole word of the vocabulary is a common one; others are written in pieces.
