@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::{Embedder, Input, Role, Want};
 use crate::label::{asks_for_newest, last_day, terms};
+use crate::language::{ENGLISH, of_question};
 use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::lexicon::{Lexicon, LexiconSettings};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
@@ -193,7 +194,9 @@ impl Searcher {
     /// What tokenizer or database report.
     #[instrument(name = "spelling", level = "debug", skip_all)]
     pub fn corrected(&self, question: &str) -> Result<Option<String>> {
-        if !self.settings.correct {
+        // Words are compared as English ones are built.
+        let is_foreign = of_question(question).is_some_and(|language| language != ENGLISH);
+        if !self.settings.correct || is_foreign {
             return Ok(None);
         }
         // A whole word of the vocabulary is a common one; others are written in pieces.

@@ -20,6 +20,8 @@ const LETTERS_OF_TWO: usize = 8;
 const LETTERS_OF_NAME: usize = 9;
 /// Words of a question that are looked up at most.
 const WORDS_MAX: usize = 16;
+/// Letters at the end that two words share which are one form of one word.
+const ENDING_LETTERS: usize = 3;
 /// Endings that tell who does a thing from whom it is done to: a lessor is no misspelt lessee.
 const ROLES: [&str; 3] = ["or", "er", "ee"];
 
@@ -82,6 +84,45 @@ struct Near {
     stem: String,
 }
 
+/// A word as it was written, in the forms that others are compared with.
+struct Slip<'a> {
+    lower: &'a str,
+    letters: Vec<char>,
+    bits: u32,
+    is_name: bool,
+    /// Changes that make one word of another at most.
+    most: usize,
+}
+
+impl Slip<'_> {
+    /// The distance to a word of the documents; `None` where that is another word, not the one that was meant.
+    fn distance(&self, word: &str, count: WordCount) -> Option<usize> {
+        // Each change makes two letters more or less at most.
+        let is_far = word.len().abs_diff(self.lower.len()) > 2 * self.most
+            || (letters_of(word) ^ self.bits).count_ones() > 2 * self.most as u32;
+        let distance = if is_far { usize::MAX } else { osa_distance(self.lower, word) };
+        if distance > self.most {
+            return None;
+        }
+        let target: Vec<char> = word.chars().collect();
+        let is_swap = is_swapped(&self.letters, &target);
+        let is_allowed = match target[0] == self.letters[0] {
+            true if self.is_name || count.lower == 0 => {
+                count.all > count.lower && (is_swap || is_doubled(&self.letters, &target))
+            }
+            true => is_swap || !differs_in_role(self.lower, word),
+            false => is_swap,
+        };
+        is_allowed.then_some(distance)
+    }
+
+    /// Whether a word of the same stem is another form of this one, and not the same form: what differs is its end.
+    fn is_form(&self, word: &str) -> bool {
+        let alike = self.letters.iter().rev().zip(word.chars().rev()).take_while(|(a, b)| **a == *b);
+        alike.count() < ENDING_LETTERS
+    }
+}
+
 /// The one word of the documents that `written` (`lower` in lower case) is a slip for.
 fn nearest(written: &str, lower: &str, database: &Database) -> Result<Option<String>> {
     let stemmer = Stemmer::create(Algorithm::English);
@@ -89,46 +130,35 @@ fn nearest(written: &str, lower: &str, database: &Database) -> Result<Option<Str
     let letters: Vec<char> = lower.chars().collect();
     let is_name = written.starts_with(char::is_uppercase);
     let most = if letters.len() >= LETTERS_OF_TWO && !is_name { 2 } else { 1 };
-    let own = letters_of(lower);
+    // The first letter is hardly ever wrong, but may have changed places with the second.
+    let firsts = [Some(letters[0]), letters.get(1).copied().filter(|second| *second != letters[0])];
+    let slip = Slip { lower, bits: letters_of(lower), letters, is_name, most };
     let mut near: Vec<Near> = Vec::new();
     let mut has_form = false;
-    // The first letter is hardly ever wrong, but may have changed places with the second.
-    for first in
-        [Some(letters[0]), letters.get(1).copied().filter(|second| *second != letters[0])].into_iter().flatten()
-    {
+    for first in firsts.into_iter().flatten() {
         database.each_word(first, |word, count| {
-            has_form |= first == letters[0] && word.starts_with(&*stem) && stemmer.stem(word) == stem;
-            // Each change makes two letters more or less at most.
-            if has_form
-                || word.len().abs_diff(lower.len()) > 2 * most
-                || (letters_of(word) ^ own).count_ones() > 2 * most as u32
-            {
+            let distance = slip.distance(word, count);
+            if distance.is_none() && !word.starts_with(&*stem) {
                 return;
             }
-            let distance = osa_distance(lower, word);
-            if distance > most {
-                return;
-            }
-            let target: Vec<char> = word.chars().collect();
-            let is_swap = is_swapped(&letters, &target);
-            let is_allowed = match first == letters[0] {
-                true if is_name || count.lower == 0 => {
-                    count.all > count.lower && (is_swap || is_doubled(&letters, &target))
-                }
-                true => is_swap || !differs_in_role(lower, word),
-                false => is_swap,
-            };
             let other = stemmer.stem(word).into_owned();
-            has_form |= other == stem;
-            if is_allowed {
+            if other == stem && slip.is_form(word) {
+                has_form = true;
+            } else if let Some(distance) = distance {
                 near.push(Near { word: word.to_owned(), count, distance, stem: other });
             }
         })?;
     }
+    if near.iter().any(|near| near.stem == stem) {
+        near.retain(|near| near.stem == stem);
+    } else if has_form {
+        // Search knows words by their stems.
+        return Ok(None);
+    }
     let least = near.iter().map(|near| near.distance).min();
     near.retain(|near| Some(near.distance) == least);
     let is_one = near.windows(2).all(|pair| pair[0].stem == pair[1].stem);
-    let best = near.into_iter().max_by_key(|near| near.count.all).filter(|_| is_one && !has_form);
+    let best = near.into_iter().max_by_key(|near| near.count.all).filter(|_| is_one);
     Ok(best.map(|near| if is_name || near.count.lower == 0 { capitalised(&near.word) } else { near.word }))
 }
 

@@ -125,3 +125,28 @@ fn an_instruction_inside_a_document_is_only_text() {
     assert_citations(&answer);
     assert_eq!(answer["schema"], "ibid.answer/1");
 }
+
+#[test]
+fn a_misspelt_question_is_answered_and_told_as_it_was_asked() {
+    let question = "Does repairing plant count as an Excepitonal Item under the facility agrement?";
+    let (code, answer) = corpora().json(&["ask", question]);
+    assert_eq!(code, 0, "{answer}");
+    assert_eq!(answer["question"], question);
+    assert_eq!(answer["corrected"], "Does repairing plant count as an Exceptional Item under the facility agreement?");
+    assert!(answer["text"].as_str().unwrap().contains("is not an Exceptional Item"), "{answer}");
+}
+
+#[test]
+fn a_question_in_a_language_that_is_not_read_says_so() {
+    let (code, answer) = corpora().json(&["ask", "Wie hoch ist die Zinsmarge des Kredits von Fennick?"]);
+    assert_eq!(code, 1, "{answer}");
+    assert_eq!(answer["status"], "not_in_documents");
+    let note = answer["note"].as_str().unwrap();
+    assert!(
+        note.starts_with("The question is in German; the embedding model all-minilm-l6-v2 reads English only."),
+        "{note}"
+    );
+    assert!(!answer["nearest"].as_array().unwrap().is_empty());
+    let plain = corpora().run(&["ask", "Wie hoch ist die Zinsmarge des Kredits von Fennick?"]);
+    assert!(plain.stdout.contains("The question is in German"), "{}", plain.stdout);
+}

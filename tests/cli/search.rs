@@ -64,3 +64,25 @@ fn a_query_may_come_from_standard_input() {
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(!found["hits"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn misspelt_words_do_not_change_what_is_found() {
+    let right = "How many pallet positions does Dunmorrow Foods use at Thornby Gate?";
+    let wrong = "How many palet positions does Dunmorow Foods use at Thornby Gate?";
+    let first = |query: &str| {
+        let (code, found) = corpora().json(&["search", query]);
+        assert_eq!(code, 0, "{found}");
+        (found["hits"][0]["chunk"].clone(), found["query"].clone(), found.get("corrected").cloned())
+    };
+    let (chunk, _, corrected) = first(right);
+    assert_eq!(corrected, None);
+    assert_eq!(first(wrong), (chunk, wrong.into(), Some(right.into())));
+    let (_, _, corrected) = first("What is the revenue of Hooli?");
+    assert_eq!(corrected, None, "a name that no document has stays");
+    let plain = corpora().run(&["search", wrong]);
+    assert!(
+        plain.stderr.contains("Searched for “pallet” instead of “palet”, “Dunmorrow” instead of “Dunmorow”"),
+        "{}",
+        plain.stderr
+    );
+}
