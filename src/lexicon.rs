@@ -1,7 +1,9 @@
 //! A question in, the figures and ratios of accounts that it speaks of out, by all that they are called; knows no document and no store.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
+use rust_stemmers::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -40,6 +42,9 @@ pub struct Line {
     /// Whether it is meant without the sign that a statement gives it.
     #[serde(default)]
     pub magnitude: bool,
+    /// Sets of everyday words; a question that has all of one, in whatever form and order, means this figure.
+    #[serde(default)]
+    pub asked: Vec<String>,
 }
 
 /// What a ratio is counted in.
@@ -197,6 +202,22 @@ impl Lexicon {
         found
     }
 
+    /// The line that `text` asks for in everyday words ([`Line::asked`]), and how many of them say so; none where none or several do.
+    #[must_use]
+    pub fn paraphrased(&self, text: &str) -> Option<(&Line, usize)> {
+        let held: HashSet<String> = stems(text).into_iter().collect();
+        let said = |words: &String| {
+            let words = stems(words);
+            (words.len() >= ASKED_WORDS_MIN && words.iter().all(|word| held.contains(word))).then_some(words.len())
+        };
+        let found: Vec<(&Line, usize)> =
+            self.lines.iter().filter_map(|line| Some((line, line.asked.iter().filter_map(said).max()?))).collect();
+        let most = found.iter().map(|(_, count)| *count).max()?;
+        let mut best = found.into_iter().filter(|(_, count)| *count == most);
+        let first = best.next()?;
+        best.next().is_none().then_some(first)
+    }
+
     /// Whether a name of a figure or a ratio has this word, in lower case.
     #[must_use]
     pub fn has_word(&self, word: &str) -> bool {
@@ -225,6 +246,15 @@ impl Lexicon {
         let words: Vec<String> = names.chain(statements).collect();
         (!words.is_empty()).then(|| words.join(" "))
     }
+}
+
+/// Everyday words that say which figure is meant, at least.
+const ASKED_WORDS_MIN: usize = 2;
+
+/// The stems of the words of a text.
+fn stems(text: &str) -> Vec<String> {
+    let stemmer = Stemmer::create(Algorithm::English);
+    folded(text).iter().map(|word| stemmer.stem(word).into_owned()).collect()
 }
 
 /// Names of one figure that a question is widened with.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::period::{Period, is_around, periods};
 use crate::lexicon::{Entry, Lexicon, Line, Ratio, RatioUnit, folded, formula_names};
 use crate::stop_words::is_stop_word;
+use crate::tables::Statement;
 
 /// What is to be done with the figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,7 +263,7 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     let is_year_before =
         BEFORE.iter().any(|(one, two)| words.windows(2).any(|pair| pair[0] == *one && pair[1] == *two));
     let named = lexicon.named(question);
-    let lines: Vec<Line> = named
+    let mut lines: Vec<Line> = named
         .iter()
         .filter_map(|named| match named.entry {
             Entry::Line(line) => Some(line.clone()),
@@ -278,9 +279,16 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     spoken_for.extend(named.iter().map(|named| named.start..named.end));
     let formula = defined(question, lexicon).or_else(|| ratio.map(|ratio| of_ratio(ratio, lexicon)));
     let is_change = asks_for_a_change(&raw, times.len(), is_year_before);
+    // Everyday words go before names that are fewer: `cash that came in because customers owed less` is no cash.
+    let named_words: usize = named.iter().map(|named| named.end - named.start).sum();
+    let paraphrased = lexicon
+        .paraphrased(question)
+        .filter(|(_, count)| formula.is_none() && *count > named_words)
+        .map(|(line, _)| line.clone());
+    let is_flow = paraphrased.as_ref().is_some_and(|line| line.statement == Some(Statement::CashFlow));
     let operation = if let Some(formula) = formula {
         Operation::Formula(formula)
-    } else if is_change {
+    } else if is_change && !is_flow {
         let relative = has(&["percent", "percentage", "rate", "growth"])
             || question.contains('%')
             || question.contains("per cent");
@@ -318,9 +326,23 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         })
         .filter(|word| word.len() > 1 || word.chars().all(|c| c.is_ascii_digit()))
         .cloned()
-        .collect();
+        .collect::<Vec<String>>();
+    let own = match paraphrased {
+        Some(line) => {
+            lines = vec![line];
+            names_of(question, own)
+        }
+        None => own,
+    };
     let periods = times.into_iter().map(|(period, _)| period).collect();
     Some(Asked { operation, lines, periods, is_year_before, words, own })
+}
+
+/// Those of `own` that are names: written with a capital letter, and not because the question begins there.
+fn names_of(question: &str, own: Vec<String>) -> Vec<String> {
+    let written = question.split_whitespace().skip(1).filter(|word| word.starts_with(char::is_uppercase));
+    let names: Vec<String> = written.flat_map(folded).collect();
+    own.into_iter().filter(|word| names.contains(word)).collect()
 }
 
 /// Whether the words ask how a figure changed.
