@@ -128,6 +128,8 @@ pub(super) fn tables(source: &Source) -> Vec<Table> {
             && part.columns.is_empty()
             && let Some(names) = dates_of(line)
         {
+            let remark = names[0].trim_matches(['(', ')']).to_owned();
+            part.unit = part.unit.take().or(Some(remark).filter(|remark| scale_of(remark).is_some()));
             part.columns = names;
         } else {
             settle_names(&mut part);
@@ -335,11 +337,7 @@ fn cell(text: &str) -> Option<Cell> {
 fn settle_units(table: &mut Table) {
     let unit = table.part.unit.clone().unwrap_or_default().to_lowercase();
     let said = folded(&unit);
-    let zeros = [("thousand", 3), ("million", 6), ("billion", 9)]
-        .iter()
-        .filter_map(|(word, zeros)| said.iter().position(|own| own == word).map(|at| (at, *zeros)))
-        .min();
-    let zeros = zeros.map(|(_, zeros)| zeros).or_else(|| (unit.contains("000")).then_some(3)).unwrap_or(0);
+    let zeros = scale_of(&unit).or_else(|| (unit.contains("000")).then_some(3)).unwrap_or(0);
     let counts_shares_apart = unit.contains("share") || unit.contains("except");
     let signs: Vec<String> = (0..table.columns.len())
         .map(|at| {
@@ -386,6 +384,16 @@ fn settle_units(table: &mut Table) {
             }
         }
     }
+}
+
+/// The power of ten of the first scale that a text names.
+fn scale_of(text: &str) -> Option<u32> {
+    let said = folded(text);
+    [("thousand", 3), ("million", 6), ("billion", 9)]
+        .iter()
+        .filter_map(|(word, zeros)| said.iter().position(|own| own == word).map(|at| (at, *zeros)))
+        .min()
+        .map(|(_, zeros)| zeros)
 }
 
 fn settle_columns(table: &mut Table) {
