@@ -455,6 +455,38 @@ fn sums_up(above: &[Row], row: &Row) -> bool {
 mod tests {
     use super::*;
 
+    fn names(columns: &[&str]) -> Vec<String> {
+        let columns = columns.iter().map(|&name| name.to_owned()).collect();
+        let mut part = TablePart { columns, ..TablePart::default() };
+        settle_names(&mut part);
+        part.columns
+    }
+
+    #[test]
+    fn years_below_a_time_are_called_after_both_and_remarks_are_no_name() {
+        assert_eq!(
+            names(&["Three Months Ended September 30, Revenue:", "2023", "2022"]),
+            ["", "Three Months Ended September 30, 2023", "Three Months Ended September 30, 2022"]
+        );
+        assert_eq!(names(&["", "(Unaudited) Six Months Ended July 30, 2023"]), ["", "Six Months Ended July 30, 2023"]);
+        assert_eq!(names(&["Unit", "Rent (2023)"]), ["Unit", "Rent (2023)"]);
+        assert_eq!(names(&["Region", "2023", "2022"]), ["Region", "2023", "2022"]);
+    }
+
+    #[test]
+    fn a_line_of_dates_names_the_columns_of_the_table_below_it() {
+        let dates = "(In Millions; Unaudited) | Sep 30, 2023 | Dec 31, 2022";
+        let found = dates_of(dates).expect("names dates");
+        assert_eq!(found[1..], ["Sep 30, 2023".to_owned(), "Dec 31, 2022".to_owned()]);
+        assert_eq!(scale_of(&found[0]), Some(6));
+        assert_eq!(dates_of("Inventories | $ 11 | $ 13"), None);
+        let before = TablePart { columns: vec![String::new(), String::new(), "2023".into()], ..TablePart::default() };
+        let mut part = TablePart::default();
+        let line = "Term debt | 5";
+        go_on(&mut part, &[(0, ByteSpan::new(0, line.len()), line)], before);
+        assert_eq!(part.columns, [String::new(), "2023".into()], "a column without name and figures falls away");
+    }
+
     #[test]
     fn a_cell_is_a_figure_or_none() {
         for (text, expected) in [

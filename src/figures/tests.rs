@@ -236,3 +236,42 @@ fn changes_and_ratios_show_their_formula() {
         ],
     );
 }
+
+#[test]
+fn everyday_words_name_a_line_and_more_of_them_go_before_fewer() {
+    let sources = [source("norvik.md", REPORT, 6)];
+    let said = |question: &str| {
+        let found = figure(question, &Lexicon::shipped(), &sources);
+        found.map(|found| found.claims.iter().map(|claim| claim.text.clone()).collect::<Vec<_>>().join(" "))
+    };
+    for (question, expected) in [
+        ("How much did customers owe Norvik on July 1, 2023?", "$90 million"),
+        ("What was left of Norvik's sales after the cost of what it sold in the quarter ended July 1, 2023?", "400"),
+        ("What did Norvik have in unsold goods on July 1, 2023?", "$60 million"),
+    ] {
+        match said(question) {
+            Some(text) => assert!(text.contains(expected), "{question}: {text}"),
+            // A statement without the row gives nothing, and never another figure.
+            None => assert!(question.contains("left of"), "{question}"),
+        }
+    }
+    for question in [
+        "How much did customers owe Orrin on July 1, 2023?",
+        "How much did customers owe Norvik on July 1, 2019?",
+        "What did Norvik's lawyers cost in the quarter ended July 1, 2023?",
+    ] {
+        assert_eq!(said(question), None, "{question}");
+    }
+}
+
+#[test]
+fn what_another_table_says_of_a_line_is_not_the_statement() {
+    let text = format!(
+        "{REPORT}\n\n## Summary of an associate\n\n(In millions)\n\n| | Three Months Ended July 1, 2023 |\n|--|--|\n| Gross profit | 7 |\n| Net income | 2 |\n"
+    );
+    let sources = [source("norvik.md", &text, 6)];
+    let found =
+        figure("What was Norvik's net income in the quarter ended July 1, 2023?", &Lexicon::shipped(), &sources);
+    let found = found.expect("stands in the statement");
+    assert!(found.claims[0].text.contains("192"), "{found:?}");
+}
