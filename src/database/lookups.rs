@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use super::documents::unpack_label;
+use super::packed::unpack_label;
 use super::{Database, counted};
 use crate::error::Result;
 use crate::vocabulary::WordCount;

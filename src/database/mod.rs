@@ -2,6 +2,7 @@
 
 mod documents;
 mod lookups;
+mod packed;
 pub mod records;
 pub mod runs;
 pub mod workflows;
