@@ -181,7 +181,13 @@ fn is_title(line: &str) -> bool {
 
 /// What a line says that figures are counted in, in its own words.
 fn unit_words(line: &str) -> Option<String> {
-    const MARKS: [&str; 14] = [
+    const MARKS: [&str; 20] = [
+        "£ million",
+        "€ million",
+        "$ million",
+        "£m",
+        "€m",
+        "$m",
         "in millions",
         "in thousands",
         "in billions",

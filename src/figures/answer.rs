@@ -8,6 +8,7 @@ use super::question::{Asked, Formula, Operation, asked};
 use super::table::{Cell, Source, Unit, tables};
 use crate::document::ByteSpan;
 use crate::lexicon::{DAYS, Lexicon, Line, formula_names};
+use crate::tables::Statement;
 
 /// A sentence and the rows that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,11 @@ fn is_about(document: &Document<'_>, asked: &Asked) -> bool {
 }
 
 fn values(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
+    // What is owned on a day lasts no time: a question about months means what moved in them.
+    let lasts = asked.periods.iter().any(|period| period.months.is_some());
+    if lasts && asked.lines.iter().any(|line| line.statement == Some(Statement::BalanceSheet)) {
+        return None;
+    }
     let times = asked.periods.len().max(1);
     let mut claims = Vec::new();
     for at in 0..times {

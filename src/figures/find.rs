@@ -116,7 +116,12 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
             return None;
         }
     } else if asked.year.is_some() || asked.month.is_some() {
-        of_time(asked.year, asked.month, asked.day)
+        let of_time = of_time(asked.year, asked.month, asked.day);
+        // Of days, a year is its last: the newest of an interim report lies within it, the one beside that ended the year before.
+        let is_day = |period: &Period| period.months.is_none() && period.day.is_some();
+        let is_end = |period: &Period| period.month == Some(12) || period.order() < latest;
+        let year_alone = asked.month.is_none() && asked.months.is_none();
+        of_time.into_iter().filter(|(_, period)| !year_alone || !is_day(period) || is_end(period)).collect()
     } else {
         newest()
     };

@@ -29,6 +29,13 @@ pub fn cells_of(line: &str) -> Vec<ByteSpan> {
         let end = line[at..].find(" | ").map_or(line.len(), |end| at + end);
         cells.push(ByteSpan::new(at, end).trimmed(line));
         if end == line.len() {
+            // Nor must the white space behind the bar of an empty last one be there.
+            if let Some(last) = cells.last_mut()
+                && last.of(line).ends_with(" |")
+            {
+                *last = ByteSpan::new(last.start, last.end - " |".len()).trimmed(line);
+                cells.push(ByteSpan::new(line.len(), line.len()));
+            }
             return cells;
         }
         at = end + " | ".len();
@@ -215,6 +222,13 @@ mod tests {
         find_headers(&mut document);
         document.check().unwrap();
         document
+    }
+
+    #[test]
+    fn empty_cells_at_the_ends_of_a_trimmed_line_are_cells() {
+        let of = |line: &'static str| cells_of(line).into_iter().map(|cell| cell.of(line)).collect::<Vec<_>>();
+        assert_eq!(of("Net sales | 81,797 |"), ["Net sales", "81,797", ""]);
+        assert_eq!(of("| 2023 | 2022"), ["", "2023", "2022"]);
     }
 
     fn names(text: &str) -> Vec<String> {
