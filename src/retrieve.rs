@@ -560,7 +560,7 @@ fn favour_newest(scores: &mut HashMap<i64, f32>, labels: &HashMap<i64, Vec<u32>>
     let Some(newest) = days.values().copied().max() else { return };
     for (file, score) in scores.iter_mut() {
         let is_newest = days.get(file).is_some_and(|day| *day == newest);
-        *score = (*score + f32::from(u8::from(is_newest))) / 2.0;
+        *score = f32::midpoint(*score, f32::from(u8::from(is_newest)));
     }
 }
 

@@ -49,7 +49,7 @@ pub fn checked(claim: &str, hits: &[Hit]) -> Option<Checked> {
     if !claim.contains(": ") {
         return None;
     }
-    let claim = one_line(claim);
+    let claim = format!("{}.", one_line(claim).trim_end_matches('.'));
     for (index, hit) in hits.iter().enumerate().filter(|(_, hit)| !hit.tables.is_empty()) {
         for span in lines(&hit.text) {
             if row(hit, span).is_some_and(|row| row.says(&claim)) {
@@ -69,28 +69,22 @@ pub fn checked(claim: &str, hits: &[Hit]) -> Option<Checked> {
 impl Row<'_> {
     /// The row with the cells `chosen`.
     fn said(&self, chosen: &[usize]) -> String {
-        let mut said = match chosen {
-            [only] => match self.cells[*only] {
+        let mut said = if let [only] = chosen {
+            match self.cells[*only] {
                 ("", cell) => format!("{}: {cell}", self.name),
                 // A time or a number says of what row it is a column: `Net sales, 2023`.
                 (name, cell) if name.contains(|c: char| c.is_ascii_digit()) => format!("{}, {name}: {cell}", self.name),
                 (name, cell) => format!("{name}, {}: {cell}", self.name),
-            },
-            _ => {
-                let each: Vec<String> = chosen
-                    .iter()
-                    .map(|&at| {
-                        let (name, cell) = self.cells[at];
-                        format!("{name}: {cell}")
-                    })
-                    .collect();
-                format!("{} – {}", self.name, each.join("; "))
             }
+        } else {
+            let said = |&at: &usize| format!("{}: {}", self.cells[at].0, self.cells[at].1);
+            format!("{} – {}", self.name, chosen.iter().map(said).collect::<Vec<_>>().join("; "))
         };
         if let Some(unit) = self.unit.filter(|_| chosen.iter().any(|&at| is_amount(self.cells[at].1))) {
             said = format!("{said} ({unit})");
         }
-        one_line(&said)
+        // A sentence of its own, also where it is joined with others.
+        format!("{}.", one_line(&said).trim_end_matches('.'))
     }
 
     /// Whether `claim` is the row with one cell, or with cells in their order.
@@ -180,8 +174,8 @@ mod tests {
         );
         let london = line(&rates, "London");
         let of = |question: &str| told(question, &rates, london).expect("is a row");
-        assert_eq!(of("What is the hotel limit in London?"), "Hotel limit, London: £210");
-        assert_eq!(of("Which city has £210?"), "London – Hotel limit: £210; Meals: £45");
+        assert_eq!(of("What is the hotel limit in London?"), "Hotel limit, London: £210.");
+        assert_eq!(of("Which city has £210?"), "London – Hotel limit: £210; Meals: £45.");
         assert_eq!(told("hotel limit", &rates, line(&rates, "City")), None, "names of columns are no row");
         for claim in ["Hotel limit, London: £210", "London – Hotel limit: £210; Meals: £45"] {
             let found = checked(claim, std::slice::from_ref(&rates)).expect("stands there");
@@ -202,7 +196,7 @@ mod tests {
     fn of_two_cells_the_first_names_the_second() {
         let terms = hit("\nRent | £41,000 a year\nBreak date: | 24 June 2035\n", &[], None);
         let row = line(&terms, "Break");
-        assert_eq!(told("When can the tenant leave?", &terms, row).as_deref(), Some("Break date: 24 June 2035"));
+        assert_eq!(told("When can the tenant leave?", &terms, row).as_deref(), Some("Break date: 24 June 2035."));
         assert!(checked("Break date: 24 June 2035", std::slice::from_ref(&terms)).is_some());
         assert!(checked("Rent: 24 June 2035", &[terms]).is_none());
     }
@@ -212,7 +206,7 @@ mod tests {
         let sales = hit("Row | 2023 | 2022\nNet sales | 81,797 | \n", &["Row", "2023", "2022"], Some("in millions"));
         let row = line(&sales, "Net");
         for question in ["net sales in 2023", "net sales in 2022"] {
-            assert_eq!(told(question, &sales, row).as_deref(), Some("Net sales, 2023: 81,797 (in millions)"));
+            assert_eq!(told(question, &sales, row).as_deref(), Some("Net sales, 2023: 81,797 (in millions)."));
         }
         assert!(checked("Net sales, 2022: 81,797 (in millions)", &[sales]).is_none());
     }

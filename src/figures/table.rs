@@ -297,7 +297,7 @@ fn named_texts(line: &str, columns: &mut Vec<Column>) -> Vec<String> {
         if texts.len() <= at {
             texts.resize(at + 1, String::new());
         }
-        texts[at] = text.to_owned();
+        text.clone_into(&mut texts[at]);
     }
     texts
 }

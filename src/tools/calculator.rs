@@ -21,8 +21,7 @@ impl Tool for Calculator {
         format!(
             "Computes a formula exactly. Numbers may have thousands separators, scales (k, million, bn), % and bps, currencies \
              and dates: `12.5% of $1,250.5 million`, `2024-01-31 + 3 months`, `days(2024-01-01, 2024-03-31)`. Operators: + - * / \
-             ^ of. Functions: {}.",
-            FUNCTIONS
+             ^ of. Functions: {FUNCTIONS}."
         )
     }
 

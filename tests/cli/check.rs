@@ -197,7 +197,7 @@ fn a_judge_lowers_what_the_check_let_stand_and_a_role_that_there_is_not_is_refus
     let folder = documents();
     let memo = path(folder.path(), "memo.txt");
     // In other words than the memo's, so that there is something to judge.
-    let claim = "The board has approved a dividend of 12 pence for each share.";
+    let claim = "A dividend of 12 pence per share was approved by the board.";
     let judged = |answer: &'static str| {
         let server = ModelServer::scripted(&[("<claim>", answer)]);
         let home = server.home();

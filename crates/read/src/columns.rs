@@ -89,17 +89,18 @@ fn spread<'a>(row: &[&'a str], lowest: &[&str]) -> Vec<&'a str> {
     said
 }
 
+/// The table before, while nothing that parts it from the next one was met.
+struct Above {
+    header: Option<ByteSpan>,
+    width: usize,
+    page: Option<u32>,
+}
+
 /// Finds the header of every table whose format did not say where it is, and of every table that goes on from the page before.
 pub(crate) fn find_headers(document: &mut Document) {
     // Each cell of such a row names its column itself.
     if matches!(document.format, Format::Csv | Format::Json | Format::Jsonl) {
         return;
-    }
-    /// The table before, while nothing that parts it from the next one was met.
-    struct Above {
-        header: Option<ByteSpan>,
-        width: usize,
-        page: Option<u32>,
     }
     let mut above: Option<Above> = None;
     for index in 0..document.blocks.len() {

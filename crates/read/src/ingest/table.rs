@@ -20,7 +20,7 @@ pub(super) struct Rows {
     bars: u32,
     is_open: bool,
     /// How many rows from the top name the columns.
-    header_rows: u32,
+    heads: u32,
 }
 
 impl Rows {
@@ -32,7 +32,7 @@ impl Rows {
 
     /// Says that the rows so far name the columns.
     pub(super) fn end_header(&mut self) {
-        self.header_rows = self.count + u32::from(self.is_open);
+        self.heads = self.count + u32::from(self.is_open);
     }
 
     /// Adds a cell, whose words stand on one line. The bars before an empty cell are only written once another follows.
@@ -73,7 +73,7 @@ impl Rows {
 
     /// Writes the rows as one table.
     pub(super) fn write(&self, into: &mut BlockWriter) {
-        into.push_table(&self.text, &self.cells, self.header_rows as usize);
+        into.push_table(&self.text, &self.cells, self.heads as usize);
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) struct Table {
     /// For each column, how many of the coming rows a cell from above still fills.
     filled: Vec<usize>,
     /// How many rows from the top name the columns.
-    header_rows: usize,
+    heads: usize,
 }
 
 impl Table {
@@ -95,7 +95,7 @@ impl Table {
 
     /// Says that the rows so far name the columns.
     pub(super) fn end_header(&mut self) {
-        self.header_rows = self.rows.len();
+        self.heads = self.rows.len();
     }
 
     /// How many rows were started.
@@ -136,7 +136,7 @@ impl Table {
             (0..width).map(|at| self.rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))).collect();
         let mut rows = Rows::default();
         for (at, row) in self.rows.into_iter().enumerate() {
-            if at > 0 && at == self.header_rows {
+            if at > 0 && at == self.heads {
                 rows.end_header();
             }
             rows.row();
