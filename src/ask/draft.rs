@@ -79,7 +79,7 @@ pub fn draft_by_extracting(
 const READ_MAX: usize = 12;
 
 /// The sentences that are most likely to answer by their words, as places in `evidence`, each with what a model reads of it
-/// ([`read_alone`]).
+/// (`read_alone`).
 #[must_use]
 pub fn to_read(question: &str, hits: &[Hit], evidence: &Evidence, similarities: &[f32]) -> Vec<(usize, String)> {
     let drafted = draft_by_extracting(question, hits, evidence, similarities, &[], &DraftSettings::default());
