@@ -2,11 +2,12 @@
 //!
 //! Scores are fused, not ranks: what the scores say about each other would be lost. All weights are settings.
 
+mod labels;
 pub mod reading;
 mod scores;
 mod spelling;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,13 +22,13 @@ use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::inference::cross_encoder::Readers;
 use crate::inference::embedder::{Embedder, Input, Role, Want};
-use crate::label::{asks_for_newest, last_day, terms};
 use crate::language::{ENGLISH, of_question};
 use crate::late_interaction::{QueryTokens, packed_bytes};
 use crate::lexicon::{Lexicon, LexiconSettings};
 use crate::services::{Index, OpenSettings, Opening, as_served, open_embedder};
 use crate::store::{EdgeStore, Payload, Scored, Wording};
 
+use labels::label_scores;
 use reading::{readings, reorder};
 use scores::{fuse, idf, min_max};
 
@@ -507,60 +508,6 @@ fn complete(candidates: &mut [Ranked], missing: &Missing) {
         let scores = &mut candidate.scores;
         scores.dense = scores.dense.or_else(|| missing.dense.get(&id).copied());
         scores.bm25 = scores.bm25.or_else(|| Some(missing.words.get(&id).copied().unwrap_or_default()));
-    }
-}
-
-/// For each file the share of the query's weight that its label holds, 0 to 1. Files of one chunk have none: their label
-/// says nothing that the chunk does not.
-#[instrument(name = "labels", level = "debug", skip_all)]
-fn label_scores(
-    query: &str,
-    files: &HashMap<Uuid, i64>,
-    database: &Database,
-    settings: &RetrieveSettings,
-) -> Result<HashMap<i64, f32>> {
-    if settings.label_weight <= 0.0 {
-        return Ok(HashMap::new());
-    }
-    let terms = terms(query);
-    let (counts, file_count) = database.label_counts(&terms)?;
-    // A term of every label tells no document from another.
-    let weights: HashMap<u32, f32> = terms
-        .iter()
-        .zip(&counts)
-        .filter(|&(_, &count)| count > 0 && count < file_count)
-        .map(|(&term, &count)| (term, idf(count, file_count)))
-        .collect();
-    let whole: f32 = weights.values().sum();
-    let wants_newest = asks_for_newest(query);
-    if whole <= 0.0 && !wants_newest {
-        return Ok(HashMap::new());
-    }
-    let labels = database.labels(&files.values().copied().collect::<HashSet<_>>())?;
-    let share = |label: &[u32]| {
-        let held: f32 = label.iter().filter_map(|term| weights.get(term)).sum();
-        if whole > 0.0 { held / whole } else { 0.0 }
-    };
-    let mut scores = labels.iter().map(|(&file, label)| (file, share(label))).collect();
-    if wants_newest {
-        favour_newest(&mut scores, &labels);
-    }
-    Ok(scores)
-}
-
-/// Half of each file's score is whether it is the newest of those that fit best: that of `the latest report of X` is the latest of X.
-fn favour_newest(scores: &mut HashMap<i64, f32>, labels: &HashMap<i64, Vec<u32>>) {
-    let best = scores.values().copied().fold(0.0, f32::max);
-    let year_max = i32::from(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year());
-    let days: HashMap<i64, u32> = labels
-        .iter()
-        .filter(|(file, _)| scores.get(file).is_some_and(|score| *score >= best - f32::EPSILON))
-        .filter_map(|(file, label)| Some((*file, last_day(label, year_max)?)))
-        .collect();
-    let Some(newest) = days.values().copied().max() else { return };
-    for (file, score) in scores.iter_mut() {
-        let is_newest = days.get(file).is_some_and(|day| *day == newest);
-        *score = f32::midpoint(*score, f32::from(u8::from(is_newest)));
     }
 }
 

@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 pub use formula::{CHARS_MAX, FUNCTIONS, evaluate};
-pub use value::{Unit, Value};
+pub use value::{Unit, Value, grouped};
 
 /// The value without unit and separators: all its digits, or the date as `2024-03-31`.
 #[must_use]

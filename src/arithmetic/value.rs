@@ -243,7 +243,7 @@ impl fmt::Display for Value {
         match self {
             Self::Date(date) => write!(formatter, "{date}"),
             Self::Amount(number, unit) => {
-                let number = grouped(*number);
+                let number = grouped(&number.normalize().to_string());
                 match unit {
                     Unit::Plain => write!(formatter, "{number}"),
                     Unit::Percent => write!(formatter, "{number}%"),
@@ -254,9 +254,10 @@ impl fmt::Display for Value {
     }
 }
 
-fn grouped(number: Decimal) -> String {
-    let text = number.normalize().to_string();
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
+/// The digits of a number in groups of three, its sign before and what is behind its point as it is.
+#[must_use]
+pub fn grouped(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let (whole, part) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
     let mut out = String::from(sign);
     for (at, digit) in whole.chars().enumerate() {

@@ -3,6 +3,7 @@
 //! Where one begins is told by the words that begin questions. What a part leaves to the parts before it, by `it` or by silence, it is given
 //! along in brackets: their names and times, and what they speak of. Spelling and order of words are all that is looked at.
 
+use crate::months::MONTHS;
 use crate::stop_words::is_stop_word;
 
 /// Parts of one question; what follows stays with the last.
@@ -36,20 +37,6 @@ const ACRONYMS: [&str; 32] = [
     "EBITDA", "EBIT", "CEO", "CFO", "COO", "CTO", "CIO", "VAT", "KPI", "KPIS", "ROE", "ROI", "ROA", "IRR", "NAV",
     "GDP", "EPS", "IPO", "ESG", "IFRS", "GAAP", "AGM", "NDA", "SLA", "LTV", "DSCR", "USD", "EUR", "GBP", "CAPEX",
     "OPEX", "I",
-];
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
 ];
 /// Words that open a request and name nothing.
 const REQUESTS: [&str; 9] = ["explain", "tell", "list", "give", "describe", "show", "compare", "please", "name"];

@@ -1,15 +1,16 @@
 //! The manifest: which files are in the index, with which bytes, and which points of the store are theirs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
+use super::occurrences::{Occurrences, Share};
 use super::packed::{pack_label, pack_terms, pack_words, unpack_label, unpack_terms, unpack_words};
 use super::{Counts, Database, counted};
 use crate::document::FileStatus;
 use crate::error::Result;
-use crate::vocabulary::{WordCount, Words};
+use crate::vocabulary::Words;
 
 /// In how many of a file's chunks each vocabulary token occurs.
 pub type Terms = BTreeMap<u32, u32>;
@@ -390,38 +391,9 @@ fn take_out(transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<Vec<U
         .prepare_cached("SELECT point FROM chunks WHERE file = ?1")?
         .query_map([id], |row| row.get::<_, [u8; 16]>(0).map(Uuid::from_bytes))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut statement = transaction.prepare_cached("UPDATE terms SET chunks = chunks - ?2 WHERE token = ?1")?;
-    for (token, count) in unpack_terms(&terms) {
-        statement.execute([token, count])?;
-    }
-    let mut statement = transaction.prepare_cached("UPDATE label_terms SET files = files - 1 WHERE term = ?1")?;
-    for term in unpack_label(&label) {
-        statement.execute([term])?;
-    }
-    let words: Option<Vec<u8>> = transaction
-        .prepare_cached("SELECT words FROM file_words WHERE file = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    let words = words.unwrap_or_default();
-    let mut statement =
-        transaction.prepare_cached("UPDATE words SET count = count - ?2, lower = lower - ?3 WHERE word = ?1")?;
-    for (word, count) in unpack_words(&words) {
-        statement.execute(params![word, count.all, count.lower])?;
-    }
+    let share = Share::of(transaction, id, (terms, label))?;
+    share.take_off(transaction)?;
     transaction.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([id])?;
-    // Words that no document has any more say what a removed one was about.
-    let mut statement = transaction.prepare_cached("DELETE FROM terms WHERE token = ?1 AND chunks <= 0")?;
-    for (token, _) in unpack_terms(&terms) {
-        statement.execute([token])?;
-    }
-    let mut statement = transaction.prepare_cached("DELETE FROM label_terms WHERE term = ?1 AND files <= 0")?;
-    for term in unpack_label(&label) {
-        statement.execute([term])?;
-    }
-    let mut statement = transaction.prepare_cached("DELETE FROM words WHERE word = ?1 AND count <= 0")?;
-    for (word, _) in unpack_words(&words) {
-        statement.execute([word])?;
-    }
     Ok(points)
 }
 
@@ -469,58 +441,6 @@ fn put_in(transaction: &Transaction<'_>, entry: &FileEntry) -> rusqlite::Result<
     Ok(())
 }
 
-/// How often words, in how many chunks tokens, and in how many labels terms occur in files that were just put in: most of them in many files, and each
-/// written once.
-#[derive(Default)]
-struct Occurrences<'a> {
-    tokens: HashMap<u32, u32>,
-    labels: HashMap<u32, u32>,
-    words: HashMap<&'a str, WordCount>,
-    paths: HashSet<&'a str>,
-}
-
-impl<'a> Occurrences<'a> {
-    fn add(&mut self, entry: &'a FileEntry) {
-        entry.terms.iter().for_each(|(token, chunks)| *self.tokens.entry(*token).or_default() += chunks);
-        entry.label.iter().for_each(|term| *self.labels.entry(*term).or_default() += 1);
-        entry.words.iter().for_each(|(word, count)| *self.words.entry(word).or_default() += *count);
-        self.paths.insert(&entry.row.path);
-    }
-
-    /// What is about to be taken out must have been counted.
-    fn before_taking_out(&mut self, transaction: &Transaction<'_>, path: &str) -> rusqlite::Result<()> {
-        if self.paths.contains(path) { self.write(transaction) } else { Ok(()) }
-    }
-
-    fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let write = |sql, counts: &mut HashMap<u32, u32>| {
-            let mut counts: Vec<_> = counts.drain().collect();
-            // In the order in which they lie.
-            counts.sort_unstable();
-            let mut statement = transaction.prepare_cached(sql)?;
-            counts.into_iter().try_for_each(|(key, count)| statement.execute([key, count]).map(drop))
-        };
-        self.paths.clear();
-        write(
-            "INSERT INTO terms (token, chunks) VALUES (?1, ?2) ON CONFLICT (token) DO UPDATE SET chunks = chunks + ?2",
-            &mut self.tokens,
-        )?;
-        write(
-            "INSERT INTO label_terms (term, files) VALUES (?1, ?2) ON CONFLICT (term) DO UPDATE SET files = files + ?2",
-            &mut self.labels,
-        )?;
-        let mut words: Vec<(&str, WordCount)> = self.words.drain().collect();
-        words.sort_unstable_by_key(|(word, _)| *word);
-        let mut statement = transaction.prepare_cached(
-            "INSERT INTO words (word, count, lower) VALUES (?1, ?2, ?3)
-             ON CONFLICT (word) DO UPDATE SET count = count + ?2, lower = lower + ?3",
-        )?;
-        words
-            .into_iter()
-            .try_for_each(|(word, count)| statement.execute(params![word, count.all, count.lower]).map(drop))
-    }
-}
-
 fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached("INSERT OR IGNORE INTO removals (point) VALUES (?1)")?;
     points.iter().try_for_each(|point| statement.execute([point.as_bytes()]).map(drop))
@@ -529,7 +449,7 @@ fn note_removals(transaction: &Transaction<'_>, points: &[Uuid]) -> rusqlite::Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocabulary::count;
+    use crate::vocabulary::{WordCount, count};
 
     fn file(path: &str, sha256: &str) -> FileRow {
         FileRow {

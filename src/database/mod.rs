@@ -2,6 +2,7 @@
 
 mod documents;
 mod lookups;
+mod occurrences;
 mod packed;
 pub mod records;
 pub mod runs;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::table::{Cell, Unit};
-use crate::arithmetic::{Value, evaluate};
+use crate::arithmetic::{Value, evaluate, grouped};
 use crate::lexicon::{DAYS, RatioUnit};
 
 /// Digits behind the point that a rounded result is shown with: of ratios, of percentages, of days.
@@ -22,7 +22,7 @@ pub(super) fn shown(cell: &Cell) -> String {
 /// `value` with its unit.
 #[must_use]
 pub(super) fn amount(value: Decimal, decimals: u32, unit: &Unit) -> String {
-    let mut digits = grouped(value.abs(), decimals);
+    let mut digits = grouped(&format!("{:.*}", decimals as usize, value.abs()));
     let sign = if value.is_sign_negative() && !value.is_zero() { "-" } else { "" };
     if unit.is_percent {
         digits.push('%');
@@ -34,24 +34,6 @@ pub(super) fn amount(value: Decimal, decimals: u32, unit: &Unit) -> String {
         _ => "",
     };
     format!("{sign}{}{digits}{scale}", unit.currency)
-}
-
-/// The digits of a number that is not below zero, in groups of three.
-fn grouped(value: Decimal, decimals: u32) -> String {
-    let text = format!("{:.*}", decimals as usize, value);
-    let (whole, part) = text.split_once('.').map_or((text.as_str(), None), |(whole, part)| (whole, Some(part)));
-    let mut out = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if let Some(part) = part {
-        out.push('.');
-        out.push_str(part);
-    }
-    out
 }
 
 /// The value in units of one.

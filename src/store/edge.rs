@@ -1,22 +1,21 @@
 //! The embedded Qdrant engine: one shard with a dense and a BM25 vector a chunk.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use qdrant_edge::bm25_embed::EdgeBm25;
 use qdrant_edge::{
     Condition, EdgeOptimizersConfig, EdgeShard, Filter, HasIdCondition, NamedQuery, OperationError, PointId,
     PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequestBuilder, RetrieveRequestBuilder,
-    ScoringQuery, ScrollRequest, SearchParams, SparseVector, UpdateOperation, Vector, VectorInternal,
-    VectorStructInternal, Vectors, WithPayloadInterface, WithVector,
+    ScoringQuery, ScrollRequest, SearchParams, UpdateOperation, Vector, VectorInternal, VectorStructInternal, Vectors,
+    WithPayloadInterface, WithVector,
 };
 use uuid::Uuid;
 
-use super::codes::with_codes;
 use super::room::check_room;
-use super::settings::{BM25, DENSE, StoreSettings, bm25, config, graph, optimizers};
+use super::settings::{BM25, DENSE, StoreSettings, config, graph, optimizers};
+use super::words::Words;
 use super::{NewPoint, Payload, Scored, StoreInfo, Wording};
 use crate::error::{Cause, Error, Result};
 use crate::vector::dot;
@@ -48,15 +47,6 @@ pub struct EdgeStore {
     path: PathBuf,
 }
 
-/// Text to BM25 vectors, by the engine's own tokenizer.
-struct Words(EdgeBm25);
-
-impl std::fmt::Debug for Words {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Words")
-    }
-}
-
 impl EdgeStore {
     /// Opens the store in `path`, making an empty one where there is none. The caller holds the index lock.
     ///
@@ -65,7 +55,7 @@ impl EdgeStore {
     /// another width; [`Error::Store`] when a new one cannot be made.
     pub fn open(path: &Path, dimensions: usize, settings: StoreSettings) -> Result<Self> {
         check_room(path, ROOM_BYTES)?;
-        let words = Words(bm25(&settings)?);
+        let words = Words::new(&settings)?;
         let shard = if path.join("edge_config.json").exists() {
             load(path)?
         } else if path.join("segments").exists() {
@@ -107,7 +97,7 @@ impl EdgeStore {
 
     fn structured(&self, point: NewPoint) -> Result<qdrant_edge::PointStructPersisted> {
         assert_eq!(point.dense.len(), self.dimensions, "a vector has the store's width");
-        let sparse = self.words.0.embed_document(&with_codes(&point.words));
+        let sparse = self.words.of_passage(&point.words);
         let vectors = Vectors::new_named([
             (DENSE, Vector::new_dense(point.dense)),
             (BM25, Vector(VectorInternal::Sparse(sparse))),
@@ -246,7 +236,7 @@ impl EdgeStore {
     /// # Errors
     /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn score_words<'a>(&self, query: impl Into<Wording<'a>>, ids: &[Uuid]) -> Result<Vec<Scored>> {
-        let query = self.worded(query.into());
+        let query = self.words.of_query(query.into());
         if query.indices.is_empty() || ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -261,26 +251,11 @@ impl EdgeStore {
     /// # Errors
     /// [`Error::IndexDamaged`] when the engine cannot read what it stored.
     pub fn search_words<'a>(&self, query: impl Into<Wording<'a>>, limit: usize) -> Result<Vec<Scored>> {
-        let query = self.worded(query.into());
+        let query = self.words.of_query(query.into());
         if query.indices.is_empty() {
             return Ok(Vec::new());
         }
         self.run(QueryEnum::Nearest(NamedQuery::new(VectorInternal::Sparse(query), BM25)), limit, None, None)
-    }
-
-    /// The words of a query with their weights.
-    fn worded(&self, wording: Wording<'_>) -> SparseVector {
-        let mut query: SparseVector = self.words.0.embed_query(&with_codes(wording.text));
-        if wording.wider_weight <= 0.0 || query.indices.is_empty() {
-            return query;
-        }
-        let wider: SparseVector = self.words.0.embed_query(wording.wider);
-        let own: HashSet<u32> = query.indices.iter().copied().collect();
-        for (index, value) in wider.indices.iter().zip(&wider.values).filter(|(index, _)| !own.contains(index)) {
-            query.indices.push(*index);
-            query.values.push(value * wording.wider_weight);
-        }
-        query
     }
 
     fn run(

@@ -1,10 +1,10 @@
 //! Chunks with their vectors in, scored ids and chunks out; the only place that knows Qdrant.
 
-mod codes;
 mod edge;
 mod lock;
 mod room;
 mod settings;
+mod words;
 
 pub use edge::EdgeStore;
 pub use lock::IndexLock;
