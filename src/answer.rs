@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cite::evidence::Passage;
 use crate::cite::structure::Reason;
 use crate::cite::verdict::Verdict;
 use crate::document::ByteSpan;
@@ -52,6 +53,17 @@ impl Hit {
         let columns = (!table.columns.is_empty() && !table.is_headed_in(span)).then(|| table.columns_line());
         let parts: Vec<String> = [title, unit, columns].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+impl Hit {
+    /// Its text as evidence, with what its tables are counted in where all of them say the same.
+    #[must_use]
+    pub fn passage(&self) -> Passage<'_> {
+        let mut scales = self.tables.iter().map(|table| table.scale().unwrap_or(1.0));
+        let first = scales.next().unwrap_or(1.0);
+        let scale = if scales.all(|scale| scale.total_cmp(&first).is_eq()) { first } else { 1.0 };
+        Passage { text: &self.text, scale }
     }
 }
 

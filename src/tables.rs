@@ -40,6 +40,22 @@ pub struct TablePart {
     pub statement: Option<Statement>,
 }
 
+impl TablePart {
+    /// What its figures are counted in, by the first such word of its unit: 1e6 for `in millions`. `None` where nothing says it.
+    #[must_use]
+    pub fn scale(&self) -> Option<f64> {
+        let unit = self.unit.as_ref()?.to_lowercase();
+        let words = unit.split(|c: char| !c.is_alphanumeric());
+        let scales = [("thousand", 1e3), ("million", 1e6), ("billion", 1e9), ("000", 1e3), ("000s", 1e3)];
+        words
+            .filter_map(|word| {
+                scales.iter().find(|(name, _)| word.strip_suffix('s').unwrap_or(word) == *name || word == *name)
+            })
+            .map(|(_, scale)| *scale)
+            .next()
+    }
+}
+
 /// A kind of statement of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

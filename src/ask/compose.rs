@@ -7,7 +7,8 @@ use super::draft::{Drafted, read_window};
 use super::{AskSettings, EXTRACTIVE, telling};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
-use crate::cite::evidence::Evidence;
+use crate::cite::claims::{plain, split_claims};
+use crate::cite::evidence::{Evidence, Passage};
 use crate::cite::features::ODDS_MAX;
 use crate::cite::logistic::{log_odds, probability};
 use crate::cite::verdict::{Checked, Verdict, VerdictModel};
@@ -21,8 +22,11 @@ use crate::inference::embedder::Embedder;
 /// # Errors
 /// What the models report.
 pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder, readers: &Readers) -> Result<Vec<Checked>> {
-    let claims: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
-    let evidence: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    // Markers, bullets and a bare "No." are shown and say nothing that evidence could bear out.
+    let written: Vec<&str> = drafted.claims.iter().map(|span| span.of(&drafted.text)).collect();
+    let stated: Vec<String> = written.iter().map(|sentence| stated(sentence)).collect();
+    let claims: Vec<&str> = stated.iter().map(String::as_str).collect();
+    let evidence: Vec<Passage<'_>> = hits.iter().map(Hit::passage).collect();
     if claims.is_empty() {
         return Ok(Vec::new());
     }
@@ -34,7 +38,31 @@ pub fn verify(drafted: &Drafted, hits: &[Hit], embedder: &Embedder, readers: &Re
     for found in found.iter_mut().filter(|found| found.is_none()) {
         *found = judged.next();
     }
-    Ok(found.into_iter().flatten().collect())
+    let mut checked: Vec<Checked> = found.into_iter().flatten().collect();
+    for ((checked, stated), written) in checked.iter_mut().zip(&claims).zip(written) {
+        for reason in &mut checked.reasons {
+            reason.claim = place_in(written, stated, reason.claim);
+        }
+    }
+    Ok(checked)
+}
+
+/// Where the words at `span` of what a sentence states stand in the sentence as written; all of it where marks lie among them.
+fn place_in(written: &str, stated: &str, span: [usize; 2]) -> [usize; 2] {
+    if written == stated {
+        return span;
+    }
+    let words = &stated[span[0]..span[1]];
+    let from = written.len().saturating_sub(stated.len());
+    let mut starts = written.match_indices(words).map(|(at, _)| at);
+    let near = starts.clone().filter(|&at| at <= span[0] + from).last().or_else(|| starts.next());
+    near.map_or([0, written.len()], |at| [at, at + words.len()])
+}
+
+/// What a sentence of a draft states: itself, where it is one claim after all that is no part of a statement.
+fn stated(sentence: &str) -> String {
+    let mut claims = split_claims(sentence);
+    if claims.len() == 1 { claims.remove(0).text } else { plain(sentence) }
 }
 
 /// How likely what stands of the draft answers the question, 0 to 1: the best of its sentences, each read in its place. `None` without a

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Hit;
 use crate::cite::check::{CheckModels, check_claims};
+use crate::cite::evidence::Passage;
 use crate::cite::verdict::{Checked, VerdictModel};
 use crate::error::Result;
 use crate::inference::cross_encoder::{ReaderSettings, Readers};
@@ -101,7 +102,7 @@ pub fn check_claim(
         Source::Index(searcher) => (searcher.search(claim, settings.passages)?.hits, Some(searcher.embedder())),
         Source::Files(against) => (against.nearest(claim, settings)?, Some(against.embedder())),
     };
-    let evidence: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    let evidence: Vec<Passage<'_>> = hits.iter().map(Hit::passage).collect();
     // One that is too long is compared with nothing, as one without a word is.
     let compared = if is_checked { claim } else { "" };
     let embedder = embedder.map(std::convert::AsRef::as_ref);

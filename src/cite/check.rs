@@ -1,6 +1,6 @@
 //! An answer's claims and the passages it was drawn from to verdicts, with the models that there are.
 
-use super::evidence::{Evidence, Text};
+use super::evidence::{Evidence, Passage, Text};
 use super::verdict::{Assessment, Checked, NEAR_MAX, VerdictModel};
 use super::windows::windows;
 use crate::error::Result;
@@ -34,12 +34,12 @@ impl std::fmt::Debug for CheckModels<'_> {
 /// [`Error::Tokenizer`](crate::error::Error::Tokenizer) or [`Error::Tensor`](crate::error::Error::Tensor) when a model fails.
 pub fn check_claims(
     claims: &[&str],
-    evidence: &[&str],
+    evidence: &[Passage<'_>],
     models: CheckModels<'_>,
     model: &VerdictModel,
 ) -> Result<Vec<Checked>> {
     let mut claims: Vec<Text> = claims.iter().map(|claim| Text::new(claim)).collect();
-    let mut evidence = Evidence::new(evidence);
+    let mut evidence = Evidence::of(evidence);
     let assessed = assess(&mut claims, &mut evidence, models)?;
     Ok(assessed.iter().map(|assessed| assessed.checked(&evidence, model)).collect())
 }

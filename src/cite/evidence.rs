@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::addressed::is_addressed;
 use super::lexical::{Idf, Word, words};
 use super::names::{Name, initials, names};
 use super::quantities::{Quantity, quantities};
@@ -50,6 +51,21 @@ impl Text {
     }
 }
 
+/// A text of the evidence with what is known of it from outside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Passage<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// What the figures of its tables are counted in: 1e6 for "in millions", 1 where nothing says it.
+    pub scale: f64,
+}
+
+impl<'a> From<&'a str> for Passage<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, scale: 1.0 }
+    }
+}
+
 /// A sentence of the evidence and where it stands.
 #[derive(Debug, Clone)]
 pub struct Sentence {
@@ -59,6 +75,8 @@ pub struct Sentence {
     pub span: ByteSpan,
     /// The sentence, prepared.
     pub text: Text,
+    /// Whether it is addressed to whoever checks: it can be quoted, but bears nothing out.
+    pub addressed: bool,
 }
 
 /// The sentences of all evidence for an answer, with the weights that follow from them.
@@ -66,6 +84,8 @@ pub struct Sentence {
 pub struct Evidence {
     /// The evidence as given.
     pub texts: Vec<String>,
+    /// What the figures in tables of each text are counted in.
+    pub scales: Vec<f64>,
     /// Every sentence, in order.
     pub sentences: Vec<Sentence>,
     /// Over the sentences.
@@ -76,16 +96,38 @@ impl Evidence {
     /// Splits and prepares the evidence texts.
     #[must_use]
     pub fn new(texts: &[&str]) -> Self {
+        Self::of(&texts.iter().map(|&text| text.into()).collect::<Vec<_>>())
+    }
+
+    /// The same, of texts with what is known of them.
+    #[must_use]
+    pub fn of(passages: &[Passage<'_>]) -> Self {
         let mut all = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            all.extend(sentences(text).into_iter().map(|span| Sentence {
-                index,
-                span,
-                text: Text::new(span.of(text)),
+        for (index, passage) in passages.iter().enumerate() {
+            all.extend(sentences(passage.text).into_iter().map(|span| {
+                let text = Text::new(span.of(passage.text));
+                Sentence { index, span, addressed: is_addressed(&text.words), text }
             }));
         }
-        let idf = Idf::of_texts(all.iter().map(|sentence| sentence.text.words.as_slice()));
-        Self { texts: texts.iter().map(|&text| text.to_owned()).collect(), sentences: all, idf }
+        let says = all.iter().filter(|sentence| !sentence.addressed);
+        let idf = Idf::of_texts(says.map(|sentence| sentence.text.words.as_slice()));
+        let texts = passages.iter().map(|passage| passage.text.to_owned()).collect();
+        let scales = passages.iter().map(|passage| passage.scale).collect();
+        Self { texts, scales, sentences: all, idf }
+    }
+
+    /// The sentence before `at` in the same text that is not addressed to whoever checks.
+    #[must_use]
+    pub fn before(&self, at: usize) -> Option<usize> {
+        let stands = |other: &usize| self.sentences[*other].index == self.sentences[at].index;
+        (0..at).rev().take_while(stands).find(|&other| !self.sentences[other].addressed)
+    }
+
+    /// The sentence after `at` in the same text that is not addressed to whoever checks.
+    #[must_use]
+    pub fn after(&self, at: usize) -> Option<usize> {
+        let stands = |other: &usize| self.sentences[*other].index == self.sentences[at].index;
+        (at + 1..self.sentences.len()).take_while(stands).find(|&other| !self.sentences[other].addressed)
     }
 
     /// The sentences that share most with `claim`, best first, at most `count`: by weighted share of its content words found.
@@ -93,7 +135,9 @@ impl Evidence {
     #[must_use]
     pub fn shortlist(&self, claim: &Text, count: usize) -> Vec<usize> {
         let content = claim.content(&self.idf);
-        let share = |sentence: &Sentence| recall(&content, |word| sentence.text.holds(word));
+        let share = |sentence: &Sentence| {
+            if sentence.addressed { 0.0 } else { recall(&content, |word| sentence.text.holds(word)) }
+        };
         let mut found: Vec<(usize, f32)> =
             self.sentences.iter().map(share).enumerate().filter(|found| found.1 > 0.0).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));

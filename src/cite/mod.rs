@@ -1,5 +1,6 @@
 //! Answers to claims, claims and evidence to verdicts, evidence to an extractive draft; knows no model files and no store.
 
+mod addressed;
 pub mod answering;
 pub mod check;
 pub mod claims;

@@ -222,7 +222,7 @@ fn look_up<T: Copy>(table: &[(&str, T)], key: &str) -> Option<T> {
     table.iter().find(|(name, _)| *name == key).map(|&(_, value)| value)
 }
 
-/// The numbers, years and dates of `text` in order. "one" is left out: it is mostly a pronoun.
+/// The numbers, years and dates of `text` in order. "one" is mostly a pronoun, and a number only before a unit or a scale.
 #[must_use]
 pub fn quantities(text: &str) -> Vec<Quantity> {
     let words = words(text);
@@ -253,7 +253,7 @@ fn read(text: &str, words: &[Word], at: usize) -> Option<(Quantity, usize)> {
     let (mut value, tail, written) = if word.folded.starts_with(|c: char| c.is_ascii_digit()) {
         digits(&word.folded)?
     } else {
-        (look_up(WORDS, &word.folded)?, "", false)
+        (look_up(WORDS, &word.folded).or_else(|| one(text, words, at))?, "", false)
     };
     let mut used = 1;
     let gap =
@@ -296,6 +296,19 @@ fn read(text: &str, words: &[Word], at: usize) -> Option<(Quantity, usize)> {
         0.0
     };
     Some((Quantity { kind, value, unit, step, span: ByteSpan::new(word.span.start, end) }, used))
+}
+
+/// "one month", "a single day", "one million": 1, where word `at` is that and no pronoun.
+fn one(text: &str, words: &[Word], at: usize) -> Option<f64> {
+    let next = words.get(at + 1).filter(|next| matches!(&text[words[at].span.end..next.span.start], " " | "-"))?;
+    let counted = next.folded.len() > 1
+        && (look_up(UNITS, &next.folded).is_some()
+            || look_up(CURRENCIES, &next.folded).is_some()
+            || look_up(SCALES, &next.folded).is_some()
+            || matches!(next.folded.as_str(), "working" | "business" | "banking" | "calendar"));
+    let points =
+        at > 0 && matches!(words[at - 1].folded.as_str(), "no" | "this" | "that" | "which" | "any" | "every" | "each");
+    (matches!(words[at].folded.as_str(), "one" | "single") && counted && !points).then_some(1.0)
 }
 
 /// The value of a word that starts with a digit, and the letters after it.

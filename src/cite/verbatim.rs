@@ -2,6 +2,7 @@
 
 use super::claims::plain;
 use super::evidence::Evidence;
+use super::structure::denial_above;
 use super::verdict::EvidenceSpan;
 use crate::document::ByteSpan;
 
@@ -26,7 +27,8 @@ pub(super) fn find(claim: &str, evidence: &Evidence) -> Option<EvidenceSpan> {
                 joined.push(' ');
             }
             joined.push_str(&plain(&last.text.text));
-            if bare(&joined) == wanted {
+            // What stands below a line that denies it has to be compared.
+            if bare(&joined) == wanted && denial_above(evidence, first).is_none() {
                 return Some(EvidenceSpan {
                     index: sentence.index,
                     span: ByteSpan::new(sentence.span.start, last.span.end),

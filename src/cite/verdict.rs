@@ -48,7 +48,8 @@ pub struct Checked {
     pub score: f32,
     /// The sentences that bear it out or contradict it, the most telling first.
     pub evidence: Vec<EvidenceSpan>,
-    /// What differs between claim and evidence, where the claim is not supported.
+    /// What differs between claim and evidence; of a supported claim, what it leaves out of the sentence that bears it out: a condition, an
+    /// exception, who says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
 }
@@ -232,8 +233,18 @@ impl Assessment {
                 };
                 let mut seen = HashSet::new();
                 places.retain(|place| seen.insert(*place));
-                // Of a supported claim, what differs in places that do not matter is no reason.
-                let reasons = if verdict == Verdict::Supported { vec![] } else { features.structure.reasons.clone() };
+                let mut reasons = features.structure.reasons.clone();
+                if verdict == Verdict::Supported {
+                    // What differs in places that do not matter is no reason; what is left out of the place that bears it out is one.
+                    let first = features.sentences.first().copied();
+                    let left_out: Vec<bool> = reasons
+                        .iter()
+                        .zip(&features.structure.places)
+                        .map(|(reason, place)| reason.kind.is_left_out() && *place == first)
+                        .collect();
+                    let mut kept = left_out.into_iter();
+                    reasons.retain(|_| kept.next().unwrap_or(false));
+                }
                 (method, places.into_iter().map(place).collect(), reasons)
             }
         };

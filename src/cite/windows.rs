@@ -41,19 +41,20 @@ pub fn window_of(evidence: &Evidence, index: usize, span: ByteSpan) -> Option<St
 /// The sentence with as many of its neighbours of the same text as fit, in order.
 fn around(evidence: &Evidence, middle: usize, words_max: usize) -> Vec<usize> {
     let words = |at: usize| evidence.sentences[at].text.words.len();
-    let near =
-        |at: usize| at < evidence.sentences.len() && evidence.sentences[at].index == evidence.sentences[middle].index;
     let mut window = vec![middle];
     let mut count = words(middle);
-    let mut candidates: Vec<usize> = middle.checked_sub(1).into_iter().chain([middle + 1]).collect();
-    candidates.extend(middle.checked_sub(2));
-    for at in candidates.into_iter().filter(|&at| near(at)) {
-        // What is not next to the window is no neighbour.
-        if count + words(at) <= words_max && window.iter().any(|held| held.abs_diff(at) == 1) {
+    let mut fits = |at: usize| {
+        let fits = count + words(at) <= words_max;
+        if fits {
             window.push(at);
             count += words(at);
         }
-    }
+        fits
+    };
+    let before = evidence.before(middle).filter(|&at| fits(at));
+    evidence.after(middle).filter(|&at| fits(at));
+    // What is not next to the window is no neighbour.
+    before.and_then(|at| evidence.before(at)).filter(|&at| fits(at));
     window.sort_unstable();
     window
 }
@@ -94,7 +95,7 @@ fn written(evidence: &Evidence, window: &[usize]) -> String {
         if place > 0 {
             let (before, _) = &lines[place - 1];
             let is_prose = |line: &str| !line.contains(" | ") && line.ends_with(['.', '!', '?', ':', ';', ',']);
-            let joined = *before + 1 == *at && is_prose(&lines[place - 1].1) && !line.contains(" | ");
+            let joined = evidence.after(*before) == Some(*at) && is_prose(&lines[place - 1].1) && !line.contains(" | ");
             text.push(if joined { ' ' } else { '\n' });
         }
         text.push_str(line);

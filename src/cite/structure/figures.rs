@@ -42,6 +42,19 @@ pub(super) struct Amount {
     pub(super) bound: Bound,
     /// The stem of the noun after it.
     pub(super) noun: String,
+    /// Which side of nothing it is on.
+    pub(super) side: Side,
+}
+
+/// Which side of nothing an amount is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// A gain or a rise, by the words around it.
+    Above,
+    /// Written with a minus, or in brackets in a table.
+    Below,
+    /// Nothing says.
+    Open,
 }
 
 /// A day, month, quarter or year, as far as it is given.
@@ -220,9 +233,66 @@ fn amount(text: &Text, quantity: &Quantity, word: usize) -> Figure {
         end += 1;
     }
     let span = ByteSpan::new(start, end);
-    let value = Value::Amount(Amount { quantity, per, working, bound, noun });
+    let side = side(text, &quantity);
+    let value = Value::Amount(Amount { quantity, per, working, bound, noun, side });
     let words = words_in(text, ByteSpan::new(text.words[word].span.start, text.words[words.end - 1].span.end));
     Figure { value, words, span }
+}
+
+/// Stems of what is above nothing, and of what is below or goes out.
+const ABOVE: &[&str] =
+    &["profit", "gain", "surplus", "increas", "rose", "rise", "grew", "growth", "earn", "incom", "posit"];
+const BELOW: &[&str] = &[
+    "loss",
+    "lost",
+    "lose",
+    "deficit",
+    "decreas",
+    "declin",
+    "fell",
+    "fall",
+    "drop",
+    "reduc",
+    "negat",
+    "minus",
+    "outflow",
+    "use",
+    "paid",
+    "pay",
+    "payment",
+    "spent",
+    "spend",
+    "repurchas",
+    "repay",
+    "repaid",
+    "cost",
+    "expens",
+    "provis",
+    "charg",
+    "purchas",
+    "acquisit",
+    "invest",
+    "lower",
+    "down",
+    "less",
+    "tax",
+    "benefit",
+    "dividend",
+];
+
+/// A sign before the figure or its currency, brackets around a figure of a table; else what the words of a text that is no table tell.
+fn side(text: &Text, quantity: &Quantity) -> Side {
+    let before = text.text[..quantity.span.start].trim_end_matches(['$', '€', '£', '¥', ' ']);
+    let after = &text.text[quantity.span.end..];
+    let signed = before.ends_with(['-', '−'])
+        && !before.trim_end_matches(['-', '−']).ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '%')
+        && before.len() < text.text.len();
+    let row = super::segments::is_row(text);
+    if signed || row && before.ends_with('(') && after.trim_start_matches('%').starts_with(')') {
+        return Side::Below;
+    }
+    let holds = |stems: &[&str]| text.words.iter().any(|word| stems.contains(&word.stem.as_str()));
+    if !row && holds(ABOVE) && !holds(BELOW) { Side::Above } else { Side::Open }
 }
 
 fn is_unit_word(word: &str) -> bool {
@@ -426,7 +496,8 @@ pub(super) fn compare(claimed: &Value, held: &Value) -> Agreement {
 
 fn compare_amounts(claimed: &Amount, held: &Amount) -> Agreement {
     let (ours, theirs) = (&claimed.quantity, &held.quantity);
-    let same_value = agrees(ours, theirs);
+    let opposed = matches!((claimed.side, held.side), (Side::Above, Side::Below) | (Side::Below, Side::Above));
+    let same_value = agrees(ours, theirs) && !opposed;
     if ours.unit.is_empty() || theirs.unit.is_empty() {
         // Tables leave out the currency of their figures, but hardly a share's sign or a unit of time.
         let bare = |unit: &str| unit.is_empty() || "$€£¥".contains(unit);
@@ -448,7 +519,7 @@ fn compare_amounts(claimed: &Amount, held: &Amount) -> Agreement {
             (false, false) => Agreement::Apart,
         };
     };
-    let same = if (ratio - 1.0).abs() < 1e-12 { same_value } else { converted(ours, theirs, ratio) };
+    let same = if (ratio - 1.0).abs() < 1e-12 { same_value } else { converted(ours, theirs, ratio) && !opposed };
     let other_rate = !claimed.per.is_empty() && !held.per.is_empty() && claimed.per != held.per;
     if same && (other_rate || claimed.working != held.working && ours.unit == "d" && theirs.unit == "d") {
         return Agreement::OtherUnit;
@@ -462,12 +533,23 @@ fn compare_amounts(claimed: &Amount, held: &Amount) -> Agreement {
     }
 }
 
-/// Whether the converted figure is the claim's once it is rounded to the digits that the claim shows.
+/// A measured length or weight may be this far from what it is converted from, beside its rounding.
+const CONVERTED_SHARE_MAX: f64 = 0.05;
+
+/// Whether the converted figure is the claim's: exactly for times and money, where 30 days are not four weeks; else once it is rounded to the
+/// digits that the claim shows.
 fn converted(ours: &Quantity, theirs: &Quantity, ratio: f64) -> bool {
     let held = theirs.value / ratio;
-    let step = ours.step.max(if ours.value.fract() == 0.0 { 1.0 } else { 0.1 });
     let exact = (held - ours.value).abs() <= 1e-9 * held.abs().max(1.0);
-    exact || held.abs() >= 3.0 && ((ours.value - held) / step).abs() <= 0.5
+    let counted = DIMENSIONS[..2].iter().chain(&DIMENSIONS[DIMENSIONS.len() - 2..]);
+    let is_counted = counted.into_iter().any(|units| units.iter().any(|(name, _)| *name == ours.unit));
+    let step = match (is_counted, ours.value.fract() == 0.0) {
+        (true, true) => ours.step,
+        (false, true) => ours.step.max(1.0),
+        (_, false) => ours.step.max(0.1),
+    };
+    let near = (ours.value - held).abs() <= CONVERTED_SHARE_MAX * held.abs();
+    exact || step > 0.0 && near && ((ours.value - held) / step).abs() <= 0.5
 }
 
 fn compare_dates(claimed: &Date, held: &Date) -> Agreement {
@@ -519,6 +601,11 @@ mod tests {
             ("£3.9 million", "3,900,000"),
             ("open at 2 pm", "open at 14:00"),
             ("18 months", "1.5 years"),
+            ("one month", "1 month"),
+            ("8 km", "5 miles"),
+            ("fell by 5%", "-5%"),
+            ("net income of 1,162", "Net income | 1,162 | 800"),
+            ("paid dividends of 1,162", "Dividends | (1,162) | (800)"),
         ] {
             assert_eq!(agreement(a, b), Agreement::Same, "{a} / {b}");
         }
@@ -530,7 +617,15 @@ mod tests {
         ] {
             assert_eq!(agreement(a, b), Agreement::OtherUnit, "{a} / {b}");
         }
-        for (a, b) in [("13 May 2026", "12 May 2026"), ("£3.8 million", "£3.9 million"), ("2 pm", "11:30")] {
+        for (a, b) in [
+            ("13 May 2026", "12 May 2026"),
+            ("£3.8 million", "£3.9 million"),
+            ("2 pm", "11:30"),
+            ("four weeks", "30 days"),
+            ("one month", "two months"),
+            ("net income of 1,162", "Net income | (1,162) | 800"),
+            ("an increase of 5%", "a change of -5%"),
+        ] {
             assert_eq!(agreement(a, b), Agreement::Other, "{a} / {b}");
         }
     }

@@ -6,6 +6,10 @@ use super::view::{Held, Key, KeyKind, View};
 use super::{Difference, ReasonKind};
 use std::ops::Range;
 
+/// Figures of a claim, and of a sentence of the evidence, that are looked at: a longer list says nothing of one thing.
+const FIGURES_MAX: usize = 40;
+/// Keys of a claim that figures are recognised by, the weightiest.
+const KEYS_MAX: usize = 64;
 /// A figure of the evidence fits a claim that shares this share of the weight of its keys with it.
 const FIT_MIN: f32 = 0.3;
 /// Another figure must fit better by this share to be the one that was meant.
@@ -29,7 +33,7 @@ struct Candidate<'a, 'b> {
 /// What differs between the claim's figures and those of the evidence.
 pub(super) fn differences(claim: &View<'_>, evidence: &[Held<'_>]) -> Vec<Difference> {
     let mut found = Vec::new();
-    for figure in &claim.figures {
+    for figure in claim.figures.iter().take(FIGURES_MAX) {
         found.extend(differs(claim, figure, evidence).map(|difference| difference.of(figure.span)));
     }
     found
@@ -88,15 +92,19 @@ fn missing(
 }
 
 fn candidates<'a, 'b>(claim: &View<'_>, claimed: &Figure, evidence: &'b [Held<'a>]) -> Vec<Candidate<'a, 'b>> {
-    let keys: Vec<&Key> = claim.keys.iter().filter(|key| !claimed.words.contains(&key.words.start)).collect();
+    let mut keys: Vec<&Key> = claim.keys.iter().filter(|key| !claimed.words.contains(&key.words.start)).collect();
+    if keys.len() > KEYS_MAX {
+        keys.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        keys.truncate(KEYS_MAX);
+    }
     let total: f32 = keys.iter().map(|key| key.weight).sum::<f32>().max(f32::EPSILON);
     let mut found = Vec::new();
     for held in evidence {
-        for figure in &held.view.figures {
-            let agreement = compare(&claimed.value, &figure.value);
+        for figure in held.view.figures.iter().take(FIGURES_MAX) {
+            let agreement = in_scale(&claimed.value, &figure.value, held);
             // What another figure of the claim says is not said in this one's place.
             let taken = agreement != Agreement::Same
-                && claim.figures.iter().any(|other| compare(&other.value, &figure.value) == Agreement::Same);
+                && claim.figures.iter().any(|other| in_scale(&other.value, &figure.value, held) == Agreement::Same);
             if agreement != Agreement::Apart && !taken && comparable(claimed, figure, agreement) {
                 let beside = beside(claim, claimed, &held.view, figure) * BESIDE_SHARE;
                 found.push(Candidate {
@@ -109,6 +117,35 @@ fn candidates<'a, 'b>(claim: &View<'_>, claimed: &Figure, evidence: &'b [Held<'a
         }
     }
     found
+}
+
+/// How the claim's figure compares with one of a row whose table is counted in thousands or millions: it is that many times the figure that
+/// stands there. The bare digits are what it says only where the claim names no currency.
+fn in_scale(claimed: &Value, figure: &Value, held: &Held<'_>) -> Agreement {
+    let bare = compare(claimed, figure);
+    let (Value::Amount(ours), Value::Amount(theirs)) = (claimed, figure) else { return bare };
+    let counted = held.scale > 1.0 && theirs.quantity.unit != "%" && theirs.quantity.value >= 1.0 && !is_apart(held);
+    if !counted {
+        return bare;
+    }
+    let mut scaled = theirs.clone();
+    scaled.quantity.value *= held.scale;
+    match compare(claimed, &Value::Amount(scaled)) {
+        Agreement::Same => Agreement::Same,
+        _ if bare == Agreement::Same
+            && "$€£¥".contains(ours.quantity.unit.as_str())
+            && !ours.quantity.unit.is_empty() =>
+        {
+            Agreement::OtherUnit
+        }
+        _ => bare,
+    }
+}
+
+/// Whether a row is of shares, a share each or a rate, which tables in millions count apart.
+fn is_apart(held: &Held<'_>) -> bool {
+    let apart = ["share", "shares", "per", "percent", "percentage", "ratio", "rate", "number", "employees", "units"];
+    held.view.text.words.iter().any(|word| apart.contains(&word.folded.as_str()))
 }
 
 /// How many of the words with content next to the two figures are the same, 0 to 2.

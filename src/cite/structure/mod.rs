@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::disagreement::{Dated, dates, disagreement, is_named, says_the_same, tells_past};
 use self::view::{Held, View};
 pub(crate) use self::view::{codes, header_of, heading_of};
-use super::evidence::{Evidence, Text};
+use super::evidence::{Evidence, Text, recall};
 use super::names::{holds_word, initials};
 use crate::document::ByteSpan;
+use crate::sentences::item_marker;
 
 /// What differs between a claim and its evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -129,6 +130,12 @@ impl ReasonKind {
             Self::Judge => "judge",
             Self::Name => "name",
         }
+    }
+
+    /// Whether the claim merely leaves something out, which its reader should know even where the rest is borne out.
+    #[must_use]
+    pub fn is_left_out(self) -> bool {
+        matches!(self, Self::Condition | Self::Exception | Self::Source | Self::Doubt)
     }
 
     /// How much a difference says that the claim is false, for choosing between places; 1 to 3.
@@ -237,6 +244,7 @@ impl Structure {
         let mut differences = holders::differences(&view, &held);
         differences.extend(comparison::difference(&view, &held));
         differences.extend(statements.differences);
+        differences.extend(held.iter().filter_map(|held| denied(&view, held, evidence)));
         differences.extend(names(claim, evidence).into_iter().map(|difference| difference.measured(1.0)));
         differences.sort_by_key(|difference| std::cmp::Reverse(difference.kind.severity()));
         let mut found = Self { together: statements.together, ..Self::default() };
@@ -259,12 +267,71 @@ impl Structure {
     }
 }
 
+/// Words of a line before a list, or of a heading, that say that what stands there does not hold.
+const DENIALS: &[&str] = &[
+    "false",
+    "incorrect",
+    "untrue",
+    "myth",
+    "myths",
+    "misconception",
+    "misconceptions",
+    "withdrawn",
+    "repealed",
+    "obsolete",
+    "superseded",
+];
+/// From this share of the claim's words in an item on it is the item that the claim says.
+const ITEM_MIN: f32 = 0.6;
+
+/// An item of a list, or a sentence below a heading, whose line above says that it does not hold: "The following statements are false:".
+fn denied(claim: &View<'_>, held: &Held<'_>, evidence: &Evidence) -> Option<Difference> {
+    let content = claim.text.content(&evidence.idf);
+    if recall(&content, |word| held.view.text.holds(word)) < ITEM_MIN {
+        return None;
+    }
+    let line = denial_above(evidence, held.at)?;
+    let line = &evidence.sentences[line].text;
+    // A claim that says so itself is borne out.
+    let says = |text: &Text| text.words.iter().any(|word| DENIALS.contains(&word.folded.as_str()));
+    (!says(claim.text))
+        .then(|| Difference::new(ReasonKind::Negation, 0..claim.text.words.len(), held, line.text.clone()))
+}
+
+/// The line above the sentence `at`, before its list or as its heading, that says that it does not hold.
+pub(crate) fn denial_above(evidence: &Evidence, at: usize) -> Option<usize> {
+    let says = |at: usize| evidence.sentences[at].text.words.iter().any(|word| DENIALS.contains(&word.folded.as_str()));
+    let is_item = |at: usize| {
+        let sentence = &evidence.sentences[at];
+        let text = &evidence.texts[sentence.index];
+        let line = text[..sentence.span.start].rfind('\n').map_or(0, |end| end + 1);
+        item_marker(&text[line..sentence.span.end]) > 0
+    };
+    let mut above = at;
+    while is_item(above) {
+        let Some(before) = evidence.before(above) else { break };
+        if evidence.sentences[before].text.text.trim_end().ends_with(':') {
+            return says(before).then_some(before);
+        }
+        above = before;
+    }
+    heading_of(evidence, at).filter(|&heading| says(heading))
+}
+
 /// Names of the claim that the evidence lacks some word of. A word that merely opens a sentence may be no name.
 fn names(claim: &Text, evidence: &Evidence) -> Vec<Difference> {
     let any = |key: &str| evidence.sentences.iter().any(|sentence| sentence.text.has.contains(key));
+    // "AS" may be short for Ann Smith; "as" is not.
+    let in_capitals = |letters: &str| {
+        let words =
+            evidence.sentences.iter().flat_map(|sentence| sentence.text.words.iter().map(move |word| (sentence, word)));
+        words.filter(|(_, word)| word.folded == letters).any(|(sentence, word)| {
+            word.span.of(&sentence.text.text).chars().filter(|c| c.is_alphabetic()).all(char::is_uppercase)
+        })
+    };
     let mut found = Vec::new();
     for name in claim.names.iter().filter(|name| !name.unsure) {
-        if initials(name).is_some_and(|letters| any(&letters)) {
+        if initials(name).is_some_and(|letters| in_capitals(&letters)) {
             continue;
         }
         let words = claim

@@ -101,3 +101,40 @@ fn what_follows_by_arithmetic_is_not_missing() {
     }
     assert!(kinds("Sales in north and south together were €75 million.", evidence).contains(&"number"));
 }
+
+#[test]
+fn an_item_below_a_line_that_denies_it_is_not_borne_out() {
+    let evidence = "The following statements are false:\n- The fee is waived.\n- The pump is new.\n\nMembers may cancel at any time.";
+    assert_eq!(kinds("The fee is waived.", evidence), ["negation"]);
+    assert!(denial_above(&Evidence::new(&[evidence]), 2).is_some());
+    assert!(kinds("Members may cancel at any time.", evidence).is_empty());
+}
+
+#[test]
+fn a_table_in_millions_says_millions() {
+    use crate::cite::evidence::Passage;
+    let text = "| 2023 | 2022\nNet sales | 81,797 | 82,959\nEarnings per share | 1.26 | 1.20";
+    let evidence = Evidence::of(&[Passage { text, scale: 1e6 }]);
+    let kinds = |claim: &str| {
+        let claim = Text::new(claim);
+        let near = evidence.shortlist(&claim, 8);
+        Structure::measure(&claim, &evidence, &near).reasons.iter().map(|reason| reason.kind.name()).collect::<Vec<_>>()
+    };
+    for claim in [
+        "Net sales in 2023 were $81,797 million.",
+        "Net sales in 2023 were $81.8 billion.",
+        "Net sales in 2023 were 81,797.",
+        "Earnings per share in 2023 were $1.26.",
+    ] {
+        assert!(kinds(claim).is_empty(), "{claim}: {:?}", kinds(claim));
+    }
+    assert_eq!(kinds("Net sales in 2023 were $81,797."), ["unit"]);
+    assert_eq!(kinds("Net sales in 2023 were $81,797 billion."), ["number"]);
+}
+
+#[test]
+fn an_invented_name_whose_initials_are_a_common_word_is_told() {
+    let evidence = "The audit ran as planned. The board of the Northern Water Company met on it.";
+    assert_eq!(kinds("Ann Smith ran the audit.", evidence), ["name"]);
+    assert!(!kinds("The Board of NWC met.", evidence).contains(&"name"));
+}

@@ -105,6 +105,8 @@ pub(super) struct Held<'a> {
     pub(super) before: Vec<View<'a>>,
     /// For a row: the names of the columns, and the places of its cells among its words.
     pub(super) columns: Vec<Column>,
+    /// For a row: what its figures are counted in, 1 where nothing says it.
+    pub(super) scale: f64,
 }
 
 /// A cell of a row under the name of its column.
@@ -122,9 +124,8 @@ impl<'a> Held<'a> {
     pub(super) fn new(evidence: &'a Evidence, at: usize) -> Self {
         let sentence = &evidence.sentences[at];
         let view = View::new(&sentence.text, &evidence.idf);
-        let of_text = |other: usize| evidence.sentences[other].index == sentence.index;
         let mut before = Vec::new();
-        if let Some(last) = at.checked_sub(1).filter(|&last| of_text(last))
+        if let Some(last) = evidence.before(at)
             && !(view.is_row && is_row(&evidence.sentences[last].text))
         {
             before.push(View::new(&evidence.sentences[last].text, &evidence.idf));
@@ -134,7 +135,8 @@ impl<'a> Held<'a> {
             before.push(View::new(&evidence.sentences[heading].text, &evidence.idf));
         }
         let columns = if view.is_row { columns(evidence, at, &view) } else { Vec::new() };
-        Self { at, view, before, columns }
+        let scale = if view.is_row { evidence.scales[sentence.index] } else { 1.0 };
+        Self { at, view, before, columns, scale }
     }
 
     /// Whether `key` stands in what surrounds the sentence.
@@ -174,7 +176,7 @@ pub(crate) fn heading_of(evidence: &Evidence, at: usize) -> Option<usize> {
     (0..at)
         .rev()
         .take_while(|&other| evidence.sentences[other].index == index)
-        .find(|&other| is_heading(&evidence.sentences[other].text))
+        .find(|&other| !evidence.sentences[other].addressed && is_heading(&evidence.sentences[other].text))
 }
 
 /// The row with the names of the columns of the row `at`, where it has one above it.

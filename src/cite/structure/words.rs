@@ -1,5 +1,8 @@
 //! What single English words do in a sentence: verbs, auxiliaries, opposites, converses, words that mean the same.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// Whether `word` is a form of be, have or do, or a modal verb.
 pub(super) fn is_auxiliary(word: &str) -> bool {
     matches!(
@@ -278,11 +281,14 @@ const SYNONYMS: &[&str] = &[
 
 /// The sets of [`SYNONYMS`] that hold `stem`.
 pub(super) fn are_synonyms(a: &str, b: &str) -> bool {
-    a == b
-        || SYNONYMS.iter().any(|set| {
-            let has = |stem: &str| set.split(' ').any(|held| held == stem);
-            has(a) && has(b)
-        })
+    static SETS: LazyLock<HashMap<&str, Vec<usize>>> = LazyLock::new(|| {
+        let mut sets: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, set) in SYNONYMS.iter().enumerate() {
+            set.split(' ').for_each(|stem| sets.entry(stem).or_default().push(at));
+        }
+        sets
+    });
+    a == b || SETS.get(a).is_some_and(|of| SETS.get(b).is_some_and(|others| of.iter().any(|set| others.contains(set))))
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(super) fn judge(files: &[PathBuf], work: Work<'_>) -> Result<Vec<Outcome>> {
     for (at, (kinds, file, pair)) in sampled.into_iter().enumerate() {
         interrupted(work.stop)?;
         let model = VerdictModel::shipped();
-        let checked = check_claims(&[&pair.claim], &[&pair.premise], work.models(), model)?.remove(0);
+        let checked = check_claims(&[&pair.claim], &[pair.premise.as_str().into()], work.models(), model)?.remove(0);
         let next = groups.len();
         outcomes.push(Outcome {
             place: format!("{file}:{}", pair.line),
