@@ -114,9 +114,13 @@ fn written(window: &Window, hit: &Hit) -> String {
 /// The opinion that an answer gives; `None` where its first word is neither yes nor no.
 #[must_use]
 pub fn opinion(answer: &str) -> Option<Opinion> {
-    let answer = answer.trim();
-    let (first, rest) = answer.split_once(char::is_whitespace).unwrap_or((answer, ""));
-    let first = first.trim_matches(|c: char| !c.is_alphanumeric());
+    let answer = answer.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let (first, rest) = answer.split_at(answer.find(|c: char| !c.is_alphanumeric()).unwrap_or(answer.len()));
+    // "yes/no" and "no-one" are other words.
+    let mut after = rest.chars();
+    if after.next().is_some_and(|c| "/\\|&-_'’".contains(c)) && after.next().is_some_and(char::is_alphanumeric) {
+        return None;
+    }
     let says = if first.eq_ignore_ascii_case("yes") {
         true
     } else if first.eq_ignore_ascii_case("no") {
@@ -124,6 +128,8 @@ pub fn opinion(answer: &str) -> Option<Opinion> {
     } else {
         return None;
     };
+    // What closes around the word is none of the others.
+    let rest = rest.trim_start_matches(['"', '”', '\'', '’', '*', '_', ')']);
     Some(Opinion { says, words: shortened(rest) })
 }
 
