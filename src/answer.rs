@@ -210,7 +210,7 @@ pub struct Answer {
     /// Where other documents say otherwise than a sentence that stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
-    /// Why there is no answer, where that is known.
+    /// Why there is no answer, or which part of the question has none, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

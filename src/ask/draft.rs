@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::EXTRACTIVE;
 use super::prompt::NO_ANSWER;
 use super::telling::told;
@@ -29,6 +31,39 @@ pub struct Drafted {
     pub answerable: Option<f32>,
     /// The sentences that were looked at to extract some, best first.
     pub considered: Vec<Considered>,
+    /// The parts of the question, where it asks several things and each was drafted for.
+    pub parts: Vec<DraftedPart>,
+}
+
+/// A part of a question and what was drafted for it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct DraftedPart {
+    /// The part, as a question.
+    pub question: String,
+    /// The sentences of the draft that were drafted for it.
+    pub sentences: Vec<String>,
+    /// How likely they answer it, 0 to 1; `None` where no reader judged it.
+    #[serde(default)]
+    pub answers: Option<f32>,
+}
+
+impl DraftedPart {
+    /// Whether `sentence` was drafted for it, and what was is likely enough to answer it.
+    pub(super) fn is_answered_by(&self, sentence: &str, answers_min: f32) -> bool {
+        self.answers.is_none_or(|answers| answers >= answers_min) && self.holds(sentence)
+    }
+
+    fn holds(&self, sentence: &str) -> bool {
+        self.sentences.iter().any(|own| own == sentence)
+    }
+}
+
+impl Drafted {
+    /// Whether `sentence` was drafted only for parts of the question that are not likely to be answered.
+    pub(super) fn is_beside_the_point(&self, sentence: &str, answers_min: f32) -> bool {
+        let mut of = self.parts.iter().filter(|part| part.holds(sentence)).peekable();
+        of.peek().is_some() && of.all(|part| !part.is_answered_by(sentence, answers_min))
+    }
 }
 
 /// The sentences of the hits that answer the question, in an order that reads well, rows of tables with the names of their columns; none when the hits are not likely to

@@ -21,7 +21,7 @@ use super::generate::Sampling;
 use super::passages::{Passage, kind, output, passages, recorded};
 use crate::answer::Hit;
 use crate::ask::compose::{answers, verify};
-use crate::ask::draft::Drafted;
+use crate::ask::draft::{Drafted, DraftedPart};
 use crate::check::judge;
 use crate::cite::claims::split_claims;
 use crate::cite::structure::Reason;
@@ -221,8 +221,9 @@ fn answered(
     recorded(response, "whether a question is answered")
 }
 
-/// A draft as the state holds it: a text, or an object with `text` and perhaps `claims`, `by`, `spent` and `answerable`. `claims` are its
-/// sentences, as places `[start, end]` in `text` or as they are written there; without them `text` is split.
+/// A draft as the state holds it: a text, or an object with `text` and perhaps `claims`, `by`, `spent`, `answerable` and `parts`. `claims`
+/// are its sentences, as places `[start, end]` in `text` or as they are written there; without them `text` is split. `parts` are those of a
+/// question that asks several things: `question`, its `sentences`, and perhaps `answers`.
 ///
 /// # Errors
 /// [`FailureClass::Expression`] when it is something else.
@@ -247,7 +248,12 @@ pub(super) fn drafted(value: &Value, what: &str) -> Result<Drafted, Failure> {
         crate::answer::Usage { input_tokens: spent.input_tokens, output_tokens: spent.output_tokens, usd: spent.usd };
     let by = value["by"].as_str().unwrap_or_default().to_string();
     let answerable = value["answerable"].as_f64().map(|answerable| answerable as f32);
-    Ok(Drafted { text, claims, by, usage, answerable, ..Drafted::default() })
+    let parts: Vec<DraftedPart> = match &value["parts"] {
+        Value::Null => vec![],
+        parts => serde_json::from_value(parts.clone())
+            .map_err(|_| wrong("its `parts` are no list of objects with `question` and `sentences`".into()))?,
+    };
+    Ok(Drafted { text, claims, by, usage, answerable, parts, ..Drafted::default() })
 }
 
 /// The sentences that `given` names, as spans of `text`: by their places, or by what is written there, in its order.
@@ -325,6 +331,11 @@ mod tests {
         assert_eq!(twice.claims, [ByteSpan::new(0, 6), ByteSpan::new(7, 13)]);
         assert_eq!(of(json!([[0, 8]])).unwrap().claims, [ByteSpan::new(0, 8)]);
         assert!(of(json!([])).unwrap().claims.is_empty());
+        assert!(drafted(&json!({ "text": "", "parts": [{ "question": "Who?" }] }), "draft").is_err());
+        let parts = json!([{ "question": "Who?", "sentences": ["A."], "by": "m", "answers": 0.5 }, { "question": "Why?", "sentences": [], "answers": null }]);
+        let parts = drafted(&json!({ "text": "A.", "parts": parts }), "draft").unwrap().parts;
+        assert_eq!((parts[0].sentences.len(), parts[0].answers), (1, Some(0.5)));
+        assert_eq!(parts[1], DraftedPart { question: "Why?".into(), ..DraftedPart::default() });
         for claims in [json!(["Not there."]), json!([quotes[1], quotes[0]]), json!([[0, 9_999]]), json!("text")] {
             assert!(of(claims.clone()).is_err_and(|failure| failure.message.contains("`claims`")), "{claims}");
         }
