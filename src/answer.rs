@@ -127,7 +127,7 @@ impl AnswerClaim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerStatus {
-    /// Every sentence is supported, and the whole answers the question.
+    /// Every sentence is supported, and the whole answers the question; where no reader judged that, support alone.
     Grounded,
     /// Some sentences are not, or not wholly.
     Partial,
