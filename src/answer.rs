@@ -139,7 +139,7 @@ impl AnswerClaim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerStatus {
-    /// Every sentence is supported, and the whole answers the question.
+    /// Every sentence is supported, and the whole answers the question; where no reader judged that, support alone.
     Grounded,
     /// Some sentences are not, or not wholly.
     Partial,
@@ -222,7 +222,7 @@ pub struct Answer {
     /// Where other documents say otherwise than a sentence that stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
-    /// Why there is no answer, where that is known.
+    /// Why there is no answer, or which part of the question has none, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -33,6 +33,7 @@ impl Default for LexiconSettings {
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// What formulas call it.
+    #[serde(deserialize_with = "not_empty")]
     pub name: String,
     /// The statement it stands in.
     #[serde(default)]
@@ -67,6 +68,7 @@ pub enum RatioUnit {
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
     /// Its name in answers.
+    #[serde(deserialize_with = "not_empty")]
     pub name: String,
     /// What questions call it.
     pub names: Vec<String>,
@@ -87,6 +89,15 @@ struct File {
     line: Vec<Line>,
     #[serde(default)]
     ratio: Vec<Ratio>,
+}
+
+/// A name, which has a letter or more; the reader of the file says where one has none.
+fn not_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.trim().is_empty() {
+        return Err(serde::de::Error::custom("a line or a ratio needs a name, and this one is empty"));
+    }
+    Ok(name)
 }
 
 /// The words of a field.
@@ -426,7 +437,13 @@ mod tests {
         let current = lexicon.ratios().iter().filter(|ratio| ratio.name == "current ratio");
         assert_eq!(current.map(|ratio| ratio.formulas.join("")).collect::<Vec<_>>(), ["rent / rent"]);
         std::fs::write(&file, "[[lines]]\n").unwrap();
-        let error = Lexicon::open(&LexiconSettings { file: Some(file), ..LexiconSettings::default() }).unwrap_err();
+        let settings = LexiconSettings { file: Some(file.clone()), ..LexiconSettings::default() };
+        let error = Lexicon::open(&settings).unwrap_err();
         assert!(error.to_string().contains("own.toml"), "{error}");
+        // No answer can begin with it.
+        std::fs::write(&file, "[[ratio]]\nname = ' '\nnames = ['cover']\nformulas = ['rent / rent']\n").unwrap();
+        let error = Lexicon::open(&settings).unwrap_err();
+        let reason = std::error::Error::source(&error).expect("says why").to_string();
+        assert!(reason.contains("line 2") && reason.contains("needs a name"), "{reason}");
     }
 }

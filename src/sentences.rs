@@ -88,6 +88,10 @@ const STARTERS: &[&str] = &[
 
 /// Lines of a paragraph that is narrower than this, in characters, are taken as items and not as wrapped prose.
 const PROSE_WIDTH_MIN: usize = 40;
+/// Bytes between the brackets of a citation marker.
+const MARKER_BYTES_MAX: usize = 24;
+/// Characters of the word after a full stop that are looked at, and of what stands before it; more than any of [`STARTERS`] has.
+const NEXT_CHARS_MAX: usize = 16;
 
 /// The spans of the sentences of `text`, in order, trimmed, not empty and not overlapping.
 ///
@@ -260,10 +264,9 @@ fn skip_closers(text: &str, rest: ByteSpan) -> usize {
 /// The bytes of a citation marker such as `[1]`, `[1, 2]` or `[3-5]` at the start of `text`.
 pub(crate) fn citation_marker(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('[')?;
-    let end = inner.find(']')?;
+    let end = inner.bytes().take(MARKER_BYTES_MAX + 1).position(|b| b == b']')?;
     let is_marker = inner[..end].bytes().all(|b| b.is_ascii_digit() || b", -^".contains(&b))
-        && inner[..end].bytes().any(|b| b.is_ascii_digit())
-        && end <= 24;
+        && inner[..end].bytes().any(|b| b.is_ascii_digit());
     is_marker.then_some(end + 2)
 }
 
@@ -279,27 +282,30 @@ fn is_end(text: &str, start: usize, stop: usize, rest: ByteSpan) -> bool {
         return false;
     }
     let next = tail.trim_start();
-    let word: String = next.chars().skip_while(|c| !c.is_alphanumeric()).take_while(|c| c.is_alphanumeric()).collect();
     if next.starts_with(char::is_lowercase) {
         return false;
     }
     if mark != '.' {
         return true;
     }
-    let starter = next.starts_with(|c: char| c.is_uppercase()) && STARTERS.contains(&word.to_lowercase().as_str());
+    let is_starter = || {
+        let word: String = next.chars().take(NEXT_CHARS_MAX).take_while(|c| c.is_alphanumeric()).collect();
+        next.starts_with(char::is_uppercase) && STARTERS.contains(&word.to_lowercase().as_str())
+    };
     let before = text[start..stop].rsplit(|c: char| c.is_whitespace() || "([\"“'".contains(c)).next().unwrap_or("");
     let lower = before.to_lowercase();
     if before.len() < stop - start && NEVER_LAST.contains(&lower.as_str()) || is_title(&lower) {
         return false;
     }
-    let digits_follow = word.starts_with(|c: char| c.is_ascii_digit());
     if MAYBE_LAST.contains(&lower.as_str()) {
         // "no." is a number's label before digits and an ordinary answer elsewhere.
-        return if matches!(lower.as_str(), "no" | "nos" | "p") { !digits_follow } else { starter };
+        let is_label = matches!(lower.as_str(), "no" | "nos" | "p");
+        let word = || next.chars().take(NEXT_CHARS_MAX).find(|c| c.is_alphanumeric());
+        return if is_label { word().is_none_or(|c| !c.is_ascii_digit()) } else { is_starter() };
     }
     let is_initial = before.chars().count() == 1 && before.chars().all(char::is_uppercase);
     let is_dotted = before.contains('.') && before.split('.').all(|part| part.len() <= 2 && is_letters(part));
-    if is_initial || is_dotted { starter } else { true }
+    if is_initial || is_dotted { is_starter() } else { true }
 }
 
 fn is_title(lower: &str) -> bool {
@@ -343,6 +349,23 @@ mod tests {
             "He said \"stop.\" They did.[1] It ended. [2, 3] Fine.",
             &["He said \"stop.\"", "They did.[1]", "It ended. [2, 3]", "Fine."],
         );
+    }
+
+    /// What followed a stop was looked through to the end of the line, and so was what followed a bracket: minutes for each megabyte.
+    #[test]
+    fn a_megabyte_of_stops_or_brackets_is_looked_through_once() {
+        const MARKS: usize = 1 << 19;
+        for mark in ["! ", ". "] {
+            assert_eq!(sentences(&mark.repeat(MARKS)).len(), MARKS, "{mark}");
+        }
+        let brackets = "[".repeat(2 * MARKS);
+        assert_eq!((0..brackets.len()).filter_map(|at| citation_marker(&brackets[at..])).count(), 0);
+        for (digits, bytes) in
+            [(1, Some(3)), (MARKER_BYTES_MAX, Some(MARKER_BYTES_MAX + 2)), (MARKER_BYTES_MAX + 1, None)]
+        {
+            assert_eq!(citation_marker(&format!("[{}]", "1".repeat(digits))), bytes, "{digits}");
+        }
+        check("It is No. (12) here. The rest", &["It is No. (12) here.", "The rest"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::conflicts::{Standing, conflicts, newer_first};
-use super::draft::{Drafted, read_window};
+use super::draft::{Drafted, DraftedPart, read_window};
 use super::{AskSettings, EXTRACTIVE, telling};
 use crate::answer::{ANSWER_SCHEMA, Answer, AnswerClaim, AnswerStatus, Citation, FIGURES, Hit, LeftOut, Models, Usage};
 use crate::cite::check::{CheckModels, check_claims};
@@ -99,7 +99,8 @@ fn stands(verdict: Verdict) -> bool {
 
 /// The answer that the verdicts leave: supported sentences stay, unsupported ones go or are marked, and with nothing left
 /// the documents do not hold the answer. Nor do they where what is left, by `answers`, is not likely to answer the question: then it goes,
-/// and the nearest passages stand apart.
+/// and the nearest passages stand apart. So it is with each part of a question that asks several things: one of which nothing stands makes
+/// the answer partial, and is named in its note.
 #[must_use]
 pub fn compose(
     question: &str,
@@ -133,6 +134,9 @@ pub fn compose(
     let mut standing: Vec<Standing> = Vec::new();
     for (span, checked) in drafted.claims.iter().zip(checked) {
         let text = span.of(&drafted.text);
+        if drafted.is_beside_the_point(text, settings.answers_min) {
+            continue;
+        }
         if !stands(checked.verdict) && !settings.keep_unsupported {
             answer.left_out.push(LeftOut {
                 text: text.into(),
@@ -163,8 +167,24 @@ pub fn compose(
     answer.status = status(&answer);
     if answer.status == AnswerStatus::NotInDocuments {
         answer.nearest = nearest(hits, settings);
+    } else if let Some(note) = unanswered(drafted, &answer.claims, settings.answers_min) {
+        answer.status = AnswerStatus::Partial;
+        answer.note = Some(note);
     }
     answer
+}
+
+/// The parts of the question that no claim answers which stands, in a sentence; `None` where each has an answer.
+fn unanswered(drafted: &Drafted, claims: &[AnswerClaim], answers_min: f32) -> Option<String> {
+    let standing: Vec<&str> =
+        claims.iter().filter(|claim| stands(claim.verdict)).map(|claim| claim.text.as_str()).collect();
+    let is_open = |part: &&DraftedPart| !standing.iter().any(|text| part.is_answered_by(text, answers_min));
+    let open: Vec<String> = drafted.parts.iter().filter(is_open).map(|part| format!("“{}”", part.question)).collect();
+    match open.len() {
+        0 => None,
+        1 => Some(format!("The documents do not answer one part of the question: {}", open[0])),
+        count => Some(format!("The documents do not answer {count} parts of the question: {}", open.join(", "))),
+    }
 }
 
 /// The first passages, which may not answer the question.
@@ -323,6 +343,49 @@ mod tests {
         assert_eq!(answer.conflicts[0].newer, Some(crate::answer::Side::Other));
         let alone = compose("q", &quoted, &verdicts, None, &hits[..1], &AskSettings::default());
         assert!(serde_json::to_value(&alone).unwrap().get("conflicts").is_none());
+    }
+
+    #[test]
+    fn a_question_with_a_part_that_nothing_answers_is_answered_in_part() {
+        let (lender, other) = ("The lender is Fennick Bank.", "The bank has forty branches.");
+        let hits = [hit("/a", 0, &format!("{lender} {other}"))];
+        let part = |question: &str, sentences: &[&str], answers| DraftedPart {
+            question: question.into(),
+            sentences: sentences.iter().map(|&sentence| sentence.to_owned()).collect(),
+            answers,
+        };
+        let who = |answers| part("Who is the lender?", &[lender], answers);
+        let fee = |sentences: &[&str], answers| part("what is the fee?", sentences, answers);
+        let note = "The documents do not answer one part of the question: “what is the fee?”";
+        let end = lender.len();
+        let spans = [ByteSpan::new(0, end), ByteSpan::new(end + 1, end + 1 + other.len())];
+        // How many of the two sentences are drafted, the verdict on the last, the parts; what is shown, with which note.
+        for (count, last, parts, text, expected) in [
+            (1, Verdict::Supported, vec![who(Some(0.9)), fee(&[], None)], lender, Some(note)),
+            (1, Verdict::Supported, vec![who(None), fee(&[lender], Some(0.01))], lender, Some(note)),
+            (2, Verdict::Supported, vec![who(None), fee(&[other], Some(0.01))], lender, Some(note)),
+            (2, Verdict::Unsupported, vec![who(None), fee(&[other], None)], lender, Some(note)),
+            (1, Verdict::Supported, vec![who(Some(0.9)), fee(&[lender], Some(0.9))], lender, None),
+            (1, Verdict::Supported, vec![], lender, None),
+            (1, Verdict::Supported, vec![who(Some(0.01)), fee(&[], None)], "", None),
+        ] {
+            let draft = Drafted { parts, ..drafted(&[lender, other][..count]) };
+            let mut verdicts: Vec<Checked> =
+                spans[..count].iter().map(|&span| checked(Verdict::Supported, 0, span)).collect();
+            verdicts.last_mut().unwrap().verdict = last;
+            let answer = compose("q", &draft, &verdicts, Some(0.9), &hits, &AskSettings::default());
+            assert_eq!((answer.text.as_str(), answer.note.as_deref()), (text, expected), "{:?}", draft.parts);
+            let status = match (text, expected) {
+                ("", _) => AnswerStatus::NotInDocuments,
+                (_, Some(_)) => AnswerStatus::Partial,
+                (_, None) => AnswerStatus::Grounded,
+            };
+            assert_eq!(answer.status, status, "{:?}", draft.parts);
+        }
+        let draft = Drafted { parts: vec![who(None), fee(&[], None), fee(&[], None)], ..drafted(&[lender]) };
+        let verdicts = [checked(Verdict::Supported, 0, ByteSpan::new(0, lender.len()))];
+        let answer = compose("q", &draft, &verdicts, None, &hits, &AskSettings::default());
+        assert!(answer.note.unwrap().ends_with("2 parts of the question: “what is the fee?”, “what is the fee?”"));
     }
 
     #[test]

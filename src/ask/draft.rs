@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::EXTRACTIVE;
 use super::prompt::NO_ANSWER;
 use super::telling::told;
@@ -29,6 +31,39 @@ pub struct Drafted {
     pub answerable: Option<f32>,
     /// The sentences that were looked at to extract some, best first.
     pub considered: Vec<Considered>,
+    /// The parts of the question, where it asks several things and each was drafted for.
+    pub parts: Vec<DraftedPart>,
+}
+
+/// A part of a question and what was drafted for it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct DraftedPart {
+    /// The part, as a question.
+    pub question: String,
+    /// The sentences of the draft that were drafted for it.
+    pub sentences: Vec<String>,
+    /// How likely they answer it, 0 to 1; `None` where no reader judged it.
+    #[serde(default)]
+    pub answers: Option<f32>,
+}
+
+impl DraftedPart {
+    /// Whether `sentence` was drafted for it, and what was is likely enough to answer it.
+    pub(super) fn is_answered_by(&self, sentence: &str, answers_min: f32) -> bool {
+        self.answers.is_none_or(|answers| answers >= answers_min) && self.holds(sentence)
+    }
+
+    fn holds(&self, sentence: &str) -> bool {
+        self.sentences.iter().any(|own| own == sentence)
+    }
+}
+
+impl Drafted {
+    /// Whether `sentence` was drafted only for parts of the question that are not likely to be answered.
+    pub(super) fn is_beside_the_point(&self, sentence: &str, answers_min: f32) -> bool {
+        let mut of = self.parts.iter().filter(|part| part.holds(sentence)).peekable();
+        of.peek().is_some() && of.all(|part| !part.is_answered_by(sentence, answers_min))
+    }
 }
 
 /// The sentences of the hits that answer the question, in an order that reads well, rows of tables with the names of their columns; none when the hits are not likely to
@@ -123,10 +158,53 @@ fn label(hit: &Hit) -> String {
     parts.join(". ")
 }
 
-/// A model's answer to [`prompt`](super::prompt::prompt) as a draft and the places of its sentences; empty when it says that there is no answer.
+/// A model's answer to [`prompt`](super::prompt::prompt) as a draft and the places of its sentences, without those that say only that there
+/// is no answer; empty where no other is left.
 #[must_use]
 pub fn draft_of(answer: String) -> (String, Vec<ByteSpan>) {
-    let text = if answer.contains(NO_ANSWER) { String::new() } else { answer };
-    let claims = split_claims(&text).into_iter().map(|claim| claim.span).collect();
-    (text, claims)
+    let mut text = answer;
+    // From the end, so that the places before stay right.
+    for claim in split_claims(&text).iter().rev().filter(|claim| says_no_answer(&claim.text)) {
+        let after = &text[claim.span.end..];
+        let next = text.len() - after.trim_start().len();
+        text.replace_range(claim.span.start..next, "");
+    }
+    let claims: Vec<ByteSpan> = split_claims(&text).into_iter().map(|claim| claim.span).collect();
+    if claims.is_empty() { (String::new(), claims) } else { (text, claims) }
+}
+
+/// Whether a sentence is [`NO_ANSWER`] and nothing else, quotation marks and full stops aside.
+fn says_no_answer(sentence: &str) -> bool {
+    sentence.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case(NO_ANSWER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One such sentence anywhere in it lost a whole draft.
+    #[test]
+    fn a_sentence_that_says_there_is_no_answer_goes_and_the_others_stay() {
+        for (answer, text, sentences) in [
+            ("NOT IN THE DOCUMENTS", "", vec![]),
+            (" “Not in the documents.”\n", "", vec![]),
+            ("**NOT IN THE DOCUMENTS.**", "", vec![]),
+            ("The lender is Fennick. NOT IN THE DOCUMENTS.", "The lender is Fennick. ", vec!["The lender is Fennick."]),
+            (
+                "The lender is Fennick.\n\nNOT IN THE DOCUMENTS\n\nThe fee is 2%.",
+                "The lender is Fennick.\n\nThe fee is 2%.",
+                vec!["The lender is Fennick.", "The fee is 2%."],
+            ),
+            (
+                "What is NOT IN THE DOCUMENTS is void. The fee is 2%.",
+                "What is NOT IN THE DOCUMENTS is void. The fee is 2%.",
+                vec!["What is NOT IN THE DOCUMENTS is void.", "The fee is 2%."],
+            ),
+            ("...", "", vec![]),
+        ] {
+            let (drafted, claims) = draft_of(answer.to_owned());
+            let found: Vec<&str> = claims.iter().map(|span| span.of(&drafted)).collect();
+            assert_eq!((drafted.as_str(), found), (text, sentences), "{answer}");
+        }
+    }
 }

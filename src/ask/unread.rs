@@ -51,6 +51,9 @@ pub fn hold_back(answer: &mut Answer, hits: &[Hit], embedder: &Manifest, setting
     answer.text.clear();
     answer.claims.clear();
     answer.left_out.clear();
+    // Both speak of what no longer stands.
+    answer.conflicts.clear();
+    answer.answers = None;
     answer.nearest = nearest(hits, settings);
 }
 
@@ -101,6 +104,27 @@ mod tests {
         );
         let answer = answered("贷款的利率是多少？", ENGLISH, "m/1", "all-minilm-l6-v2");
         assert!(answer.note.unwrap().starts_with("The question is in Chinese; "));
+    }
+
+    #[test]
+    fn what_is_held_back_leaves_nothing_that_speaks_of_it() {
+        let (old, new) = ("The notice period is three weeks.", "The notice period is two weeks.");
+        let other = Hit { document: "other".into(), ..hit("/d/rules-2025.md", 0, new) };
+        let hits = [hit("/d/rules-2023.md", 0, old), other];
+        let span = ByteSpan::new(0, old.len());
+        let drafted = Drafted { text: old.into(), claims: vec![span], ..Drafted::default() };
+        let checked = Checked {
+            verdict: Verdict::Supported,
+            method: "m/1".into(),
+            score: 1.0,
+            evidence: vec![EvidenceSpan { index: 0, span }],
+            reasons: vec![],
+        };
+        let settings = AskSettings::default();
+        let mut answer = compose("贷款的利率是多少？", &drafted, &[checked], Some(0.9), &hits, &settings);
+        assert_eq!((answer.conflicts.len(), answer.answers), (1, Some(0.9)));
+        hold_back(&mut answer, &hits, &find("all-minilm-l6-v2", None).unwrap(), &settings);
+        assert!(answer.note.is_some() && answer.conflicts.is_empty() && answer.answers.is_none(), "{answer:?}");
     }
 
     #[test]

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::Judged;
 use crate::answer::{Hit, Usage};
+use crate::ask::prompt::passage_tag;
 use crate::cite::structure::{Reason, ReasonKind};
 use crate::cite::verdict::{CONTRARY_SCORE_MAX, Checked, EvidenceSpan, VERBATIM, Verdict};
 use crate::document::ByteSpan;
 use crate::error::{Error, Result};
 use crate::inference::device::{self, DeviceChoice};
-use crate::inference::llm::{self, GenerateRequest, LanguageModel, LlmSettings, Message, Role, Surroundings};
+use crate::inference::llm::{
+    self, GenerateRequest, LanguageModel, LlmSettings, Message, Role, Surroundings, inside_tags,
+};
 
 /// Stretches of passages that a judge is shown for one claim.
 const WINDOWS_MAX: usize = 4;
@@ -58,7 +60,7 @@ pub fn prompt(claim: &str, checked: &Checked, hits: &[Hit]) -> Vec<Message> {
     }
     told.push_str(&format!(
         "<claim>\n{}\n</claim>\n\nDo the passages say what the claim says? yes or no:",
-        inside(claim)
+        inside_tags(claim)
     ));
     vec![Message::new(Role::System, rules), Message::new(Role::User, told)]
 }
@@ -93,35 +95,32 @@ fn windows(checked: &Checked, hits: &[Hit]) -> Vec<Window> {
 }
 
 fn written(window: &Window, hit: &Hit) -> String {
-    let file = Path::new(&hit.path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let page = hit.page.map(|page| format!(", page {page}")).unwrap_or_default();
-    let mut text = format!("<passage source=\"{}{page}\">\n", inside(&file).replace(['"', '\n'], " "));
+    let mut text = passage_tag(hit);
     let heading: Vec<&str> = hit.heading.iter().map(String::as_str).collect();
     for about in [hit.table_line(), (!heading.is_empty()).then(|| heading.join(" > "))].into_iter().flatten() {
-        text.push_str(&format!("({})\n", inside(&about)));
+        text.push_str(&format!("({})\n", inside_tags(&about)));
     }
     let mut at = window.span.start;
     for sentence in &window.sentences {
-        text.push_str(&inside(&hit.text[at..sentence.start]));
-        text.push_str(&format!("<evidence>{}</evidence>", inside(sentence.of(&hit.text))));
+        text.push_str(&inside_tags(&hit.text[at..sentence.start]));
+        text.push_str(&format!("<evidence>{}</evidence>", inside_tags(sentence.of(&hit.text))));
         at = sentence.end;
     }
-    text.push_str(&inside(&hit.text[at..window.span.end.max(at)]));
+    text.push_str(&inside_tags(&hit.text[at..window.span.end.max(at)]));
     text.push_str("\n</passage>\n\n");
     text
-}
-
-/// Quoted text in which nothing is one of our tags, however it is spelled.
-fn inside(text: &str) -> String {
-    text.replace('<', "< ")
 }
 
 /// The opinion that an answer gives; `None` where its first word is neither yes nor no.
 #[must_use]
 pub fn opinion(answer: &str) -> Option<Opinion> {
-    let answer = answer.trim();
-    let (first, rest) = answer.split_once(char::is_whitespace).unwrap_or((answer, ""));
-    let first = first.trim_matches(|c: char| !c.is_alphanumeric());
+    let answer = answer.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let (first, rest) = answer.split_at(answer.find(|c: char| !c.is_alphanumeric()).unwrap_or(answer.len()));
+    // "yes/no" and "no-one" are other words.
+    let mut after = rest.chars();
+    if after.next().is_some_and(|c| "/\\|&-_'’".contains(c)) && after.next().is_some_and(char::is_alphanumeric) {
+        return None;
+    }
     let says = if first.eq_ignore_ascii_case("yes") {
         true
     } else if first.eq_ignore_ascii_case("no") {
@@ -129,6 +128,8 @@ pub fn opinion(answer: &str) -> Option<Opinion> {
     } else {
         return None;
     };
+    // What closes around the word is none of the others.
+    let rest = rest.trim_start_matches(['"', '”', '\'', '’', '*', '_', ')']);
     Some(Opinion { says, words: shortened(rest) })
 }
 

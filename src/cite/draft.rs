@@ -228,10 +228,19 @@ fn probability(features: &Features) -> f32 {
     logistic::probability(odds) as f32
 }
 
-/// Whether it is the row with the names of a table's columns.
+/// Whether it is the row with the names of a table's columns: the first of the rows that follow each other, and fit for it.
 fn is_header(evidence: &Evidence, at: usize) -> bool {
-    evidence.sentences.get(at + 1).is_some_and(|next| next.index == evidence.sentences[at].index)
+    let is_of_text = |other: &Sentence| other.index == evidence.sentences[at].index;
+    // A row below another is none, and a long table is not gone up again from each of its rows.
+    let before = at.checked_sub(1).map(|before| &evidence.sentences[before]);
+    before.is_none_or(|before| !is_of_text(before) || !has_cells(&before.text.text))
+        && evidence.sentences.get(at + 1).is_some_and(is_of_text)
         && header_of(evidence, at + 1) == Some(at)
+}
+
+/// Whether cells are parted in it, by bars or tabs.
+fn has_cells(text: &str) -> bool {
+    text.contains(" | ") || text.contains('\t')
 }
 
 /// Whether a sentence can stand in an answer: it ends as a sentence does, is an item long enough to be one, or has a label and a
@@ -247,7 +256,7 @@ fn reads_alone(text: &Text) -> bool {
             && quantity.span.start >= written.len() - body.len()
             && quantity.span.of(&text.text).starts_with(|c: char| c.is_ascii_digit())
     });
-    let cells = written.contains(" | ") || written.contains('\t');
+    let cells = has_cells(written);
     // Below a letter: `Dorothea Kilbride, Chief Executive`.
     let signed = written.contains(", ") && letters >= 3 && text.words.iter().take(2).all(|word| word.capital);
     let form = written.contains("___") || written.contains('<') || written.starts_with("Subject:");
@@ -342,6 +351,25 @@ mod tests {
         assert!(may("Why did it fail?", "The seal was missing."));
         assert!(reads_alone(&Text::new("Dorothea Kilbride, Chief Executive")));
         assert!(!reads_alone(&Text::new("Costs, risks")));
+    }
+
+    #[test]
+    fn the_first_row_of_a_table_is_its_header_and_none_below_it() {
+        let texts = [
+            "City | Hotel | Meals\nLondon | £210 | £45\nLeeds | £160 | £40\n\nThe rates hold from May.\n\nUnit\tRent\nUnit 1\t£9",
+            "Unit 2 | £8\nUnit 3 | £7",
+            "Costs",
+            "Rates",
+        ];
+        let evidence = Evidence::new(&texts);
+        let headers: Vec<usize> = (0..evidence.sentences.len()).filter(|&at| is_header(&evidence, at)).collect();
+        let gone_up: Vec<usize> = (0..evidence.sentences.len() - 1)
+            .filter(|&at| evidence.sentences[at + 1].index == evidence.sentences[at].index)
+            .filter(|&at| header_of(&evidence, at + 1) == Some(at))
+            .collect();
+        assert_eq!(headers, gone_up);
+        let written: Vec<&str> = headers.iter().map(|&at| evidence.sentences[at].text.text.as_str()).collect();
+        assert_eq!(written[..2], ["City | Hotel | Meals", "Unit\tRent"]);
     }
 
     #[test]

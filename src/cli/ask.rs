@@ -43,7 +43,7 @@ pub(crate) struct AskOptions {
     /// Keep sentences that nothing supports, marked
     #[arg(long)]
     keep_unsupported: bool,
-    /// End with exit code 3 when a sentence is not supported
+    /// End with exit code 3 when a sentence is not supported, or a part of the question not answered
     #[arg(long)]
     strict: bool,
 }
@@ -147,12 +147,13 @@ fn out_of_budget(question: &str, ended: &Ended, usage: Usage) -> Answer {
 }
 
 fn exit(answer: &Answer, strict: bool) -> Exit {
-    let unsupported =
-        !answer.left_out.is_empty() || answer.claims.iter().any(|claim| claim.verdict != Verdict::Supported);
+    let is_whole = answer.status == AnswerStatus::Grounded
+        && answer.left_out.is_empty()
+        && answer.claims.iter().all(|claim| claim.verdict == Verdict::Supported);
     match answer.status {
         AnswerStatus::NotInDocuments | AnswerStatus::Refused => Exit::NothingFound,
         AnswerStatus::BudgetExceeded => Exit::LimitReached,
-        _ if strict && unsupported => Exit::Problems,
+        _ if strict && !is_whole => Exit::Problems,
         AnswerStatus::Grounded | AnswerStatus::Partial => Exit::Done,
     }
 }
@@ -231,6 +232,10 @@ fn told(answer: &Answer) -> String {
             );
             text.push_str(&format!("{head}\n{}\n", wrapped(&quoted(&citation.quote), width(), "    ")));
         }
+    }
+    if let Some(note) = answer.note.as_deref().filter(|_| !answer.claims.is_empty()) {
+        text.push_str(&wrapped(&styled(Stream::Out, Look::Warn, &one_line(note)), width(), ""));
+        text.push('\n');
     }
     if !answer.left_out.is_empty() {
         let count = answer.left_out.len();

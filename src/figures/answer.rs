@@ -311,10 +311,16 @@ fn formula_told(
     let time = time.map(|time| format!(" ({time})")).unwrap_or_default();
     let name = match asked_for.name.as_str() {
         "result" => String::new(),
-        name => format!("{}{}{time} = ", name[..1].to_uppercase(), &name[1..]),
+        name => format!("{}{time} = ", capitalised(name)),
     };
     let time = if name.is_empty() { time } else { String::new() };
     format!("{name}{words}{time} = {numbers} = {}{}.", result.text, if result.is_rounded { " (rounded)" } else { "" })
+}
+
+/// A name as it begins a sentence.
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn summed(document: &Document<'_>, asked: &Asked, is_mean: bool) -> Option<FiguredClaim> {
@@ -367,4 +373,19 @@ fn extreme(document: &Document<'_>, asked: &Asked, is_highest: bool) -> Option<F
         shown(document.cell(winners[0]))
     );
     Some(FiguredClaim { text, evidence: winners.iter().map(|place| evidence(document, *place)).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::capitalised;
+
+    /// A ratio of a lexicon of one's own may begin with any letter.
+    #[test]
+    fn a_name_begins_with_a_capital_whatever_its_first_letter() {
+        for (name, expected) in
+            [("überdeckung", "Überdeckung"), ("net margin", "Net margin"), ("ßatz", "SSatz"), ("", "")]
+        {
+            assert_eq!(capitalised(name), expected);
+        }
+    }
 }

@@ -427,7 +427,10 @@ fn mark_totals(rows: &mut [Row]) {
     }
 }
 
-/// Whether each figure of `row` is the sum of those of the rows right above it, two or more of them.
+/// Rows above a row that it may be the sum of.
+const SUMMED_ROWS_MAX: usize = 200;
+
+/// Whether each figure of `row` is the sum of those of the rows right above it, two or more of them and at most [`SUMMED_ROWS_MAX`].
 fn sums_up(above: &[Row], row: &Row) -> bool {
     let columns: Vec<usize> = (0..row.cells.len()).filter(|&at| row.cells[at].is_some()).collect();
     let value = |row: &Row, at: usize| row.cells.get(at).and_then(Option::as_ref).map(|cell| cell.value);
@@ -435,7 +438,7 @@ fn sums_up(above: &[Row], row: &Row) -> bool {
         return false;
     }
     let mut sums = vec![Decimal::ZERO; columns.len()];
-    for (count, other) in above.iter().rev().enumerate() {
+    for (count, other) in above.iter().rev().take(SUMMED_ROWS_MAX).enumerate() {
         if other.is_total || other.section != row.section {
             return false;
         }
@@ -485,6 +488,21 @@ mod tests {
         let line = "Term debt | 5";
         go_on(&mut part, &[(0, ByteSpan::new(0, line.len()), line)], before);
         assert_eq!(part.columns, [String::new(), "2023".into()], "a column without name and figures falls away");
+    }
+
+    #[test]
+    fn a_row_is_the_sum_of_so_many_rows_at_most() {
+        let row = |value: usize| {
+            let figure = cell(&value.to_string());
+            let (texts, cells) = (vec!["Unit".to_owned()], vec![None, figure.clone(), figure]);
+            Row { hit: 0, span: ByteSpan::new(0, 0), texts, cells, section: vec![], is_total: false }
+        };
+        for (count, is_sum) in [(2, true), (SUMMED_ROWS_MAX, true), (SUMMED_ROWS_MAX + 1, false)] {
+            let mut rows = vec![row(7); count];
+            rows.push(row(7 * count));
+            mark_totals(&mut rows);
+            assert_eq!(rows[count].is_total, is_sum, "{count}");
+        }
     }
 
     #[test]

@@ -98,6 +98,24 @@ fn an_answer_that_is_neither_yes_nor_no_leaves_the_verdict() {
 }
 
 #[test]
+fn the_first_word_ends_where_its_letters_do() {
+    for (answer, says, words) in [
+        ("No—the fee differs", false, "the fee differs"),
+        ("No.The fee differs.", false, "The fee differs."),
+        ("**No**, the fee differs", false, "the fee differs"),
+        ("no - £9 is missing", false, "£9 is missing"),
+        ("\"No\" (the fee) differs", false, "(the fee) differs"),
+        ("“Yes”", true, ""),
+        ("YES…", true, ""),
+    ] {
+        assert_eq!(opinion(answer), Some(Opinion { says, words: words.into() }), "{answer}");
+    }
+    for answer in ["yes/no", "No-one says so.", "no1", "Nothing", "—"] {
+        assert_eq!(opinion(answer), None, "{answer}");
+    }
+}
+
+#[test]
 fn a_server_that_fails_is_an_error_and_the_verdict_stays() {
     let (checked, _, _) = read(judged(Verdict::Supported, STRUCTURE), Reply::Status("500 No", "", ""));
     assert!(matches!(checked, Err(Error::ModelServer { .. })), "{checked:?}");

@@ -103,6 +103,18 @@ impl Message {
     }
 }
 
+/// Quoted text as it stands in tags in a message: nothing in it is a tag, however it is spelled.
+#[must_use]
+pub fn inside_tags(text: &str) -> String {
+    text.replace('<', "< ")
+}
+
+/// A name as it stands in quotation marks in a tag, which it cannot end.
+#[must_use]
+pub fn inside_quotes(name: &str) -> String {
+    inside_tags(name).replace(|c: char| matches!(c, '"' | '>') || c.is_control(), " ")
+}
+
 /// A model's wish to call a tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {

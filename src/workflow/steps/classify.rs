@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::asking::{all_failed, another_may_do, ask, request};
 use super::generate::Sampling;
 use super::passages::{output, recorded, truth};
-use crate::inference::llm::{Message, Role};
+use crate::inference::llm::{Message, Role, inside_tags};
 use crate::workflow::context::{Call, Effect, Reserve, StepContext};
 use crate::workflow::event::{CallKind, Spent};
 use crate::workflow::expression::{Expression, Template};
@@ -151,7 +151,7 @@ impl Classify {
                 if class.description.is_empty() { String::new() } else { format!(": {}", class.description) };
             rules.push_str(&format!("- {}{described}\n", class.label));
         }
-        let fenced = format!("<text>\n{}\n</text>", text.replace("</text", "< /text"));
+        let fenced = format!("<text>\n{}\n</text>", inside_tags(text));
         let messages = vec![Message::new(Role::System, rules), Message::new(Role::User, fenced)];
         let sampling = Sampling { tokens_max: Some(LABEL_TOKENS_MAX), ..Sampling::default() };
         let request = request(cx, &sampling, settings, messages);

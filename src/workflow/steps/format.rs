@@ -12,9 +12,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::passages::{kind, output, passages};
+use super::passages::{kind, output, page_at, passages};
+use super::read::ReadPage;
 use super::verify::{VerifiedClaim, drafted};
-use crate::answer::{Hit, Models};
+use crate::answer::{Answer, Hit, Models};
 use crate::ask::VERIFIER;
 use crate::ask::compose::compose;
 use crate::ask::unread::hold_back;
@@ -83,6 +84,20 @@ fn verifier(cx: &StepContext<'_>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// Gives what is quoted from a document that was read whole its page: such a document is one passage, and lies on many.
+fn give_pages(answer: &mut Answer, hits: &[Hit], pages: &[Vec<ReadPage>]) {
+    let page_of = |path: &str, at: usize| {
+        let holds = |hit: &Hit| hit.path == path && hit.start <= at && at < hit.end;
+        hits.iter().zip(pages).filter(|(hit, _)| holds(hit)).find_map(|(_, pages)| page_at(pages, at))
+    };
+    for citation in answer.claims.iter_mut().flat_map(|claim| &mut claim.citations) {
+        citation.page = citation.page.or_else(|| page_of(&citation.path, citation.start));
+    }
+    for conflict in &mut answer.conflicts {
+        conflict.page = conflict.page.or_else(|| page_of(&conflict.path, conflict.start));
+    }
+}
+
 impl AnswerParts {
     /// The answer that `ibid ask` would give for these parts. How long it took is for the one who ran the whole to say.
     fn answer(&self, cx: &StepContext<'_>) -> Result<Value, Failure> {
@@ -95,7 +110,8 @@ impl AnswerParts {
         };
         let draft = drafted(&cx.value(&self.draft)?, &self.draft.0)?;
         let found = passages(&cx.value(&self.hits)?, &self.hits.0)?;
-        let hits: Vec<Hit> = found.into_iter().map(|passage| passage.hit).collect();
+        let (hits, pages): (Vec<Hit>, Vec<Vec<ReadPage>>) =
+            found.into_iter().map(|passage| (passage.hit, passage.pages)).unzip();
         let (claims, answers): (Vec<VerifiedClaim>, Option<f32>) = match cx.value(&self.check)? {
             Value::Null => (vec![], None),
             mut check => {
@@ -111,6 +127,7 @@ impl AnswerParts {
         }
         let checked: Vec<_> = claims.iter().map(|claim| claim.checked(&hits)).collect::<Result<_, _>>()?;
         let mut answer = compose(&question, &draft, &checked, answers, &hits, &cx.services.settings().ask);
+        give_pages(&mut answer, &hits, &pages);
         if let Some(manifest) = cx.services.embedder_manifest() {
             hold_back(&mut answer, &hits, manifest, &cx.services.settings().ask);
         }

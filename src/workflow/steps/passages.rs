@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::read::ReadPage;
 use crate::answer::Hit;
 use crate::collections::DEFAULT;
 use crate::workflow::failure::{Failure, FailureClass};
@@ -13,6 +14,8 @@ pub(super) struct Passage {
     pub(super) collection: String,
     /// The query that found it, where the hit says so.
     pub(super) query: Option<String>,
+    /// Where the pages of a document that was read whole lie in its text.
+    pub(super) pages: Vec<ReadPage>,
 }
 
 /// The passages of a list of hits, an output that holds `hits`, or a list of documents; `what` names it in failures.
@@ -51,7 +54,9 @@ fn passage(value: &Value, at: usize) -> Result<Passage, String> {
     whole.extend(given.clone());
     let hit = serde_json::from_value(Value::Object(whole)).map_err(|error| format!("is no hit ({error})"))?;
     let named = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_string);
-    Ok(Passage { hit, collection: named("collection").unwrap_or_else(|| DEFAULT.into()), query: named("query") })
+    let pages: Option<Vec<ReadPage>> = given.get("pages").and_then(|pages| serde_json::from_value(pages.clone()).ok());
+    let collection = named("collection").unwrap_or_else(|| DEFAULT.into());
+    Ok(Passage { hit, collection, query: named("query"), pages: pages.unwrap_or_default() })
 }
 
 impl Passage {
@@ -62,6 +67,9 @@ impl Passage {
         if let Some(query) = &self.query {
             value["query"] = json!(query);
         }
+        if !self.pages.is_empty() {
+            value["pages"] = json!(self.pages);
+        }
         value
     }
 
@@ -69,6 +77,11 @@ impl Passage {
     pub(super) fn key(&self) -> (String, String, usize, usize) {
         (self.collection.clone(), self.hit.path.clone(), self.hit.start, self.hit.end)
     }
+}
+
+/// The number of the page on which the byte `at` of a document's text lies.
+pub(super) fn page_at(pages: &[ReadPage], at: usize) -> Option<u32> {
+    pages.iter().take_while(|page| page.start <= at).last().map(|page| page.number)
 }
 
 /// What kind of value it is, with its article.

@@ -155,7 +155,8 @@ fn search(
         Value::Object(mut object) => recorded(object.remove("hits").unwrap_or_default(), "a search")?,
         other => return Err(Failure::new(FailureClass::Other, format!("a search is recorded as {}", kind(&other)))),
     };
-    let passage = |hit| Passage { hit, collection: collection.to_string(), query: Some(query.to_string()) };
+    let passage =
+        |hit| Passage { hit, collection: collection.to_string(), query: Some(query.to_string()), pages: vec![] };
     Ok(hits.into_iter().map(passage).collect())
 }
 

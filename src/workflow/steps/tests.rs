@@ -203,6 +203,26 @@ fn files_are_read_with_their_pages_and_a_folder_tells_what_it_left_out() {
 }
 
 #[test]
+fn a_quote_of_a_document_that_was_read_whole_has_its_page() {
+    let text = "The fee is 2%.\nThe term is 5 years.";
+    let document = |pages: Value| json!({ "path": "/d/a.pdf", "document": "hash", "text": text, "pages": pages });
+    let claim = |start: usize, end: usize| {
+        let evidence = json!([{ "hit": 0, "start": start, "end": end }]);
+        json!({ "text": &text[start..end], "verdict": "supported", "method": "m/1", "score": 1.0, "evidence": evidence })
+    };
+    let pages = json!([{ "number": 1, "start": 0, "end": 14 }, { "number": 2, "start": 15, "end": text.len() }]);
+    let step = "kind = \"format\"\nanswer = { question = \"'What is it?'\", draft = \"text\", check = \"check\", hits = \"documents\" }";
+    for (pages, expected) in [(pages, [json!(1), json!(2)]), (json!([]), [Value::Null, Value::Null])] {
+        let check = json!({ "claims": [claim(0, 14), claim(15, text.len())] });
+        let state = json!({ "text": text, "check": check, "documents": [document(pages)] });
+        let ran = run(step, &state, &Services::default());
+        let claims = ran.output()["claims"].as_array().unwrap();
+        let found: Vec<&Value> = claims.iter().map(|claim| &claim["citations"][0]["page"]).collect();
+        assert_eq!(found, expected.iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn format_gives_a_text_or_a_value() {
     let ran = run("kind = \"format\"\ntemplate = \"{{ a }} and {{ a }}\"", &json!({ "a": 1 }), &Services::default());
     assert_eq!(ran.output(), &json!({ "text": "1 and 1" }));

@@ -21,7 +21,7 @@ use super::generate::Sampling;
 use super::passages::{Passage, kind, output, passages, recorded};
 use crate::answer::Hit;
 use crate::ask::compose::{answers, verify};
-use crate::ask::draft::Drafted;
+use crate::ask::draft::{Drafted, DraftedPart};
 use crate::check::judge;
 use crate::cite::claims::split_claims;
 use crate::cite::structure::Reason;
@@ -221,7 +221,9 @@ fn answered(
     recorded(response, "whether a question is answered")
 }
 
-/// A draft as the state holds it: a text, or an object with `text` and perhaps `claims`, `by`, `spent` and `answerable`.
+/// A draft as the state holds it: a text, or an object with `text` and perhaps `claims`, `by`, `spent`, `answerable` and `parts`. `claims`
+/// are its sentences, as places `[start, end]` in `text` or as they are written there; without them `text` is split. `parts` are those of a
+/// question that asks several things: `question`, its `sentences`, and perhaps `answers`.
 ///
 /// # Errors
 /// [`FailureClass::Expression`] when it is something else.
@@ -239,21 +241,40 @@ pub(super) fn drafted(value: &Value, what: &str) -> Result<Drafted, Failure> {
     };
     let claims = match &value["claims"] {
         Value::Null => split_claims(&text).into_iter().map(|claim| claim.span).collect(),
-        spans => {
-            let spans: Vec<[usize; 2]> = serde_json::from_value(spans.clone())
-                .map_err(|_| wrong("its `claims` are no list of [start, end]".into()))?;
-            if spans.iter().any(|[start, end]| text.get(*start..*end).is_none()) {
-                return Err(wrong("its `claims` are no places of its `text`".into()));
-            }
-            spans.into_iter().map(|[start, end]| ByteSpan::new(start, end)).collect()
-        }
+        given => claims_of(given, &text).map_err(|reason| wrong(reason.into()))?,
     };
     let spent: Spent = serde_json::from_value(value["spent"].clone()).unwrap_or_default();
     let usage =
         crate::answer::Usage { input_tokens: spent.input_tokens, output_tokens: spent.output_tokens, usd: spent.usd };
     let by = value["by"].as_str().unwrap_or_default().to_string();
     let answerable = value["answerable"].as_f64().map(|answerable| answerable as f32);
-    Ok(Drafted { text, claims, by, usage, answerable, ..Drafted::default() })
+    let parts: Vec<DraftedPart> = match &value["parts"] {
+        Value::Null => vec![],
+        parts => serde_json::from_value(parts.clone())
+            .map_err(|_| wrong("its `parts` are no list of objects with `question` and `sentences`".into()))?,
+    };
+    Ok(Drafted { text, claims, by, usage, answerable, parts, ..Drafted::default() })
+}
+
+/// The sentences that `given` names, as spans of `text`: by their places, or by what is written there, in its order.
+fn claims_of(given: &Value, text: &str) -> Result<Vec<ByteSpan>, &'static str> {
+    if let Ok(places) = serde_json::from_value::<Vec<[usize; 2]>>(given.clone()) {
+        if places.iter().any(|[start, end]| text.get(*start..*end).is_none()) {
+            return Err("its `claims` are no places of its `text`");
+        }
+        return Ok(places.into_iter().map(|[start, end]| ByteSpan::new(start, end)).collect());
+    }
+    let sentences: Vec<String> = serde_json::from_value(given.clone())
+        .map_err(|_| "its `claims` are neither a list of [start, end] nor one of texts")?;
+    let mut at = 0;
+    let mut spans = Vec::with_capacity(sentences.len());
+    for sentence in &sentences {
+        let start =
+            at + text[at..].find(sentence.as_str()).ok_or("its `claims` do not follow each other in its `text`")?;
+        at = start + sentence.len();
+        spans.push(ByteSpan::new(start, at));
+    }
+    Ok(spans)
 }
 
 impl VerifiedClaim {
@@ -285,5 +306,38 @@ impl VerifiedClaim {
             evidence.push(EvidenceSpan { index: place.hit, span: ByteSpan::new(place.start, place.end) });
         }
         Ok(Checked { verdict, method: self.method.clone(), score: self.score, evidence, reasons: self.reasons.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Joined by a line end and split again, two lines without a full stop became one sentence that stands nowhere.
+    #[test]
+    fn sentences_that_are_given_apart_stay_apart() {
+        let quotes = [
+            "Interest is paid by the borrower on the last day of each quarter",
+            "Fennick Bank is the lender of record and the agent of the others",
+            "No. 7 Acme Corp. The lender, Limit: £210.",
+        ];
+        assert_eq!(split_claims(&quotes[..2].join("\n")).len(), 1, "what must not happen to them");
+        let text = quotes.join("\n\n");
+        let of = |claims: Value| drafted(&json!({ "text": text, "claims": claims }), "draft");
+        let found = of(json!(quotes)).unwrap();
+        let sentences: Vec<&str> = found.claims.iter().map(|span| span.of(&found.text)).collect();
+        assert_eq!(sentences, quotes);
+        let twice = drafted(&json!({ "text": "A fee. A fee.", "claims": ["A fee.", "A fee."] }), "draft").unwrap();
+        assert_eq!(twice.claims, [ByteSpan::new(0, 6), ByteSpan::new(7, 13)]);
+        assert_eq!(of(json!([[0, 8]])).unwrap().claims, [ByteSpan::new(0, 8)]);
+        assert!(of(json!([])).unwrap().claims.is_empty());
+        assert!(drafted(&json!({ "text": "", "parts": [{ "question": "Who?" }] }), "draft").is_err());
+        let parts = json!([{ "question": "Who?", "sentences": ["A."], "by": "m", "answers": 0.5 }, { "question": "Why?", "sentences": [], "answers": null }]);
+        let parts = drafted(&json!({ "text": "A.", "parts": parts }), "draft").unwrap().parts;
+        assert_eq!((parts[0].sentences.len(), parts[0].answers), (1, Some(0.5)));
+        assert_eq!(parts[1], DraftedPart { question: "Why?".into(), ..DraftedPart::default() });
+        for claims in [json!(["Not there."]), json!([quotes[1], quotes[0]]), json!([[0, 9_999]]), json!("text")] {
+            assert!(of(claims.clone()).is_err_and(|failure| failure.message.contains("`claims`")), "{claims}");
+        }
     }
 }
