@@ -1,5 +1,7 @@
 //! A question in, the figures and ratios of accounts that it speaks of out, by all that they are called; knows no document and no store.
 
+mod everyday;
+
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -8,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::tables::Statement;
+
+use everyday::Everyday;
+pub use everyday::{Meant, Same};
 
 /// The lexicon that comes with the program.
 const SHIPPED: &str = include_str!("lexicon/shipped.toml");
@@ -78,11 +83,16 @@ pub struct Ratio {
     /// What the result is counted in.
     #[serde(default)]
     pub result: RatioUnit,
+    /// Sets of everyday words, as those of [`Line::asked`].
+    #[serde(default)]
+    pub asked: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    same: Vec<Same>,
     #[serde(default)]
     line: Vec<Line>,
     #[serde(default)]
@@ -90,10 +100,11 @@ struct File {
 }
 
 /// The words of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
     lines: Vec<Line>,
     ratios: Vec<Ratio>,
+    everyday: Everyday,
 }
 
 /// Something of the lexicon that a text names, and where: the half-open range of words of [`folded`].
@@ -138,9 +149,10 @@ impl Lexicon {
     /// Never: a test reads it.
     #[must_use]
     pub fn shipped() -> Self {
-        let file: File = toml::from_str(SHIPPED).expect("the shipped lexicon is well formed");
-        let mut lexicon = Self { lines: vec![], ratios: vec![] };
-        lexicon.add(file);
+        let mut lexicon = Self { lines: vec![], ratios: vec![], everyday: Everyday::default() };
+        for text in [everyday::SHIPPED, SHIPPED] {
+            lexicon.add(toml::from_str(text).expect("the shipped lexicon is well formed"));
+        }
         lexicon
     }
 
@@ -153,6 +165,14 @@ impl Lexicon {
             self.ratios.retain(|known| known.name != ratio.name);
             self.ratios.push(ratio);
         }
+        file.same.iter().for_each(|group| self.everyday.add(group));
+        let lines = self.lines.iter().map(|line| {
+            // A row called so in a section is asked for by both.
+            let names = line.names.iter().map(|name| name.replace(" > ", " ")).collect();
+            (names, line.asked.as_slice())
+        });
+        let ratios = self.ratios.iter().map(|ratio| (ratio.names.clone(), ratio.asked.as_slice()));
+        self.everyday.settle(lines.chain(ratios));
     }
 
     /// The line that formulas call `name`.

@@ -2,10 +2,11 @@
 
 use rust_decimal::Decimal;
 
+use super::choose::choose;
 use super::compute::{Computed, amount, change, formula, rounded, shown, sum};
 use super::find::{Document, Place, Wanted, find_column, find_line, find_values};
 use super::question::{Asked, Formula, Operation, asked};
-use super::table::{Cell, Source, Unit, tables};
+use super::table::{Cell, Source, Unit};
 use crate::document::ByteSpan;
 use crate::lexicon::{DAYS, Lexicon, Line, formula_names};
 use crate::tables::Statement;
@@ -40,7 +41,7 @@ pub fn is_asked(question: &str, lexicon: &Lexicon) -> bool {
 pub fn figure(question: &str, lexicon: &Lexicon, sources: &[Source]) -> Option<Figured> {
     let asked = asked(question, lexicon)?;
     sources.iter().enumerate().find_map(|(at, source)| {
-        let document = Document { source, tables: tables(source) };
+        let document = Document::read(source);
         let claims = answer(&document, &asked)?;
         Some(Figured { source: at, claims })
     })
@@ -71,16 +72,21 @@ fn is_about(document: &Document<'_>, asked: &Asked) -> bool {
 fn values(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
     // What is owned on a day lasts no time: a question about months means what moved in them.
     let lasts = asked.periods.iter().any(|period| period.months.is_some());
-    if lasts && asked.lines.iter().any(|line| line.statement == Some(Statement::BalanceSheet)) {
-        return None;
-    }
     let times = asked.periods.len().max(1);
     let mut claims = Vec::new();
     for at in 0..times {
         let wanted = Wanted { is_year_before: asked.is_year_before, ..Wanted::of(asked, at) };
-        let mut places = find_values(document, asked, wanted);
-        if places.is_empty() && is_about(document, asked) && asked.lines.len() == 1 {
+        let is_day = asked.lines.iter().any(|line| line.statement == Some(Statement::BalanceSheet));
+        let mut places = if lasts && is_day { vec![] } else { find_values(document, asked, wanted) };
+        if places.is_empty() && !(lasts && is_day) && is_about(document, asked) && asked.lines.len() == 1 {
             places.extend(find_line(document, &asked.lines[0], wanted));
+        }
+        let mut line = asked.lines.iter().find(|line| asked.lines.len() == 1 && line.magnitude);
+        if places.is_empty()
+            && let Some((place, meant)) = choose(document, asked, wanted)
+        {
+            line = Some(meant);
+            places.push(place);
         }
         // Of several times each must be there.
         if places.is_empty() {
@@ -88,7 +94,7 @@ fn values(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
         }
         for place in places {
             let cell = document.cell(place);
-            let cell = meant(cell, asked.lines.iter().find(|line| asked.lines.len() == 1 && line.magnitude));
+            let cell = meant(cell, line);
             claims.push(FiguredClaim {
                 text: format!("{}: {}.", told(document, place), shown(&cell)),
                 evidence: vec![evidence(document, place)],
@@ -136,8 +142,10 @@ fn one(document: &Document<'_>, asked: &Asked, wanted: Wanted) -> Option<Place> 
     match find_values(document, asked, wanted)[..] {
         [only] => Some(only),
         [] if asked.lines.len() == 1 && is_about(document, asked) => find_line(document, &asked.lines[0], wanted),
-        _ => None,
+        [] => None,
+        _ => return None,
     }
+    .or_else(|| choose(document, asked, wanted).map(|(place, _)| place))
 }
 
 fn changed(document: &Document<'_>, asked: &Asked, relative: bool) -> Option<FiguredClaim> {

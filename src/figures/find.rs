@@ -1,9 +1,10 @@
 //! What is asked for and the tables of a document go in, the cells that answer come out, or none where they are not exactly those; computes
 //! nothing.
 
+use super::calendar::{Calendar, closes};
 use super::period::{Period, is_around, period_of, periods};
-use super::question::Asked;
-use super::table::{Cell, Row, Source, Table};
+use super::question::{Asked, Time};
+use super::table::{Cell, Row, Source, Table, tables};
 use crate::label::{quarter_term, terms};
 use crate::lexicon::{Line, folded};
 use crate::stop_words::is_stop_word;
@@ -21,6 +22,8 @@ pub(super) struct Place {
 pub(super) struct Document<'a> {
     pub(super) source: &'a Source,
     pub(super) tables: Vec<Table>,
+    /// When the business years of its company end, where it says so.
+    pub(super) calendar: Option<Calendar>,
 }
 
 /// The time that a figure is wanted of.
@@ -32,6 +35,10 @@ pub(super) struct Wanted {
     pub(super) is_year_before: bool,
     /// Whether the time since the start of the business year is asked for.
     pub(super) is_to_date: bool,
+    /// Whether a day is asked for and not a stretch of time.
+    pub(super) is_day: bool,
+    /// Whether years and quarters are those of the company's business.
+    pub(super) is_fiscal: bool,
 }
 
 impl Wanted {
@@ -39,12 +46,21 @@ impl Wanted {
     #[must_use]
     pub(super) fn of(asked: &Asked, at: usize) -> Self {
         let pairs = |one: &str, two: &str| asked.words.windows(2).any(|pair| pair[0] == one && pair[1] == two);
-        let is_to_date = pairs("to", "date") || pairs("year", "date");
-        Self { period: asked.periods.get(at).copied(), is_year_before: false, is_to_date }
+        let is_to_date = pairs("to", "date") || pairs("year", "date") || pairs("so", "far");
+        let (is_day, is_fiscal) = (asked.time == Time::Day, asked.is_fiscal);
+        Self { period: asked.periods.get(at).copied(), is_year_before: false, is_to_date, is_day, is_fiscal }
     }
 }
 
-impl Document<'_> {
+impl<'a> Document<'a> {
+    /// A document as the index holds it, its tables read.
+    #[must_use]
+    pub(super) fn read(source: &'a Source) -> Self {
+        let tables = tables(source);
+        let calendar = Calendar::of(&tables);
+        Self { source, tables, calendar }
+    }
+
     /// The row of a place.
     #[must_use]
     pub(super) fn row(&self, place: Place) -> &Row {
@@ -76,7 +92,8 @@ impl Document<'_> {
         self.source.label.binary_search(&quarter_term(year, quarter)).is_ok()
     }
 
-    fn says(&self, word: &str) -> bool {
+    /// Whether its name, its title or its first words hold `word`.
+    pub(super) fn says(&self, word: &str) -> bool {
         let own = terms(word);
         !own.is_empty() && own.iter().all(|term| self.source.label.binary_search(term).is_ok())
     }
@@ -104,10 +121,15 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
     let mut found = if let (Some(quarter), Some(year)) = (asked.quarter, asked.year) {
         // A quarter is three months, unless all of the year so far is asked for.
         months = months.or((!wanted.is_to_date).then_some(3));
+        let of_business = |calendar: Calendar| -> Vec<_> {
+            dated.iter().copied().filter(|(_, period)| calendar.quarter(period) == Some((year, quarter))).collect()
+        };
         let own: Vec<_> =
             dated.iter().copied().filter(|(_, p)| p.quarter == Some(quarter) && p.year == Some(year)).collect();
         if !own.is_empty() {
             own
+        } else if let Some(calendar) = document.calendar.filter(|_| wanted.is_fiscal) {
+            of_business(calendar)
         } else if document.is_of_quarter(year, quarter) {
             newest()
         } else if document.is_of_quarter(year + 1, quarter) {
@@ -115,6 +137,14 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
         } else {
             return None;
         }
+    } else if let (Some(length @ (3 | 6 | 9 | 12)), Some(year), None, Some(calendar), true) =
+        (months, asked.year, asked.month, document.calendar, wanted.is_fiscal)
+    {
+        // `The first six months of fiscal 2023`.
+        let is_it = |period: &Period| calendar.quarter(period) == Some((year, length / 3));
+        dated.iter().copied().filter(|(_, period)| is_it(period)).collect()
+    } else if let (Some(year), Some(month), None, true) = (asked.year, asked.month, asked.day, wanted.is_day) {
+        dated.iter().copied().filter(|(_, period)| closes(period, year, month)).collect()
     } else if asked.year.is_some() || asked.month.is_some() {
         let of_time = of_time(asked.year, asked.month, asked.day);
         // Of days, a year is its last: the newest of an interim report lies within it, the one beside that ended the year before.

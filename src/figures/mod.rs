@@ -4,6 +4,8 @@
 //! What cannot be found exactly is not guessed: there is no result then.
 
 mod answer;
+mod calendar;
+mod choose;
 mod compute;
 mod find;
 mod period;

@@ -45,7 +45,7 @@ pub(super) struct Formula {
 }
 
 /// A question for a figure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Asked {
     /// What is to be done.
     pub(super) operation: Operation,
@@ -59,7 +59,41 @@ pub(super) struct Asked {
     pub(super) words: Vec<String>,
     /// Which of them a table or a document must account for.
     pub(super) own: Vec<String>,
+    /// The names in it: of companies, places, people.
+    pub(super) names: Vec<String>,
+    /// The lines that it may mean by everyday words, the likeliest first.
+    pub(super) meant: Vec<Meaning>,
+    /// Words that are in no entry of the lexicon, and neither times nor names.
+    pub(super) unknown: Vec<String>,
+    /// Whether it is about a day or a stretch of time.
+    pub(super) time: Time,
+    /// Whether it speaks of business years.
+    pub(super) is_fiscal: bool,
 }
+
+/// A line that a question may mean.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Meaning {
+    pub(super) line: Line,
+    /// Higher is likelier; comparable within one question.
+    pub(super) score: f32,
+    /// The share of the question that the line accounts for.
+    pub(super) share: f32,
+}
+
+/// What kind of time a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Time {
+    /// A day: what is owned and owed.
+    Day,
+    /// A stretch: what moved in it.
+    Stretch,
+    /// It does not say.
+    Open,
+}
+
+/// Lines that a question may mean, at most.
+const MEANT_MAX: usize = 16;
 
 /// Words that a question for a figure has beside what it asks for.
 const SOFT: &[&str] = &[
@@ -263,7 +297,7 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     let is_year_before =
         BEFORE.iter().any(|(one, two)| words.windows(2).any(|pair| pair[0] == *one && pair[1] == *two));
     let named = lexicon.named(question);
-    let mut lines: Vec<Line> = named
+    let lines: Vec<Line> = named
         .iter()
         .filter_map(|named| match named.entry {
             Entry::Line(line) => Some(line.clone()),
@@ -271,21 +305,37 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         })
         .collect();
     let has = |list: &[&str]| raw.iter().any(|word| list.contains(&word.as_str()));
+    let names = names_in(question, &words, &times, lexicon);
+    let topic = topic_of(&words, &times, &names);
+    let meanings = lexicon.meant(&topic);
+    let meant_ratio = meanings.first().filter(|first| {
+        let second = meanings.get(1).map_or(0.0, |second| second.score);
+        matches!(first.entry, Entry::Ratio(_)) && first.score - second > RATIO_MARGIN && first.share > RATIO_SHARE
+    });
     let ratio = named.iter().find_map(|named| match named.entry {
         Entry::Ratio(ratio) => Some(ratio),
         Entry::Line(_) => None,
     });
     let mut spoken_for: Vec<Range<usize>> = times.iter().map(|(_, range)| range.clone()).collect();
     spoken_for.extend(named.iter().map(|named| named.start..named.end));
+    let ratio = ratio.or_else(|| {
+        meant_ratio.and_then(|meant| match meant.entry {
+            Entry::Ratio(ratio) => Some(ratio),
+            Entry::Line(_) => None,
+        })
+    });
     let formula = defined(question, lexicon).or_else(|| ratio.map(|ratio| of_ratio(ratio, lexicon)));
     let is_change = asks_for_a_change(&raw, times.len(), is_year_before);
-    // Everyday words go before names that are fewer: `cash that came in because customers owed less` is no cash.
-    let named_words: usize = named.iter().map(|named| named.end - named.start).sum();
-    let paraphrased = lexicon
-        .paraphrased(question)
-        .filter(|(_, count)| formula.is_none() && *count > named_words)
-        .map(|(line, _)| line.clone());
-    let is_flow = paraphrased.as_ref().is_some_and(|line| line.statement == Some(Statement::CashFlow));
+    let meant: Vec<Meaning> = meanings
+        .iter()
+        .filter_map(|meant| match meant.entry {
+            Entry::Line(line) => Some(Meaning { line: line.clone(), score: meant.score, share: meant.share }),
+            Entry::Ratio(_) => None,
+        })
+        .take(MEANT_MAX)
+        .collect();
+    // `How much did customers paying later change its cash?` asks for a line of the cash flow statement, not for a change.
+    let is_flow = meant.first().is_some_and(|meant| is_change_itself(&meant.line));
     let operation = if let Some(formula) = formula {
         Operation::Formula(formula)
     } else if is_change && !is_flow {
@@ -327,22 +377,78 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         .filter(|word| word.len() > 1 || word.chars().all(|c| c.is_ascii_digit()))
         .cloned()
         .collect::<Vec<String>>();
-    let own = match paraphrased {
-        Some(line) => {
-            lines = vec![line];
-            names_of(question, own)
-        }
-        None => own,
-    };
+    let unknown = lexicon.unknown(&topic).into_iter().filter(|word| !is_around(word) && !acts(word)).collect();
+    let time = time_of(&words, &times);
+    let is_fiscal = words.iter().any(|word| word == "fiscal" || word.starts_with("fy"));
     let periods = times.into_iter().map(|(period, _)| period).collect();
-    Some(Asked { operation, lines, periods, is_year_before, words, own })
+    Some(Asked { operation, lines, periods, is_year_before, words, own, names, meant, unknown, time, is_fiscal })
 }
 
-/// Those of `own` that are names: written with a capital letter, and not because the question begins there.
-fn names_of(question: &str, own: Vec<String>) -> Vec<String> {
-    let written = question.split_whitespace().skip(1).filter(|word| word.starts_with(char::is_uppercase));
-    let names: Vec<String> = written.flat_map(folded).collect();
-    own.into_iter().filter(|word| names.contains(word)).collect()
+/// How far a ratio must go before what else a question may mean, and how much of the question it must account for.
+const RATIO_MARGIN: f32 = 0.3;
+const RATIO_SHARE: f32 = 0.5;
+
+/// Whether a line is a change by itself, so that a question how something changed may mean its figure.
+fn is_change_itself(line: &Line) -> bool {
+    let is_change = line.name.starts_with("change_") || line.name == "net_change_in_cash" || line.name == "exchange_rate_effect";
+    line.statement == Some(Statement::CashFlow) && is_change || line.statement == Some(Statement::ComprehensiveIncome)
+}
+
+/// The folded words that are names: written with a capital letter, and not because the question begins there.
+fn names_in(question: &str, words: &[String], times: &[(Period, Range<usize>)], lexicon: &Lexicon) -> Vec<String> {
+    let is_owner = |word: &str| word.ends_with("'s") || word.ends_with("’s");
+    let written = question
+        .split(|c: char| c.is_whitespace() || c == '—' || c == '(')
+        .enumerate()
+        .filter(|(at, word)| word.starts_with(char::is_uppercase) && (*at > 0 || is_owner(word)));
+    let is_time = |word: &String| {
+        times.iter().any(|(_, range)| words[range.clone()].contains(word))
+    };
+    let is_of_field = |word: &String| word.contains('&') || lexicon.has_word(word) && word.len() <= 5 || word == "i";
+    let mut names: Vec<String> = written.flat_map(|(_, word)| folded(word)).collect();
+    names.retain(|word| !is_time(word) && !is_stop_word(word) && !is_of_field(word));
+    names.dedup();
+    names
+}
+
+/// The words of a question without its times, what leads to them, and its names.
+fn topic_of(words: &[String], times: &[(Period, Range<usize>)], names: &[String]) -> Vec<String> {
+    const LEADS: [&str; 16] = [
+        "at", "the", "end", "close", "of", "on", "as", "in", "during", "over", "for", "by", "ended", "ending", "to", "its",
+    ];
+    let mut is_left = vec![true; words.len()];
+    for (_, range) in times {
+        is_left[range.clone()].fill(false);
+        for at in (0..range.start).rev().take_while(|&at| LEADS.contains(&words[at].as_str()) || is_around(&words[at])) {
+            is_left[at] = false;
+        }
+    }
+    let kept = words.iter().zip(is_left).filter(|(word, is_left)| *is_left && !names.contains(word));
+    kept.map(|(word, _)| word.clone()).collect()
+}
+
+/// Whether a question is about a day or a stretch of time, by its words.
+fn time_of(words: &[String], times: &[(Period, Range<usize>)]) -> Time {
+    let is_end = |before: &[String]| {
+        let near = &before[before.len().saturating_sub(5)..];
+        near.windows(2).any(|pair| ["end", "close", "start", "beginning"].contains(&pair[0].as_str()) && pair[1] == "of")
+            || near.windows(2).any(|pair| pair[0] == "as" && ["of", "at"].contains(&pair[1].as_str()))
+    };
+    let Some((period, range)) = times.first() else { return Time::Open };
+    if period.months.is_some() {
+        return Time::Stretch;
+    }
+    if is_end(&words[..range.start]) {
+        return Time::Day;
+    }
+    if period.quarter.is_some() {
+        return Time::Stretch;
+    }
+    if period.day.is_some() {
+        let before = range.start.checked_sub(1).map_or("", |at| words[at].as_str());
+        return if ["ended", "ending", "to", "through", "until"].contains(&before) { Time::Stretch } else { Time::Day };
+    }
+    if period.month.is_some() { Time::Stretch } else { Time::Open }
 }
 
 /// Whether the words ask how a figure changed.
