@@ -11,9 +11,9 @@ LINES = [
   "What did it cost {c} to make and deliver what customers bought {t}?", "How much did the goods and services that {c} sold cost it {t}?", "What were {c}'s direct production bills {t}?"]),
  (I, r"^gross (margin|profit)$", "", [
   "What remained for {c} after paying for the things it sold {t}?", "How much was left of {c}'s takings once production was paid for {t}?", "How much did {c} keep after the cost of its goods {t}?"]),
- (I, r"^products?( revenue)?$|^net product sales$", "sales|revenue|^$", [
+ (I, r"^products?( revenue)?$|^net product sales$", "^(net sales|revenue)|^$", [
   "How much did {c} bring in from physical goods {t}?", "What did {c} get for the goods it sold, services aside, {t}?"]),
- (I, r"^services?( and other)?$|^net service sales$", "sales|revenue|^$", [
+ (I, r"^services?( and other)?$|^net service sales$", "^(net sales|revenue)|^$", [
   "How much did {c} collect for services rather than goods {t}?", "What did {c} bring in with services {t}?"]),
  (I, r"^research(,)? (and )?development", "", [
   "How much did {c} put into inventing new things {t}?", "What did {c}'s engineers and laboratories cost {t}?", "How much did {c} invest in innovation {t}?"]),
@@ -41,7 +41,7 @@ LINES = [
   "What did borrowing cost {c} {t}?", "How much did {c} have to pay its lenders for their money {t}?"]),
  (I, r"^interest income$", "", [
   "How much did {c} earn on its savings {t}?", "What did {c} get on the money it had lying in banks and bonds {t}?"]),
- (I, r"^(other income|other income/|other income \(expense\)|interest and other|other, net)", "", [
+ (I, r"^(other income|interest and other)", "", [
   "What did {c} make outside its actual business {t}?", "What did things that have nothing to do with operations add to {c}'s profit {t}?"]),
  (I, r"^gains? \(loss(es)?\) on equity investments", "", [
   "How much did {c} gain or lose on its stakes in other companies {t}?", "What did {c}'s shareholdings in other firms do to its profit {t}?"]),
@@ -139,7 +139,7 @@ LINES = [
  (C, r"(cash|net cash).*investing( activities)?$", "^(?!.*financ)", ["How much cash went into or came from {c}'s long-term investing in all {t}?", "What was the net cash that {c} laid out on investments {t}?"]),
  (C, r"repurchase", "", ["How much did {c} spend on buying back its own shares {t}?", "What did {c} pay to take its own stock off the market {t}?"]),
  (C, r"dividends", "", ["How much did {c} pay out to its shareholders {t}?", "What cash did {c} hand to its owners as a payout {t}?"]),
- (C, r"^(proceeds from issuance of|issuance of) (term debt|long-term debt|debt)|^proceeds from long-term debt", "", ["How much new money did {c} borrow for the long term {t}?", "What did {c} raise by selling bonds {t}?"]),
+ (C, r"^(proceeds from issuance of|issuance of) (term debt|long-term debt|debt$|debt, net)|^proceeds from long-term debt", "", ["How much new money did {c} borrow for the long term {t}?", "What did {c} raise by selling bonds {t}?"]),
  (C, r"^(repayments? of (term debt|long-term debt|debt|short-term)|debt repayment)", "", ["How much of its loans did {c} pay back {t}?", "What did {c} spend on paying off borrowed money {t}?"]),
  (C, r"commercial paper", "", ["How much did {c} raise or pay back on short notes, net, {t}?"]),
  (C, r"principal repayments of finance leases", "", ["How much did {c} pay down on leased equipment it will own {t}?"]),

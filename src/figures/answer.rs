@@ -52,7 +52,11 @@ fn answer(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
         Operation::Value => return values(document, asked),
         Operation::Change { relative } => changed(document, asked, *relative)?,
         Operation::Formula(formula) => ratio(document, asked, formula)?,
-        Operation::Sum => summed(document, asked, false)?,
+        // `What did it take in altogether?` may ask for one figure.
+        Operation::Sum => match summed(document, asked, false) {
+            Some(claim) => claim,
+            None => return values(document, asked),
+        },
         Operation::Average => summed(document, asked, true)?,
         Operation::Highest => extreme(document, asked, true)?,
         Operation::Lowest => extreme(document, asked, false)?,
@@ -70,15 +74,20 @@ fn is_about(document: &Document<'_>, asked: &Asked) -> bool {
 }
 
 fn values(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
+    // A share or a multiple of something is no figure that stands anywhere.
+    if asked.is_relative {
+        return None;
+    }
     // What is owned on a day lasts no time: a question about months means what moved in them.
     let lasts = asked.periods.iter().any(|period| period.months.is_some());
     let times = asked.periods.len().max(1);
     let mut claims = Vec::new();
     for at in 0..times {
         let wanted = Wanted { is_year_before: asked.is_year_before, ..Wanted::of(asked, at) };
+        let is_named = !asked.is_meant_otherwise();
         let is_day = asked.lines.iter().any(|line| line.statement == Some(Statement::BalanceSheet));
-        let mut places = if lasts && is_day { vec![] } else { find_values(document, asked, wanted) };
-        if places.is_empty() && !(lasts && is_day) && is_about(document, asked) && asked.lines.len() == 1 {
+        let mut places = if !is_named || lasts && is_day { vec![] } else { find_values(document, asked, wanted) };
+        if places.is_empty() && is_named && !(lasts && is_day) && is_about(document, asked) && asked.lines.len() == 1 {
             places.extend(find_line(document, &asked.lines[0], wanted));
         }
         let mut line = asked.lines.iter().find(|line| asked.lines.len() == 1 && line.magnitude);
@@ -139,6 +148,9 @@ fn evidence(document: &Document<'_>, place: Place) -> (usize, ByteSpan) {
 
 /// The one cell that a question is about at a time.
 fn one(document: &Document<'_>, asked: &Asked, wanted: Wanted) -> Option<Place> {
+    if asked.is_meant_otherwise() {
+        return choose(document, asked, wanted).map(|(place, _)| place);
+    }
     match find_values(document, asked, wanted)[..] {
         [only] => Some(only),
         [] if asked.lines.len() == 1 && is_about(document, asked) => find_line(document, &asked.lines[0], wanted),

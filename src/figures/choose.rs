@@ -11,7 +11,7 @@ use crate::tables::Statement;
 
 /// How well a line must fit at least, how much of the question it must account for, and how far it must go before the next: chosen on
 /// questions about the cells of quarterly reports (`corpora/filings-dev`).
-const SCORE_MIN: f32 = 1.6;
+const SCORE_MIN: f32 = 1.2;
 const SHARE_MIN: f32 = 0.45;
 const LEAD_MIN: f32 = 0.25;
 /// What a line that the document does not have may be ahead by.

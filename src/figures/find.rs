@@ -52,6 +52,13 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Whether what moved in one month is wanted.
+    fn is_month(&self) -> bool {
+        self.period.is_some_and(|p| p.month.is_some() && p.day.is_none() && p.months.is_none()) && !self.is_day
+    }
+}
+
 impl<'a> Document<'a> {
     /// A document as the index holds it, its tables read.
     #[must_use]
@@ -105,6 +112,8 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
     let dated: Vec<(usize, Period)> = (1..table.columns.len())
         .map(|at| (at, table.columns[at].period))
         .filter(|(at, period)| period.year.is_some() && table.columns[*at].is_figures)
+        // A month is not the quarter that ends in it.
+        .filter(|(_, period)| !wanted.is_month() || period.day.is_none() || period.months == Some(1))
         .collect();
     let latest = dated.iter().map(|(_, period)| period.order()).max()?;
     let of_time = |year: Option<i32>, month: Option<u8>, day: Option<u8>| -> Vec<(usize, Period)> {
@@ -199,8 +208,23 @@ fn narrowed(found: &[(usize, Period)], months: Option<u8>, wanted: Wanted) -> Op
 /// The forms of a row's label by which it is known: as it is, and without what is said of allowances and numbers after it.
 fn label_forms(label: &str) -> Vec<Vec<String>> {
     let lower = label.to_lowercase();
-    let cuts = [" (", ", net of", " net of", ", less", " less ", ", including", " of $", "; ", ", par value", ", $"];
+    let cuts = [" (", ", net of", " net of", ", less", " less ", ", including", " of $", "; ", ", par value", ", $", " – ", " — "];
     let mut forms = vec![folded(&lower)];
+    // `Common stock, 4,188 issued`: numbers are no part of a name.
+    if let Some(at) = lower.match_indices(", ").map(|(at, _)| at).find(|at| lower[at + 2..].starts_with(|c: char| c.is_ascii_digit())) {
+        forms.push(folded(&lower[..at]));
+    }
+    let plain = without_brackets(&lower);
+    if plain.contains("per share") {
+        // `Earnings (loss) per share attributable to Intel—basic`.
+        let words = folded(&plain);
+        let to = words.windows(2).position(|pair| pair[0] == "attributable" && pair[1] == "to");
+        forms.push(words.iter().enumerate().filter(|(at, _)| to.is_none_or(|to| !(to..to + 3).contains(at))).map(|(_, word)| word.clone()).collect());
+    }
+    forms.push(folded(&plain));
+    if let Some(less) = lower.strip_prefix("less: ") {
+        forms.push(folded(less));
+    }
     for cut in cuts {
         if let Some(at) = lower.find(cut) {
             forms.push(folded(&lower[..at]));
@@ -211,6 +235,18 @@ fn label_forms(label: &str) -> Vec<Vec<String>> {
         }
     }
     forms
+}
+
+/// A label without what stands in brackets: `(loss)`, `/(decrease)`.
+fn without_brackets(label: &str) -> String {
+    let mut depth = 0_usize;
+    let kept = label.chars().filter(|c| {
+        depth += usize::from(*c == '(');
+        let is_out = depth == 0;
+        depth = depth.saturating_sub(usize::from(*c == ')'));
+        is_out
+    });
+    kept.collect::<String>().replace("/ ", " ").trim_end_matches('/').to_owned()
 }
 
 /// Which name of `line` a row has; lower is nearer to what statements say.

@@ -104,7 +104,9 @@ fn lengthen(period: &mut Period, range: &mut Range<usize>, words: &[String]) {
     let Some(stretch) = at(&["quarter", "half", "year", "trimester"]) else { return };
     // `the end of the quarter, June 30` is a day.
     let is_day = words[..from + stretch].iter().rev().take(3).any(|word| word == "end" || word == "close");
-    if is_day || !before[stretch..].iter().any(|word| ENDS.contains(&word.as_str())) {
+    let after = &before[stretch + 1..];
+    let leads = after.iter().all(|word| ENDS.contains(&word.as_str()) || ["that", "which", "on"].contains(&word.as_str()));
+    if is_day || !leads || !after.iter().any(|word| ENDS.contains(&word.as_str())) {
         return;
     }
     let is_half = before[..=stretch].iter().any(|word| word == "half");

@@ -69,7 +69,23 @@ pub(super) struct Asked {
     pub(super) time: Time,
     /// Whether it speaks of business years.
     pub(super) is_fiscal: bool,
+    /// Whether it asks how large one thing is against another.
+    pub(super) is_relative: bool,
 }
+
+impl Asked {
+    /// Whether its words as a whole mean another line than the one that it names: `profit from its main business` is not `profit`.
+    #[must_use]
+    pub(super) fn is_meant_otherwise(&self) -> bool {
+        let [named] = &self.lines[..] else { return false };
+        let Some(first) = self.meant.first().filter(|first| first.line.name != named.name) else { return false };
+        let own = self.meant.iter().find(|meant| meant.line.name == named.name).map_or(0.0, |meant| meant.score);
+        first.score - own > NAMED_LEAD
+    }
+}
+
+/// How far another line must go before one that is named.
+const NAMED_LEAD: f32 = 0.4;
 
 /// A line that a question may mean.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,6 +285,9 @@ const CHANGES: &[&str] = &[
     "gained",
     "shrink",
     "shrank",
+    "bigger",
+    "smaller",
+    "larger",
 ];
 const HIGHEST: &[&str] =
     &["highest", "largest", "biggest", "greatest", "most", "maximum", "top", "dearest", "costliest", "longest"];
@@ -288,12 +307,12 @@ const BEFORE: &[(&str, &str)] = &[
 /// What `question` asks for; none where it asks for no figure.
 #[must_use]
 pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
-    if !crate::lexicon::asks_for_a_figure(question) {
-        return None;
-    }
     let words = folded(question);
     let raw: Vec<String> = question.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect();
     let times = periods(&words);
+    if !crate::lexicon::asks_for_a_figure(question) && !is_of_field(&words, &times, lexicon) {
+        return None;
+    }
     let is_year_before =
         BEFORE.iter().any(|(one, two)| words.windows(2).any(|pair| pair[0] == *one && pair[1] == *two));
     let named = lexicon.named(question);
@@ -307,10 +326,18 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     let has = |list: &[&str]| raw.iter().any(|word| list.contains(&word.as_str()));
     let names = names_in(question, &words, &times, lexicon);
     let topic = topic_of(&words, &times, &names);
-    let meanings = lexicon.meant(&topic);
+    let is_change = asks_for_a_change(&raw, times.len(), is_year_before);
+    let whole = lexicon.meant(&topic);
+    // `How much did customers paying later change its cash?` asks for a line of the cash flow statement, not for a change.
+    let is_flow = !is_year_before
+        && times.len() < 2
+        && whole.first().is_some_and(|meant| matches!(meant.entry, Entry::Line(line) if is_change_itself(line)) && meant.share > FLOW_SHARE);
+    let is_change = is_change && !is_flow;
+    let topic = if is_change { topic.into_iter().filter(|word| !is_of_change(word)).collect() } else { topic };
+    let meanings = if is_change { lexicon.meant(&topic) } else { whole };
     let meant_ratio = meanings.first().filter(|first| {
         let second = meanings.get(1).map_or(0.0, |second| second.score);
-        matches!(first.entry, Entry::Ratio(_)) && first.score - second > RATIO_MARGIN && first.share > RATIO_SHARE
+        !is_change && matches!(first.entry, Entry::Ratio(_)) && first.score - second > RATIO_MARGIN && first.share > RATIO_SHARE
     });
     let ratio = named.iter().find_map(|named| match named.entry {
         Entry::Ratio(ratio) => Some(ratio),
@@ -325,7 +352,6 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         })
     });
     let formula = defined(question, lexicon).or_else(|| ratio.map(|ratio| of_ratio(ratio, lexicon)));
-    let is_change = asks_for_a_change(&raw, times.len(), is_year_before);
     let meant: Vec<Meaning> = meanings
         .iter()
         .filter_map(|meant| match meant.entry {
@@ -334,11 +360,9 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         })
         .take(MEANT_MAX)
         .collect();
-    // `How much did customers paying later change its cash?` asks for a line of the cash flow statement, not for a change.
-    let is_flow = meant.first().is_some_and(|meant| is_change_itself(&meant.line));
     let operation = if let Some(formula) = formula {
         Operation::Formula(formula)
-    } else if is_change && !is_flow {
+    } else if is_change {
         let relative = has(&["percent", "percentage", "rate", "growth"])
             || question.contains('%')
             || question.contains("per cent");
@@ -347,7 +371,7 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         Operation::Highest
     } else if has(LOWEST) {
         Operation::Lowest
-    } else if has(AVERAGES) {
+    } else if has(AVERAGES) && !meant.first().is_some_and(|meant| is_average_itself(&meant.line)) {
         Operation::Average
     } else if has(SUMS) || raw.windows(2).any(|pair| pair[0] == "in" && pair[1] == "total") {
         Operation::Sum
@@ -379,14 +403,45 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         .collect::<Vec<String>>();
     let unknown = lexicon.unknown(&topic).into_iter().filter(|word| !is_around(word) && !acts(word)).collect();
     let time = time_of(&words, &times);
+    let ideas = lexicon.ideas(&words);
+    let is_relative = ["=part of", "=times over", "=difference"].iter().any(|idea| ideas.iter().any(|own| own == idea));
     let is_fiscal = words.iter().any(|word| word == "fiscal" || word.starts_with("fy"));
+    // What everyday words say of a ratio is accounted for by the ratio itself.
+    let is_meant = meant_ratio.is_some() && matches!(operation, Operation::Formula(_)) && named.is_empty();
+    let own = if is_meant { names.clone() } else { own };
     let periods = times.into_iter().map(|(period, _)| period).collect();
-    Some(Asked { operation, lines, periods, is_year_before, words, own, names, meant, unknown, time, is_fiscal })
+    Some(Asked { operation, lines, periods, is_year_before, words, own, names, meant, unknown, time, is_fiscal, is_relative })
 }
 
 /// How far a ratio must go before what else a question may mean, and how much of the question it must account for.
 const RATIO_MARGIN: f32 = 0.3;
 const RATIO_SHARE: f32 = 0.5;
+
+/// How much of a question a change by itself must account for.
+const FLOW_SHARE: f32 = 0.75;
+
+/// Whether a question for `what cash`, `what bills` asks for a figure: it begins so, names a time and means a line.
+fn is_of_field(words: &[String], times: &[(Period, Range<usize>)], lexicon: &Lexicon) -> bool {
+    let begins = words.iter().take(3).any(|word| ["what", "which", "how"].contains(&word.as_str()));
+    let meant = || lexicon.meant(&topic_of(words, times, &[])).first().is_some_and(|meant| meant.score >= FIELD_SCORE);
+    begins && !times.is_empty() && meant()
+}
+
+/// How well a line must fit for a question to be one of the field.
+const FIELD_SCORE: f32 = 1.5;
+
+/// Words that say that something changed, and from when.
+fn is_of_change(word: &str) -> bool {
+    const FROM: [&str; 14] = [
+        "than", "earlier", "ago", "before", "same", "period", "compared", "against", "year", "prior", "previous", "percent", "percentage", "time",
+    ];
+    CHANGES.contains(&word) || FROM.contains(&word) || word == "or" || word == "rate"
+}
+
+/// Whether a line is an average by itself: of shares over a time.
+fn is_average_itself(line: &Line) -> bool {
+    line.names.iter().any(|name| name.contains("average"))
+}
 
 /// Whether a line is a change by itself, so that a question how something changed may mean its figure.
 fn is_change_itself(line: &Line) -> bool {
@@ -413,14 +468,17 @@ fn names_in(question: &str, words: &[String], times: &[(Period, Range<usize>)], 
 
 /// The words of a question without its times, what leads to them, and its names.
 fn topic_of(words: &[String], times: &[(Period, Range<usize>)], names: &[String]) -> Vec<String> {
-    const LEADS: [&str; 16] = [
-        "at", "the", "end", "close", "of", "on", "as", "in", "during", "over", "for", "by", "ended", "ending", "to", "its",
-    ];
+    const LEADS: [&str; 8] = ["the", "end", "close", "of", "ended", "ending", "to", "its"];
+    const FIRST: [&str; 9] = ["at", "on", "as", "in", "during", "over", "for", "by", "through"];
     let mut is_left = vec![true; words.len()];
     for (_, range) in times {
         is_left[range.clone()].fill(false);
-        for at in (0..range.start).rev().take_while(|&at| LEADS.contains(&words[at].as_str()) || is_around(&words[at])) {
-            is_left[at] = false;
+        let leads = (0..range.start).rev().take_while(|&at| LEADS.contains(&words[at].as_str()) || is_around(&words[at]));
+        let from = range.start - leads.count();
+        // `within a year on June 30`: only what the preposition begins is of the time.
+        let first = (from.saturating_sub(1)..range.start).rev().find(|&at| FIRST.contains(&words[at].as_str()));
+        if let Some(first) = first {
+            is_left[first..range.start].fill(false);
         }
     }
     let kept = words.iter().zip(is_left).filter(|(word, is_left)| *is_left && !names.contains(word));
@@ -453,10 +511,13 @@ fn time_of(words: &[String], times: &[(Period, Range<usize>)]) -> Time {
 
 /// Whether the words ask how a figure changed.
 fn asks_for_a_change(words: &[String], times: usize, is_year_before: bool) -> bool {
-    let at = |list: &[&str]| words.iter().position(|word| list.contains(&word.as_str()));
-    let Some(change) = at(CHANGES) else { return false };
+    // `What fell on each share`, `what falls due` speak of no change.
+    let next = |at: usize| words.get(at + 1).map_or("", String::as_str);
+    let is_other = |at: usize| ["fell", "fall", "falls"].contains(&words[at].as_str()) && ["on", "due", "to"].contains(&next(at));
+    let change = words.iter().position(|word| CHANGES.contains(&word.as_str())).filter(|at| !is_other(*at));
+    let Some(change) = change else { return false };
     // `more than`, `less` and `up to` ask for a change only where two times are compared.
-    let is_sure = !["up", "down", "more", "less", "higher", "lower"].contains(&words[change].as_str());
+    let is_sure = !["up", "down", "more", "less", "higher", "lower", "bigger", "smaller", "larger"].contains(&words[change].as_str());
     let by = words.windows(2).any(|pair| pair[0] == "by" && ["how", "what"].contains(&pair[1].as_str()));
     let how =
         words.windows(2).any(|pair| pair[0] == "how" && ["much", "did", "has", "have"].contains(&pair[1].as_str()));

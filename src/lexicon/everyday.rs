@@ -26,7 +26,7 @@ pub struct Same {
 
 /// Words that say nothing of which figure is meant.
 const WEAK: &[&str] = &[
-    "much", "many", "amount", "figure", "value", "worth", "come", "came", "stand", "stood", "money", "company", "business", "firm", "get",
+    "much", "many", "sum", "amount", "figure", "value", "worth", "come", "came", "stand", "stood", "money", "company", "business", "firm", "get",
     "got", "make", "made", "put", "actual", "actually", "real", "realli", "really", "still", "yet", "level", "size", "big", "high", "large",
     "long", "carry", "carried", "books", "book", "dollar", "million", "report", "reported", "record", "recorded", "show", "shown", "say",
     "hold", "held", "count", "counted", "add", "sum", "stretch", "wa", "ha", "doe", "thi", "it", "itself", "use", "take", "took", "taken",
@@ -68,7 +68,7 @@ impl Everyday {
     pub(super) fn add(&mut self, group: &Same) {
         let Some(name) = group.words.first() else { return };
         for words in &group.words {
-            let stems = stems(&folded(words));
+            let stems = stems(&without_articles(&folded(words)));
             self.words_max = self.words_max.max(stems.len());
             self.ideas.insert(stems.join(" "), format!("={name}"));
         }
@@ -98,6 +98,7 @@ impl Everyday {
 
     /// The ideas of folded words, in order; a word of no group is an idea of its own.
     pub(super) fn ideas_of(&self, words: &[String]) -> Vec<String> {
+        let words = &without_articles(words);
         let stems = stems(words);
         let mut found = Vec::new();
         let mut at = 0;
@@ -179,6 +180,10 @@ impl Lexicon {
     pub fn ideas(&self, words: &[String]) -> Vec<String> {
         self.everyday.ideas_of(words)
     }
+}
+
+fn without_articles(words: &[String]) -> Vec<String> {
+    words.iter().filter(|word| !["a", "an", "the"].contains(&word.as_str())).cloned().collect()
 }
 
 fn stems(words: &[String]) -> Vec<String> {
