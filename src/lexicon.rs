@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::tables::Statement;
 
 use everyday::Everyday;
+pub(crate) use everyday::stems as stems_of;
 pub use everyday::{Meant, Same};
 
 /// The lexicon that comes with the program.

@@ -6,6 +6,9 @@ CELLS has one JSON object a line: document, statement, title, section (list), la
 """
 import collections, json, random, re, sys
 from phrases import LINES, RATIOS, UNANSWERABLE, B, I, C, O, E
+if "--second" in sys.argv:
+    sys.argv.remove("--second")
+    from phrases_2 import LINES, UNANSWERABLE
 
 KINDS = {"balance_sheet": B, "income": I, "cash_flow": C, "comprehensive_income": O, "equity": E}
 NAMES = {"AAPL": "Apple", "AMZN": "Amazon", "INTC": "Intel", "MSFT": "Microsoft", "NVDA": "Nvidia"}

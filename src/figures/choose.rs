@@ -11,11 +11,11 @@ use crate::tables::Statement;
 
 /// How well a line must fit at least, how much of the question it must account for, and how far it must go before the next: chosen on
 /// questions about the cells of quarterly reports (`corpora/filings-dev`).
-const SCORE_MIN: f32 = 1.2;
-const SHARE_MIN: f32 = 0.45;
-const LEAD_MIN: f32 = 0.25;
+const SCORE_MIN: f32 = 1.3;
+const SHARE_MIN: f32 = 0.7;
+const LEAD_MIN: f32 = 0.4;
 /// What a line that the document does not have may be ahead by.
-const AHEAD_MAX: f32 = 0.9;
+const AHEAD_MAX: f32 = 0.4;
 
 /// The cell that `asked` asks for in everyday words at the time wanted, and its line.
 #[must_use]
@@ -23,6 +23,10 @@ pub(super) fn choose<'a>(document: &Document<'_>, asked: &'a Asked, wanted: Want
     let is_about = asked.names.iter().all(|name| document.says(name));
     // A question that names nothing may speak of something that no lexicon knows.
     if !is_about || asked.names.is_empty() && !asked.unknown.is_empty() {
+        return None;
+    }
+    // Nor may it speak of a part of the business that the document knows: a segment, a product, a country.
+    if asked.is_of_part || asked.unknown.iter().any(|word| document.is_part(word)) {
         return None;
     }
     let possible: Vec<&Meaning> = asked.meant.iter().filter(|meant| is_possible(&meant.line, asked.time)).collect();

@@ -1,13 +1,16 @@
 //! What is asked for and the tables of a document go in, the cells that answer come out, or none where they are not exactly those; computes
 //! nothing.
 
+use std::collections::HashSet;
+
 use super::calendar::{Calendar, closes};
 use super::period::{Period, is_around, period_of, periods};
 use super::question::{Asked, Time};
 use super::table::{Cell, Row, Source, Table, tables};
 use crate::label::{quarter_term, terms};
-use crate::lexicon::{Line, folded};
+use crate::lexicon::{Line, folded, stems_of};
 use crate::stop_words::is_stop_word;
+use crate::tables::Statement;
 
 /// A cell: its table, row and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) struct Document<'a> {
     pub(super) tables: Vec<Table>,
     /// When the business years of its company end, where it says so.
     pub(super) calendar: Option<Calendar>,
+    /// Stems of the words of rows outside of its statements: of segments, products, countries.
+    parts: HashSet<String>,
 }
 
 /// The time that a figure is wanted of.
@@ -53,6 +58,11 @@ impl Wanted {
 }
 
 impl Wanted {
+    /// Whether what moved in so many months is wanted.
+    fn lasts(&self) -> bool {
+        self.period.is_some_and(|period| period.months.is_some())
+    }
+
     /// Whether what moved in one month is wanted.
     fn is_month(&self) -> bool {
         self.period.is_some_and(|p| p.month.is_some() && p.day.is_none() && p.months.is_none()) && !self.is_day
@@ -65,7 +75,10 @@ impl<'a> Document<'a> {
     pub(super) fn read(source: &'a Source) -> Self {
         let tables = tables(source);
         let calendar = Calendar::of(&tables);
-        Self { source, tables, calendar }
+        let outside = tables.iter().filter(|table| !table.is_primary || table.statement() == Some(Statement::Segment));
+        let labels = outside.flat_map(|table| &table.rows).flat_map(|row| stems_of(&folded(row.label())));
+        let parts = labels.collect();
+        Self { source, tables, calendar, parts }
     }
 
     /// The row of a place.
@@ -99,6 +112,11 @@ impl<'a> Document<'a> {
         self.source.label.binary_search(&quarter_term(year, quarter)).is_ok()
     }
 
+    /// Whether a word, by its stem, is of a row outside of its statements.
+    pub(super) fn is_part(&self, stem: &str) -> bool {
+        self.parts.contains(stem)
+    }
+
     /// Whether its name, its title or its first words hold `word`.
     pub(super) fn says(&self, word: &str) -> bool {
         let own = terms(word);
@@ -112,7 +130,8 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
     let dated: Vec<(usize, Period)> = (1..table.columns.len())
         .map(|at| (at, table.columns[at].period))
         .filter(|(at, period)| period.year.is_some() && table.columns[*at].is_figures)
-        // A month is not the quarter that ends in it.
+        // What is owned on a day lasts no time, and a month is not the quarter that ends in it.
+        .filter(|(_, period)| !wanted.lasts() || period.day.is_none() || period.months.is_some())
         .filter(|(_, period)| !wanted.is_month() || period.day.is_none() || period.months == Some(1))
         .collect();
     let latest = dated.iter().map(|(_, period)| period.order()).max()?;

@@ -69,6 +69,8 @@ pub(super) struct Asked {
     pub(super) time: Time,
     /// Whether it speaks of business years.
     pub(super) is_fiscal: bool,
+    /// Whether it asks for something of which no lexicon knows, `from headsets`, `Norvik's bakeries`.
+    pub(super) is_of_part: bool,
     /// Whether it asks how large one thing is against another.
     pub(super) is_relative: bool,
 }
@@ -345,13 +347,15 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     });
     let mut spoken_for: Vec<Range<usize>> = times.iter().map(|(_, range)| range.clone()).collect();
     spoken_for.extend(named.iter().map(|named| named.start..named.end));
+    let stated = defined(question, lexicon);
+    let is_meant = stated.is_none() && ratio.is_none() && meant_ratio.is_some();
     let ratio = ratio.or_else(|| {
         meant_ratio.and_then(|meant| match meant.entry {
             Entry::Ratio(ratio) => Some(ratio),
             Entry::Line(_) => None,
         })
     });
-    let formula = defined(question, lexicon).or_else(|| ratio.map(|ratio| of_ratio(ratio, lexicon)));
+    let formula = stated.or_else(|| ratio.map(|ratio| of_ratio(ratio, lexicon)));
     let meant: Vec<Meaning> = meanings
         .iter()
         .filter_map(|meant| match meant.entry {
@@ -403,14 +407,14 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         .collect::<Vec<String>>();
     let unknown = lexicon.unknown(&topic).into_iter().filter(|word| !is_around(word) && !acts(word)).collect();
     let time = time_of(&words, &times);
+    let is_of_part = is_of_part(&words, &names, &topic, lexicon);
     let ideas = lexicon.ideas(&words);
     let is_relative = ["=part of", "=times over", "=difference"].iter().any(|idea| ideas.iter().any(|own| own == idea));
     let is_fiscal = words.iter().any(|word| word == "fiscal" || word.starts_with("fy"));
     // What everyday words say of a ratio is accounted for by the ratio itself.
-    let is_meant = meant_ratio.is_some() && matches!(operation, Operation::Formula(_)) && named.is_empty();
-    let own = if is_meant { names.clone() } else { own };
+    let own = if is_meant && matches!(operation, Operation::Formula(_)) { names.clone() } else { own };
     let periods = times.into_iter().map(|(period, _)| period).collect();
-    Some(Asked { operation, lines, periods, is_year_before, words, own, names, meant, unknown, time, is_fiscal, is_relative })
+    Some(Asked { operation, lines, periods, is_year_before, words, own, names, meant, unknown, time, is_fiscal, is_of_part, is_relative })
 }
 
 /// How far a ratio must go before what else a question may mean, and how much of the question it must account for.
@@ -483,6 +487,25 @@ fn topic_of(words: &[String], times: &[(Period, Range<usize>)], names: &[String]
     }
     let kept = words.iter().zip(is_left).filter(|(word, is_left)| *is_left && !names.contains(word));
     kept.map(|(word, _)| word.clone()).collect()
+}
+
+/// Whether an unknown word follows a name or a preposition: what somebody has or something comes from.
+fn is_of_part(words: &[String], names: &[String], topic: &[String], lexicon: &Lexicon) -> bool {
+    const BEFORE: [&str; 8] = ["from", "of", "in", "by", "on", "at", "with", "to"];
+    let leads = |word: &String| BEFORE.contains(&word.as_str()) || names.contains(word);
+    let is_skipped = |word: &String| ["the", "its", "a", "an"].contains(&word.as_str());
+    (1..words.len()).any(|at| {
+        let word = &words[at];
+        let before = words[..at].iter().rev().find(|word| !is_skipped(word));
+        let is_own = topic.contains(word) && !is_stop_word(word) && !SOFT.contains(&word.as_str()) && !is_around(word);
+        is_own && before.is_some_and(leads) && !lexicon.unknown(std::slice::from_ref(word)).is_empty() && !is_verb(words, at)
+    })
+}
+
+/// Whether a word is told to be a verb by the one before it: `what did Norvik clear`.
+fn is_verb(words: &[String], at: usize) -> bool {
+    let from = at.saturating_sub(3);
+    words[from..at].iter().any(|word| ["did", "had", "has", "does", "have", "doe", "ha"].contains(&word.as_str()))
 }
 
 /// Whether a question is about a day or a stretch of time, by its words.

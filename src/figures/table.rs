@@ -223,7 +223,11 @@ fn settle_names(part: &mut TablePart) {
     for name in others.iter_mut().filter(|name| !name.is_empty()) {
         *name = format!("{time}, {name}");
     }
-    first.clear();
+    // What stands behind the time is the head of the first section.
+    *first = first[end..].trim().to_owned();
+    if !first.ends_with(':') {
+        first.clear();
+    }
 }
 
 /// A name without what is said in brackets of audits and units.
@@ -250,7 +254,8 @@ fn table(source: &Source, part: TablePart, hits: &[usize], lines: Vec<RowLine<'_
     let mut rows = Vec::with_capacity(lines.len());
     // The title of a part may be the row above its first: the head of a section, or the beginning of a long label.
     let over = part.title.clone().filter(|title| goes_on && statement_of(title).is_none());
-    let mut section: Vec<String> = over.iter().filter(|title| title.ends_with(':')).cloned().collect();
+    let headed = part.columns.first().filter(|name| name.ends_with(':'));
+    let mut section: Vec<String> = headed.into_iter().chain(over.as_ref()).filter(|title| title.ends_with(':')).cloned().collect();
     let mut begun = over.filter(|title| !title.ends_with(':'));
     for (hit, span, line) in lines {
         let texts = match is_named {
@@ -492,7 +497,7 @@ mod tests {
     fn years_below_a_time_are_called_after_both_and_remarks_are_no_name() {
         assert_eq!(
             names(&["Three Months Ended September 30, Revenue:", "2023", "2022"]),
-            ["", "Three Months Ended September 30, 2023", "Three Months Ended September 30, 2022"]
+            ["Revenue:", "Three Months Ended September 30, 2023", "Three Months Ended September 30, 2022"]
         );
         assert_eq!(names(&["", "(Unaudited) Six Months Ended July 30, 2023"]), ["", "Six Months Ended July 30, 2023"]);
         assert_eq!(names(&["Unit", "Rent (2023)"]), ["Unit", "Rent (2023)"]);
