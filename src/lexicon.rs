@@ -2,10 +2,8 @@
 
 mod everyday;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -48,7 +46,7 @@ pub struct Line {
     /// Whether it is meant without the sign that a statement gives it.
     #[serde(default)]
     pub magnitude: bool,
-    /// Sets of everyday words; a question that has all of one, in whatever form and order, means this figure.
+    /// Sets of everyday words; a question that has the ideas of one, in whatever words and order, means this figure ([`Lexicon::meant`]).
     #[serde(default)]
     pub asked: Vec<String>,
 }
@@ -223,22 +221,6 @@ impl Lexicon {
         found
     }
 
-    /// The line that `text` asks for in everyday words ([`Line::asked`]), and how many of them say so; none where none or several do.
-    #[must_use]
-    pub fn paraphrased(&self, text: &str) -> Option<(&Line, usize)> {
-        let held: HashSet<String> = stems(text).into_iter().collect();
-        let said = |words: &String| {
-            let words = stems(words);
-            (words.len() >= ASKED_WORDS_MIN && words.iter().all(|word| held.contains(word))).then_some(words.len())
-        };
-        let found: Vec<(&Line, usize)> =
-            self.lines.iter().filter_map(|line| Some((line, line.asked.iter().filter_map(said).max()?))).collect();
-        let most = found.iter().map(|(_, count)| *count).max()?;
-        let mut best = found.into_iter().filter(|(_, count)| *count == most);
-        let first = best.next()?;
-        best.next().is_none().then_some(first)
-    }
-
     /// Whether a name of a figure or a ratio has this word, in lower case.
     #[must_use]
     pub fn has_word(&self, word: &str) -> bool {
@@ -267,15 +249,6 @@ impl Lexicon {
         let words: Vec<String> = names.chain(statements).collect();
         (!words.is_empty()).then(|| words.join(" "))
     }
-}
-
-/// Everyday words that say which figure is meant, at least.
-const ASKED_WORDS_MIN: usize = 2;
-
-/// The stems of the words of a text.
-fn stems(text: &str) -> Vec<String> {
-    let stemmer = Stemmer::create(Algorithm::English);
-    folded(text).iter().map(|word| stemmer.stem(word).into_owned()).collect()
 }
 
 /// Names of one figure that a question is widened with.

@@ -35,14 +35,35 @@ pub fn is_asked(question: &str, lexicon: &Lexicon) -> bool {
     asked(question, lexicon).is_some()
 }
 
+/// What to search for to find the documents that `question` may be answered from: itself, and the names and times in it with what statements
+/// call the lines that it may mean.
+#[must_use]
+pub fn queries(question: &str, lexicon: &Lexicon) -> Vec<String> {
+    const LINES_MAX: usize = 2;
+    let mut queries = vec![question.to_owned()];
+    if let Some(asked) = asked(question, lexicon) {
+        let lines = asked.lines.iter().chain(asked.meant.iter().map(|meant| &meant.line)).take(LINES_MAX);
+        let names = lines.flat_map(|line| [line.plain_names().next(), line.statement.map(Statement::words)]);
+        let names: Vec<&str> = names.flatten().collect();
+        if !names.is_empty() {
+            let about = [asked.names.join(" "), asked.time_words.join(" "), names.join(" ")];
+            queries.push(about.join(" ").trim().to_owned());
+        }
+    }
+    queries
+}
+
 /// The answer of the first of `sources` that has one, in figures that it holds or that follow from them; none where none has exactly what is
-/// asked for.
+/// asked for. Those that are known by more of the names and days of the question go first, else they keep their order.
 #[must_use]
 pub fn figure(question: &str, lexicon: &Lexicon, sources: &[Source]) -> Option<Figured> {
     let asked = asked(question, lexicon)?;
-    sources.iter().enumerate().find_map(|(at, source)| {
-        let document = Document::read(source);
-        let claims = answer(&document, &asked)?;
+    let terms = crate::label::terms(question);
+    let known = |source: &Source| terms.iter().filter(|term| source.label.binary_search(term).is_ok()).count();
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(known(&sources[at])));
+    order.into_iter().find_map(|at| {
+        let claims = answer(&Document::read(&sources[at]), &asked)?;
         Some(Figured { source: at, claims })
     })
 }

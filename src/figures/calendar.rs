@@ -18,7 +18,8 @@ impl Calendar {
     /// What the balance sheet says: an interim report has the last day of the business year before beside its own.
     #[must_use]
     pub(super) fn of(tables: &[Table]) -> Option<Self> {
-        let sheet = tables.iter().find(|table| table.is_primary && table.statement() == Some(Statement::BalanceSheet))?;
+        let sheet =
+            tables.iter().find(|table| table.is_primary && table.statement() == Some(Statement::BalanceSheet))?;
         let days = sheet.columns.iter().filter(|column| column.is_figures).map(|column| column.period);
         let days: Vec<Period> = days.filter(|period| period.day.is_some() && period.year.is_some()).collect();
         let first = days.iter().min_by_key(|period| period.order())?;

@@ -31,7 +31,8 @@ pub(super) fn choose<'a>(document: &Document<'_>, asked: &'a Asked, wanted: Want
     }
     let possible: Vec<&Meaning> = asked.meant.iter().filter(|meant| is_possible(&meant.line, asked.time)).collect();
     let best_of_all = possible.first()?.score;
-    let mut found = possible.into_iter().filter_map(|meant| Some((meant, cell_of(document, asked, &meant.line, wanted)?)));
+    let mut found =
+        possible.into_iter().filter_map(|meant| Some((meant, cell_of(document, asked, &meant.line, wanted)?)));
     let (first, place) = found.next()?;
     let value = &document.cell(place).value;
     let second = found.find(|(_, other)| document.cell(*other).value != *value).map_or(0.0, |(meant, _)| meant.score);

@@ -227,10 +227,25 @@ fn narrowed(found: &[(usize, Period)], months: Option<u8>, wanted: Wanted) -> Op
 /// The forms of a row's label by which it is known: as it is, and without what is said of allowances and numbers after it.
 fn label_forms(label: &str) -> Vec<Vec<String>> {
     let lower = label.to_lowercase();
-    let cuts = [" (", ", net of", " net of", ", less", " less ", ", including", " of $", "; ", ", par value", ", $", " – ", " — "];
+    let cuts = [
+        " (",
+        ", net of",
+        " net of",
+        ", less",
+        " less ",
+        ", including",
+        " of $",
+        "; ",
+        ", par value",
+        ", $",
+        " – ",
+        " — ",
+    ];
     let mut forms = vec![folded(&lower)];
     // `Common stock, 4,188 issued`: numbers are no part of a name.
-    if let Some(at) = lower.match_indices(", ").map(|(at, _)| at).find(|at| lower[at + 2..].starts_with(|c: char| c.is_ascii_digit())) {
+    if let Some(at) =
+        lower.match_indices(", ").map(|(at, _)| at).find(|at| lower[at + 2..].starts_with(|c: char| c.is_ascii_digit()))
+    {
         forms.push(folded(&lower[..at]));
     }
     let plain = without_brackets(&lower);
@@ -238,7 +253,14 @@ fn label_forms(label: &str) -> Vec<Vec<String>> {
         // `Earnings (loss) per share attributable to Intel—basic`.
         let words = folded(&plain);
         let to = words.windows(2).position(|pair| pair[0] == "attributable" && pair[1] == "to");
-        forms.push(words.iter().enumerate().filter(|(at, _)| to.is_none_or(|to| !(to..to + 3).contains(at))).map(|(_, word)| word.clone()).collect());
+        forms.push(
+            words
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| to.is_none_or(|to| !(to..to + 3).contains(at)))
+                .map(|(_, word)| word.clone())
+                .collect(),
+        );
     }
     forms.push(folded(&plain));
     if let Some(less) = lower.strip_prefix("less: ") {

@@ -12,7 +12,7 @@ mod period;
 mod question;
 mod table;
 
-pub use answer::{Figured, FiguredClaim, figure, is_asked};
+pub use answer::{Figured, FiguredClaim, figure, is_asked, queries};
 pub use table::Source;
 
 #[cfg(test)]

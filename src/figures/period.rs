@@ -105,7 +105,8 @@ fn lengthen(period: &mut Period, range: &mut Range<usize>, words: &[String]) {
     // `the end of the quarter, June 30` is a day.
     let is_day = words[..from + stretch].iter().rev().take(3).any(|word| word == "end" || word == "close");
     let after = &before[stretch + 1..];
-    let leads = after.iter().all(|word| ENDS.contains(&word.as_str()) || ["that", "which", "on"].contains(&word.as_str()));
+    let leads =
+        after.iter().all(|word| ENDS.contains(&word.as_str()) || ["that", "which", "on"].contains(&word.as_str()));
     if is_day || !leads || !after.iter().any(|word| ENDS.contains(&word.as_str())) {
         return;
     }
@@ -201,7 +202,10 @@ fn period_at(words: &[String], at: usize) -> Option<(Period, usize)> {
             return Some((Period { months: Some(months), ..Period::default() }, 3));
         }
     }
-    if let Some(months) = length_at(word(0), word(1)) {
+    // `Due within the next twelve months` is no stretch that figures are of.
+    let is_ahead =
+        at.checked_sub(1).is_some_and(|at| ["within", "next", "following", "coming"].contains(&words[at].as_str()));
+    if let Some(months) = length_at(word(0), word(1)).filter(|_| !is_ahead) {
         return Some((Period { months: Some(months), ..Period::default() }, 2));
     }
     if let Some(year) = short_year(word(0)) {
@@ -315,6 +319,7 @@ mod tests {
             ("for the fiscal year ended June 30, 2023", vec!["y2023m6d30n12"]),
             ("at the end of the quarter, June 30, 2023", vec!["y2023m6d30"]),
             ("the third quarter of FY23", vec!["y2023q3"]),
+            ("due within the next twelve months on July 1, 2023", vec!["y2023m7d1"]),
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }

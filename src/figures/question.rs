@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::period::{Period, is_around, periods};
-use crate::lexicon::{Entry, Lexicon, Line, Ratio, RatioUnit, folded, formula_names};
+use crate::lexicon::{Entry, Lexicon, Line, Ratio, RatioUnit, folded, formula_names, stems_of};
 use crate::stop_words::is_stop_word;
 use crate::tables::Statement;
 
@@ -65,6 +65,8 @@ pub(super) struct Asked {
     pub(super) meant: Vec<Meaning>,
     /// Words that are in no entry of the lexicon, and neither times nor names.
     pub(super) unknown: Vec<String>,
+    /// The words that name its times.
+    pub(super) time_words: Vec<String>,
     /// Whether it is about a day or a stretch of time.
     pub(super) time: Time,
     /// Whether it speaks of business years.
@@ -333,13 +335,18 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     // `How much did customers paying later change its cash?` asks for a line of the cash flow statement, not for a change.
     let is_flow = !is_year_before
         && times.len() < 2
-        && whole.first().is_some_and(|meant| matches!(meant.entry, Entry::Line(line) if is_change_itself(line)) && meant.share > FLOW_SHARE);
+        && whole.first().is_some_and(|meant| {
+            matches!(meant.entry, Entry::Line(line) if is_change_itself(line)) && meant.share > FLOW_SHARE
+        });
     let is_change = is_change && !is_flow;
     let topic = if is_change { topic.into_iter().filter(|word| !is_of_change(word)).collect() } else { topic };
     let meanings = if is_change { lexicon.meant(&topic) } else { whole };
     let meant_ratio = meanings.first().filter(|first| {
         let second = meanings.get(1).map_or(0.0, |second| second.score);
-        !is_change && matches!(first.entry, Entry::Ratio(_)) && first.score - second > RATIO_MARGIN && first.share > RATIO_SHARE
+        !is_change
+            && matches!(first.entry, Entry::Ratio(_))
+            && first.score - second > RATIO_MARGIN
+            && first.share > RATIO_SHARE
     });
     let ratio = named.iter().find_map(|named| match named.entry {
         Entry::Ratio(ratio) => Some(ratio),
@@ -405,16 +412,33 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         .filter(|word| word.len() > 1 || word.chars().all(|c| c.is_ascii_digit()))
         .cloned()
         .collect::<Vec<String>>();
-    let unknown = lexicon.unknown(&topic).into_iter().filter(|word| !is_around(word) && !acts(word)).collect();
+    let unknown: Vec<String> =
+        lexicon.unknown(&topic).into_iter().filter(|word| !is_around(word) && !acts(word)).collect();
+    let time_words = times.iter().flat_map(|(_, range)| words[range.clone()].to_vec()).collect();
     let time = time_of(&words, &times);
-    let is_of_part = is_of_part(&words, &names, &topic, lexicon);
+    let is_of_part = is_of_part(&words, &names, &unknown);
     let ideas = lexicon.ideas(&words);
     let is_relative = ["=part of", "=times over", "=difference"].iter().any(|idea| ideas.iter().any(|own| own == idea));
     let is_fiscal = words.iter().any(|word| word == "fiscal" || word.starts_with("fy"));
     // What everyday words say of a ratio is accounted for by the ratio itself.
     let own = if is_meant && matches!(operation, Operation::Formula(_)) { names.clone() } else { own };
     let periods = times.into_iter().map(|(period, _)| period).collect();
-    Some(Asked { operation, lines, periods, is_year_before, words, own, names, meant, unknown, time, is_fiscal, is_of_part, is_relative })
+    Some(Asked {
+        operation,
+        lines,
+        periods,
+        is_year_before,
+        words,
+        own,
+        names,
+        meant,
+        unknown,
+        time_words,
+        time,
+        is_fiscal,
+        is_of_part,
+        is_relative,
+    })
 }
 
 /// How far a ratio must go before what else a question may mean, and how much of the question it must account for.
@@ -437,7 +461,20 @@ const FIELD_SCORE: f32 = 1.5;
 /// Words that say that something changed, and from when.
 fn is_of_change(word: &str) -> bool {
     const FROM: [&str; 14] = [
-        "than", "earlier", "ago", "before", "same", "period", "compared", "against", "year", "prior", "previous", "percent", "percentage", "time",
+        "than",
+        "earlier",
+        "ago",
+        "before",
+        "same",
+        "period",
+        "compared",
+        "against",
+        "year",
+        "prior",
+        "previous",
+        "percent",
+        "percentage",
+        "time",
     ];
     CHANGES.contains(&word) || FROM.contains(&word) || word == "or" || word == "rate"
 }
@@ -449,7 +486,8 @@ fn is_average_itself(line: &Line) -> bool {
 
 /// Whether a line is a change by itself, so that a question how something changed may mean its figure.
 fn is_change_itself(line: &Line) -> bool {
-    let is_change = line.name.starts_with("change_") || line.name == "net_change_in_cash" || line.name == "exchange_rate_effect";
+    let is_change =
+        line.name.starts_with("change_") || line.name == "net_change_in_cash" || line.name == "exchange_rate_effect";
     line.statement == Some(Statement::CashFlow) && is_change || line.statement == Some(Statement::ComprehensiveIncome)
 }
 
@@ -460,9 +498,7 @@ fn names_in(question: &str, words: &[String], times: &[(Period, Range<usize>)], 
         .split(|c: char| c.is_whitespace() || c == '—' || c == '(')
         .enumerate()
         .filter(|(at, word)| word.starts_with(char::is_uppercase) && (*at > 0 || is_owner(word)));
-    let is_time = |word: &String| {
-        times.iter().any(|(_, range)| words[range.clone()].contains(word))
-    };
+    let is_time = |word: &String| times.iter().any(|(_, range)| words[range.clone()].contains(word));
     let is_of_field = |word: &String| word.contains('&') || lexicon.has_word(word) && word.len() <= 5 || word == "i";
     let mut names: Vec<String> = written.flat_map(|(_, word)| folded(word)).collect();
     names.retain(|word| !is_time(word) && !is_stop_word(word) && !is_of_field(word));
@@ -477,7 +513,8 @@ fn topic_of(words: &[String], times: &[(Period, Range<usize>)], names: &[String]
     let mut is_left = vec![true; words.len()];
     for (_, range) in times {
         is_left[range.clone()].fill(false);
-        let leads = (0..range.start).rev().take_while(|&at| LEADS.contains(&words[at].as_str()) || is_around(&words[at]));
+        let leads =
+            (0..range.start).rev().take_while(|&at| LEADS.contains(&words[at].as_str()) || is_around(&words[at]));
         let from = range.start - leads.count();
         // `within a year on June 30`: only what the preposition begins is of the time.
         let first = (from.saturating_sub(1)..range.start).rev().find(|&at| FIRST.contains(&words[at].as_str()));
@@ -489,16 +526,16 @@ fn topic_of(words: &[String], times: &[(Period, Range<usize>)], names: &[String]
     kept.map(|(word, _)| word.clone()).collect()
 }
 
-/// Whether an unknown word follows a name or a preposition: what somebody has or something comes from.
-fn is_of_part(words: &[String], names: &[String], topic: &[String], lexicon: &Lexicon) -> bool {
+/// Whether an unknown word follows a name or a preposition: what somebody has or something comes from. `unknown` are stems.
+fn is_of_part(words: &[String], names: &[String], unknown: &[String]) -> bool {
     const BEFORE: [&str; 8] = ["from", "of", "in", "by", "on", "at", "with", "to"];
     let leads = |word: &String| BEFORE.contains(&word.as_str()) || names.contains(word);
     let is_skipped = |word: &String| ["the", "its", "a", "an"].contains(&word.as_str());
+    let stems = stems_of(words);
     (1..words.len()).any(|at| {
-        let word = &words[at];
         let before = words[..at].iter().rev().find(|word| !is_skipped(word));
-        let is_own = topic.contains(word) && !is_stop_word(word) && !SOFT.contains(&word.as_str()) && !is_around(word);
-        is_own && before.is_some_and(leads) && !lexicon.unknown(std::slice::from_ref(word)).is_empty() && !is_verb(words, at)
+        let is_own = unknown.contains(&stems[at]) && !SOFT.contains(&words[at].as_str()) && !is_around(&words[at]);
+        is_own && before.is_some_and(leads) && !is_verb(words, at)
     })
 }
 
@@ -512,7 +549,8 @@ fn is_verb(words: &[String], at: usize) -> bool {
 fn time_of(words: &[String], times: &[(Period, Range<usize>)]) -> Time {
     let is_end = |before: &[String]| {
         let near = &before[before.len().saturating_sub(5)..];
-        near.windows(2).any(|pair| ["end", "close", "start", "beginning"].contains(&pair[0].as_str()) && pair[1] == "of")
+        near.windows(2)
+            .any(|pair| ["end", "close", "start", "beginning"].contains(&pair[0].as_str()) && pair[1] == "of")
             || near.windows(2).any(|pair| pair[0] == "as" && ["of", "at"].contains(&pair[1].as_str()))
     };
     let Some((period, range)) = times.first() else { return Time::Open };
@@ -536,11 +574,13 @@ fn time_of(words: &[String], times: &[(Period, Range<usize>)]) -> Time {
 fn asks_for_a_change(words: &[String], times: usize, is_year_before: bool) -> bool {
     // `What fell on each share`, `what falls due` speak of no change.
     let next = |at: usize| words.get(at + 1).map_or("", String::as_str);
-    let is_other = |at: usize| ["fell", "fall", "falls"].contains(&words[at].as_str()) && ["on", "due", "to"].contains(&next(at));
+    let is_other =
+        |at: usize| ["fell", "fall", "falls"].contains(&words[at].as_str()) && ["on", "due", "to"].contains(&next(at));
     let change = words.iter().position(|word| CHANGES.contains(&word.as_str())).filter(|at| !is_other(*at));
     let Some(change) = change else { return false };
     // `more than`, `less` and `up to` ask for a change only where two times are compared.
-    let is_sure = !["up", "down", "more", "less", "higher", "lower", "bigger", "smaller", "larger"].contains(&words[change].as_str());
+    let is_sure = !["up", "down", "more", "less", "higher", "lower", "bigger", "smaller", "larger"]
+        .contains(&words[change].as_str());
     let by = words.windows(2).any(|pair| pair[0] == "by" && ["how", "what"].contains(&pair[1].as_str()));
     let how =
         words.windows(2).any(|pair| pair[0] == "how" && ["much", "did", "has", "have"].contains(&pair[1].as_str()));

@@ -255,7 +255,8 @@ fn table(source: &Source, part: TablePart, hits: &[usize], lines: Vec<RowLine<'_
     // The title of a part may be the row above its first: the head of a section, or the beginning of a long label.
     let over = part.title.clone().filter(|title| goes_on && statement_of(title).is_none());
     let headed = part.columns.first().filter(|name| name.ends_with(':'));
-    let mut section: Vec<String> = headed.into_iter().chain(over.as_ref()).filter(|title| title.ends_with(':')).cloned().collect();
+    let mut section: Vec<String> =
+        headed.into_iter().chain(over.as_ref()).filter(|title| title.ends_with(':')).cloned().collect();
     let mut begun = over.filter(|title| !title.ends_with(':'));
     for (hit, span, line) in lines {
         let texts = match is_named {
@@ -516,6 +517,14 @@ mod tests {
         let line = "Term debt | 5";
         go_on(&mut part, &[(0, ByteSpan::new(0, line.len()), line)], before);
         assert_eq!(part.columns, [String::new(), "2023".into()], "a column without name and figures falls away");
+    }
+
+    #[test]
+    fn a_label_that_a_page_cuts_goes_on_behind_its_beginning() {
+        let begun = || Some("Common stock, 4,188 issued as of December".to_owned());
+        let texts = |first: &str| vec![first.to_owned(), "5".to_owned()];
+        assert_eq!(with_begun(texts("31, 2022)"), begun())[0], "Common stock, 4,188 issued as of December 31, 2022)");
+        assert_eq!(with_begun(texts("Retained earnings"), begun())[0], "Retained earnings");
     }
 
     #[test]

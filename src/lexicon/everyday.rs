@@ -26,12 +26,109 @@ pub struct Same {
 
 /// Words that say nothing of which figure is meant.
 const WEAK: &[&str] = &[
-    "much", "many", "sum", "amount", "figure", "value", "worth", "come", "came", "stand", "stood", "money", "company", "business", "firm", "get",
-    "got", "make", "made", "put", "actual", "actually", "real", "realli", "really", "still", "yet", "level", "size", "big", "high", "large",
-    "long", "carry", "carried", "books", "book", "dollar", "million", "report", "reported", "record", "recorded", "show", "shown", "say",
-    "hold", "held", "count", "counted", "add", "sum", "stretch", "wa", "ha", "doe", "thi", "it", "itself", "use", "take", "took", "taken",
-    "give", "gave", "given", "receive", "received", "during", "up", "out", "down", "amounted", "run", "let", "go", "went", "bear", "bore",
-    "leave", "left", "per", "cent", "according", "mean", "know", "tell", "send", "effort", "valu", "price", "lie", "fair", "everyone", "else", "large", "larg", "big", "deal", "please", "find", "state", "stated",
+    "much",
+    "many",
+    "sum",
+    "amount",
+    "figure",
+    "value",
+    "worth",
+    "come",
+    "came",
+    "stand",
+    "stood",
+    "money",
+    "company",
+    "business",
+    "firm",
+    "get",
+    "got",
+    "make",
+    "made",
+    "put",
+    "actual",
+    "actually",
+    "real",
+    "realli",
+    "really",
+    "still",
+    "yet",
+    "level",
+    "size",
+    "big",
+    "high",
+    "large",
+    "long",
+    "carry",
+    "carried",
+    "books",
+    "book",
+    "dollar",
+    "million",
+    "report",
+    "reported",
+    "record",
+    "recorded",
+    "show",
+    "shown",
+    "say",
+    "hold",
+    "held",
+    "count",
+    "counted",
+    "add",
+    "sum",
+    "stretch",
+    "wa",
+    "ha",
+    "doe",
+    "thi",
+    "it",
+    "itself",
+    "use",
+    "take",
+    "took",
+    "taken",
+    "give",
+    "gave",
+    "given",
+    "receive",
+    "received",
+    "during",
+    "up",
+    "out",
+    "down",
+    "amounted",
+    "run",
+    "let",
+    "go",
+    "went",
+    "bear",
+    "bore",
+    "leave",
+    "left",
+    "per",
+    "cent",
+    "according",
+    "mean",
+    "know",
+    "tell",
+    "send",
+    "effort",
+    "valu",
+    "price",
+    "lie",
+    "fair",
+    "everyone",
+    "else",
+    "large",
+    "larg",
+    "big",
+    "deal",
+    "please",
+    "find",
+    "state",
+    "stated",
 ];
 
 /// How everyday words are weighed; the values were chosen on questions about the cells of quarterly reports (`corpora/filings-dev`).
@@ -190,4 +287,46 @@ fn without_articles(words: &[String]) -> Vec<String> {
 pub(crate) fn stems(words: &[String]) -> Vec<String> {
     let stemmer = Stemmer::create(Algorithm::English);
     words.iter().map(|word| stemmer.stem(word).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(text: &str) -> Option<String> {
+        let lexicon = Lexicon::shipped();
+        lexicon.meant(&folded(text)).first().map(|meant| match meant.entry {
+            Entry::Line(line) => line.name.clone(),
+            Entry::Ratio(ratio) => ratio.name.clone(),
+        })
+    }
+
+    #[test]
+    fn a_line_is_meant_by_whatever_words_say_its_idea() {
+        for (text, expected) in [
+            ("how much did clients still owe", "receivables"),
+            ("what had shoppers not yet paid", "receivables"),
+            ("how much did it owe its vendors", "payables"),
+            ("what was left once production was paid", "gross_profit"),
+            ("what did it clear once everyone else had been paid", "net_income"),
+            ("how much had it made before settling its taxes", "pretax_income"),
+            ("what did wear and tear come to", "depreciation_and_amortization"),
+            ("how much did it spend on buying back its own shares", "share_repurchases"),
+            ("how much had customers paid for things not delivered yet", "deferred_revenue"),
+            ("how much had it borrowed that need not be paid back within a year", "long_term_debt"),
+            ("how much did it owe that was due only after a year in all", "non_current_liabilities"),
+            ("what share of everything owned was financed by its owners", "equity ratio"),
+        ] {
+            assert_eq!(first(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(first("who audits the weather"), None);
+    }
+
+    #[test]
+    fn longer_expressions_go_before_shorter_ones_and_articles_do_not_count() {
+        let lexicon = Lexicon::shipped();
+        assert_eq!(lexicon.ideas(&folded("due after more than a year")), lexicon.ideas(&folded("due beyond one year")));
+        assert_eq!(lexicon.ideas(&folded("its own shares")), ["=own share"]);
+        assert_eq!(lexicon.unknown(&folded("what do headsets cost")), ["headset"]);
+    }
 }
