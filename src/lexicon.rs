@@ -1,13 +1,17 @@
 //! A question in, the figures and ratios of accounts that it speaks of out, by all that they are called; knows no document and no store.
 
-use std::collections::HashSet;
+mod everyday;
+
 use std::path::PathBuf;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::tables::Statement;
+
+use everyday::Everyday;
+pub(crate) use everyday::stems as stems_of;
+pub use everyday::{Meant, Same};
 
 /// The lexicon that comes with the program.
 const SHIPPED: &str = include_str!("lexicon/shipped.toml");
@@ -43,7 +47,7 @@ pub struct Line {
     /// Whether it is meant without the sign that a statement gives it.
     #[serde(default)]
     pub magnitude: bool,
-    /// Sets of everyday words; a question that has all of one, in whatever form and order, means this figure.
+    /// Sets of everyday words; a question that has the ideas of one, in whatever words and order, means this figure ([`Lexicon::meant`]).
     #[serde(default)]
     pub asked: Vec<String>,
 }
@@ -80,11 +84,16 @@ pub struct Ratio {
     /// What the result is counted in.
     #[serde(default)]
     pub result: RatioUnit,
+    /// Sets of everyday words, as those of [`Line::asked`].
+    #[serde(default)]
+    pub asked: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    same: Vec<Same>,
     #[serde(default)]
     line: Vec<Line>,
     #[serde(default)]
@@ -101,10 +110,11 @@ fn not_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::
 }
 
 /// The words of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
     lines: Vec<Line>,
     ratios: Vec<Ratio>,
+    everyday: Everyday,
 }
 
 /// Something of the lexicon that a text names, and where: the half-open range of words of [`folded`].
@@ -149,9 +159,10 @@ impl Lexicon {
     /// Never: a test reads it.
     #[must_use]
     pub fn shipped() -> Self {
-        let file: File = toml::from_str(SHIPPED).expect("the shipped lexicon is well formed");
-        let mut lexicon = Self { lines: vec![], ratios: vec![] };
-        lexicon.add(file);
+        let mut lexicon = Self { lines: vec![], ratios: vec![], everyday: Everyday::default() };
+        for text in [everyday::SHIPPED, SHIPPED] {
+            lexicon.add(toml::from_str(text).expect("the shipped lexicon is well formed"));
+        }
         lexicon
     }
 
@@ -164,6 +175,14 @@ impl Lexicon {
             self.ratios.retain(|known| known.name != ratio.name);
             self.ratios.push(ratio);
         }
+        file.same.iter().for_each(|group| self.everyday.add(group));
+        let lines = self.lines.iter().map(|line| {
+            // A row called so in a section is asked for by both.
+            let names = line.names.iter().map(|name| name.replace(" > ", " ")).collect();
+            (names, line.asked.as_slice())
+        });
+        let ratios = self.ratios.iter().map(|ratio| (ratio.names.clone(), ratio.asked.as_slice()));
+        self.everyday.settle(lines.chain(ratios));
     }
 
     /// The line that formulas call `name`.
@@ -213,22 +232,6 @@ impl Lexicon {
         found
     }
 
-    /// The line that `text` asks for in everyday words ([`Line::asked`]), and how many of them say so; none where none or several do.
-    #[must_use]
-    pub fn paraphrased(&self, text: &str) -> Option<(&Line, usize)> {
-        let held: HashSet<String> = stems(text).into_iter().collect();
-        let said = |words: &String| {
-            let words = stems(words);
-            (words.len() >= ASKED_WORDS_MIN && words.iter().all(|word| held.contains(word))).then_some(words.len())
-        };
-        let found: Vec<(&Line, usize)> =
-            self.lines.iter().filter_map(|line| Some((line, line.asked.iter().filter_map(said).max()?))).collect();
-        let most = found.iter().map(|(_, count)| *count).max()?;
-        let mut best = found.into_iter().filter(|(_, count)| *count == most);
-        let first = best.next()?;
-        best.next().is_none().then_some(first)
-    }
-
     /// Whether a name of a figure or a ratio has this word, in lower case.
     #[must_use]
     pub fn has_word(&self, word: &str) -> bool {
@@ -257,15 +260,6 @@ impl Lexicon {
         let words: Vec<String> = names.chain(statements).collect();
         (!words.is_empty()).then(|| words.join(" "))
     }
-}
-
-/// Everyday words that say which figure is meant, at least.
-const ASKED_WORDS_MIN: usize = 2;
-
-/// The stems of the words of a text.
-fn stems(text: &str) -> Vec<String> {
-    let stemmer = Stemmer::create(Algorithm::English);
-    folded(text).iter().map(|word| stemmer.stem(word).into_owned()).collect()
 }
 
 /// Names of one figure that a question is widened with.

@@ -2,10 +2,11 @@
 
 use rust_decimal::Decimal;
 
+use super::choose::choose;
 use super::compute::{Computed, amount, change, formula, rounded, shown, sum};
 use super::find::{Document, Place, Wanted, find_column, find_line, find_values};
 use super::question::{Asked, Formula, Operation, asked};
-use super::table::{Cell, Source, Unit, tables};
+use super::table::{Cell, Source, Unit};
 use crate::document::ByteSpan;
 use crate::lexicon::{DAYS, Lexicon, Line, formula_names};
 use crate::tables::Statement;
@@ -34,14 +35,35 @@ pub fn is_asked(question: &str, lexicon: &Lexicon) -> bool {
     asked(question, lexicon).is_some()
 }
 
+/// What to search for to find the documents that `question` may be answered from: itself, and the names and times in it with what statements
+/// call the lines that it may mean.
+#[must_use]
+pub fn queries(question: &str, lexicon: &Lexicon) -> Vec<String> {
+    const LINES_MAX: usize = 2;
+    let mut queries = vec![question.to_owned()];
+    if let Some(asked) = asked(question, lexicon) {
+        let lines = asked.lines.iter().chain(asked.meant.iter().map(|meant| &meant.line)).take(LINES_MAX);
+        let names = lines.flat_map(|line| [line.plain_names().next(), line.statement.map(Statement::words)]);
+        let names: Vec<&str> = names.flatten().collect();
+        if !names.is_empty() {
+            let about = [asked.names.join(" "), asked.time_words.join(" "), names.join(" ")];
+            queries.push(about.join(" ").trim().to_owned());
+        }
+    }
+    queries
+}
+
 /// The answer of the first of `sources` that has one, in figures that it holds or that follow from them; none where none has exactly what is
-/// asked for.
+/// asked for. Those that are known by more of the names and days of the question go first, else they keep their order.
 #[must_use]
 pub fn figure(question: &str, lexicon: &Lexicon, sources: &[Source]) -> Option<Figured> {
     let asked = asked(question, lexicon)?;
-    sources.iter().enumerate().find_map(|(at, source)| {
-        let document = Document { source, tables: tables(source) };
-        let claims = answer(&document, &asked)?;
+    let terms = crate::label::terms(question);
+    let known = |source: &Source| terms.iter().filter(|term| source.label.binary_search(term).is_ok()).count();
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(known(&sources[at])));
+    order.into_iter().find_map(|at| {
+        let claims = answer(&Document::read(&sources[at]), &asked)?;
         Some(Figured { source: at, claims })
     })
 }
@@ -51,7 +73,11 @@ fn answer(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
         Operation::Value => return values(document, asked),
         Operation::Change { relative } => changed(document, asked, *relative)?,
         Operation::Formula(formula) => ratio(document, asked, formula)?,
-        Operation::Sum => summed(document, asked, false)?,
+        // `What did it take in altogether?` may ask for one figure.
+        Operation::Sum => match summed(document, asked, false) {
+            Some(claim) => claim,
+            None => return values(document, asked),
+        },
         Operation::Average => summed(document, asked, true)?,
         Operation::Highest => extreme(document, asked, true)?,
         Operation::Lowest => extreme(document, asked, false)?,
@@ -69,18 +95,28 @@ fn is_about(document: &Document<'_>, asked: &Asked) -> bool {
 }
 
 fn values(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
-    // What is owned on a day lasts no time: a question about months means what moved in them.
-    let lasts = asked.periods.iter().any(|period| period.months.is_some());
-    if lasts && asked.lines.iter().any(|line| line.statement == Some(Statement::BalanceSheet)) {
+    // A share or a multiple of something is no figure that stands anywhere.
+    if asked.is_relative {
         return None;
     }
+    // What is owned on a day lasts no time: a question about months means what moved in them.
+    let lasts = asked.periods.iter().any(|period| period.months.is_some());
     let times = asked.periods.len().max(1);
     let mut claims = Vec::new();
     for at in 0..times {
         let wanted = Wanted { is_year_before: asked.is_year_before, ..Wanted::of(asked, at) };
-        let mut places = find_values(document, asked, wanted);
-        if places.is_empty() && is_about(document, asked) && asked.lines.len() == 1 {
+        let is_named = !asked.is_meant_otherwise();
+        let is_day = asked.lines.iter().any(|line| line.statement == Some(Statement::BalanceSheet));
+        let mut places = if !is_named || lasts && is_day { vec![] } else { find_values(document, asked, wanted) };
+        if places.is_empty() && is_named && !(lasts && is_day) && is_about(document, asked) && asked.lines.len() == 1 {
             places.extend(find_line(document, &asked.lines[0], wanted));
+        }
+        let mut line = asked.lines.iter().find(|line| asked.lines.len() == 1 && line.magnitude);
+        if places.is_empty()
+            && let Some((place, meant)) = choose(document, asked, wanted)
+        {
+            line = Some(meant);
+            places.push(place);
         }
         // Of several times each must be there.
         if places.is_empty() {
@@ -88,7 +124,7 @@ fn values(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
         }
         for place in places {
             let cell = document.cell(place);
-            let cell = meant(cell, asked.lines.iter().find(|line| asked.lines.len() == 1 && line.magnitude));
+            let cell = meant(cell, line);
             claims.push(FiguredClaim {
                 text: format!("{}: {}.", told(document, place), shown(&cell)),
                 evidence: vec![evidence(document, place)],
@@ -133,11 +169,16 @@ fn evidence(document: &Document<'_>, place: Place) -> (usize, ByteSpan) {
 
 /// The one cell that a question is about at a time.
 fn one(document: &Document<'_>, asked: &Asked, wanted: Wanted) -> Option<Place> {
+    if asked.is_meant_otherwise() {
+        return choose(document, asked, wanted).map(|(place, _)| place);
+    }
     match find_values(document, asked, wanted)[..] {
         [only] => Some(only),
         [] if asked.lines.len() == 1 && is_about(document, asked) => find_line(document, &asked.lines[0], wanted),
-        _ => None,
+        [] => None,
+        _ => return None,
     }
+    .or_else(|| choose(document, asked, wanted).map(|(place, _)| place))
 }
 
 fn changed(document: &Document<'_>, asked: &Asked, relative: bool) -> Option<FiguredClaim> {

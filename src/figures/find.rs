@@ -1,12 +1,16 @@
 //! What is asked for and the tables of a document go in, the cells that answer come out, or none where they are not exactly those; computes
 //! nothing.
 
+use std::collections::HashSet;
+
+use super::calendar::{Calendar, closes};
 use super::period::{Period, is_around, period_of, periods};
-use super::question::Asked;
-use super::table::{Cell, Row, Source, Table};
+use super::question::{Asked, Time};
+use super::table::{Cell, Row, Source, Table, tables};
 use crate::label::{quarter_term, terms};
-use crate::lexicon::{Line, folded};
+use crate::lexicon::{Line, folded, stems_of};
 use crate::stop_words::is_stop_word;
+use crate::tables::Statement;
 
 /// A cell: its table, row and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub(super) struct Place {
 pub(super) struct Document<'a> {
     pub(super) source: &'a Source,
     pub(super) tables: Vec<Table>,
+    /// When the business years of its company end, where it says so.
+    pub(super) calendar: Option<Calendar>,
+    /// Stems of the words of rows outside of its statements: of segments, products, countries.
+    parts: HashSet<String>,
 }
 
 /// The time that a figure is wanted of.
@@ -32,6 +40,10 @@ pub(super) struct Wanted {
     pub(super) is_year_before: bool,
     /// Whether the time since the start of the business year is asked for.
     pub(super) is_to_date: bool,
+    /// Whether a day is asked for and not a stretch of time.
+    pub(super) is_day: bool,
+    /// Whether years and quarters are those of the company's business.
+    pub(super) is_fiscal: bool,
 }
 
 impl Wanted {
@@ -39,12 +51,36 @@ impl Wanted {
     #[must_use]
     pub(super) fn of(asked: &Asked, at: usize) -> Self {
         let pairs = |one: &str, two: &str| asked.words.windows(2).any(|pair| pair[0] == one && pair[1] == two);
-        let is_to_date = pairs("to", "date") || pairs("year", "date");
-        Self { period: asked.periods.get(at).copied(), is_year_before: false, is_to_date }
+        let is_to_date = pairs("to", "date") || pairs("year", "date") || pairs("so", "far");
+        let (is_day, is_fiscal) = (asked.time == Time::Day, asked.is_fiscal);
+        Self { period: asked.periods.get(at).copied(), is_year_before: false, is_to_date, is_day, is_fiscal }
     }
 }
 
-impl Document<'_> {
+impl Wanted {
+    /// Whether what moved in so many months is wanted.
+    fn lasts(&self) -> bool {
+        self.period.is_some_and(|period| period.months.is_some())
+    }
+
+    /// Whether what moved in one month is wanted.
+    fn is_month(&self) -> bool {
+        self.period.is_some_and(|p| p.month.is_some() && p.day.is_none() && p.months.is_none()) && !self.is_day
+    }
+}
+
+impl<'a> Document<'a> {
+    /// A document as the index holds it, its tables read.
+    #[must_use]
+    pub(super) fn read(source: &'a Source) -> Self {
+        let tables = tables(source);
+        let calendar = Calendar::of(&tables);
+        let outside = tables.iter().filter(|table| !table.is_primary || table.statement() == Some(Statement::Segment));
+        let labels = outside.flat_map(|table| &table.rows).flat_map(|row| stems_of(&folded(row.label())));
+        let parts = labels.collect();
+        Self { source, tables, calendar, parts }
+    }
+
     /// The row of a place.
     #[must_use]
     pub(super) fn row(&self, place: Place) -> &Row {
@@ -76,7 +112,13 @@ impl Document<'_> {
         self.source.label.binary_search(&quarter_term(year, quarter)).is_ok()
     }
 
-    fn says(&self, word: &str) -> bool {
+    /// Whether a word, by its stem, is of a row outside of its statements.
+    pub(super) fn is_part(&self, stem: &str) -> bool {
+        self.parts.contains(stem)
+    }
+
+    /// Whether its name, its title or its first words hold `word`.
+    pub(super) fn says(&self, word: &str) -> bool {
         let own = terms(word);
         !own.is_empty() && own.iter().all(|term| self.source.label.binary_search(term).is_ok())
     }
@@ -88,6 +130,9 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
     let dated: Vec<(usize, Period)> = (1..table.columns.len())
         .map(|at| (at, table.columns[at].period))
         .filter(|(at, period)| period.year.is_some() && table.columns[*at].is_figures)
+        // What is owned on a day lasts no time, and a month is not the quarter that ends in it.
+        .filter(|(_, period)| !wanted.lasts() || period.day.is_none() || period.months.is_some())
+        .filter(|(_, period)| !wanted.is_month() || period.day.is_none() || period.months == Some(1))
         .collect();
     let latest = dated.iter().map(|(_, period)| period.order()).max()?;
     let of_time = |year: Option<i32>, month: Option<u8>, day: Option<u8>| -> Vec<(usize, Period)> {
@@ -104,10 +149,15 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
     let mut found = if let (Some(quarter), Some(year)) = (asked.quarter, asked.year) {
         // A quarter is three months, unless all of the year so far is asked for.
         months = months.or((!wanted.is_to_date).then_some(3));
+        let of_business = |calendar: Calendar| -> Vec<_> {
+            dated.iter().copied().filter(|(_, period)| calendar.quarter(period) == Some((year, quarter))).collect()
+        };
         let own: Vec<_> =
             dated.iter().copied().filter(|(_, p)| p.quarter == Some(quarter) && p.year == Some(year)).collect();
         if !own.is_empty() {
             own
+        } else if let Some(calendar) = document.calendar.filter(|_| wanted.is_fiscal) {
+            of_business(calendar)
         } else if document.is_of_quarter(year, quarter) {
             newest()
         } else if document.is_of_quarter(year + 1, quarter) {
@@ -115,6 +165,14 @@ pub(super) fn column_of(document: &Document<'_>, table: &Table, wanted: Wanted) 
         } else {
             return None;
         }
+    } else if let (Some(length @ (3 | 6 | 9 | 12)), Some(year), None, Some(calendar), true) =
+        (months, asked.year, asked.month, document.calendar, wanted.is_fiscal)
+    {
+        // `The first six months of fiscal 2023`.
+        let is_it = |period: &Period| calendar.quarter(period) == Some((year, length / 3));
+        dated.iter().copied().filter(|(_, period)| is_it(period)).collect()
+    } else if let (Some(year), Some(month), None, true) = (asked.year, asked.month, asked.day, wanted.is_day) {
+        dated.iter().copied().filter(|(_, period)| closes(period, year, month)).collect()
     } else if asked.year.is_some() || asked.month.is_some() {
         let of_time = of_time(asked.year, asked.month, asked.day);
         // Of days, a year is its last: the newest of an interim report lies within it, the one beside that ended the year before.
@@ -169,8 +227,45 @@ fn narrowed(found: &[(usize, Period)], months: Option<u8>, wanted: Wanted) -> Op
 /// The forms of a row's label by which it is known: as it is, and without what is said of allowances and numbers after it.
 fn label_forms(label: &str) -> Vec<Vec<String>> {
     let lower = label.to_lowercase();
-    let cuts = [" (", ", net of", " net of", ", less", " less ", ", including", " of $", "; ", ", par value", ", $"];
+    let cuts = [
+        " (",
+        ", net of",
+        " net of",
+        ", less",
+        " less ",
+        ", including",
+        " of $",
+        "; ",
+        ", par value",
+        ", $",
+        " – ",
+        " — ",
+    ];
     let mut forms = vec![folded(&lower)];
+    // `Common stock, 4,188 issued`: numbers are no part of a name.
+    if let Some(at) =
+        lower.match_indices(", ").map(|(at, _)| at).find(|at| lower[at + 2..].starts_with(|c: char| c.is_ascii_digit()))
+    {
+        forms.push(folded(&lower[..at]));
+    }
+    let plain = without_brackets(&lower);
+    if plain.contains("per share") {
+        // `Earnings (loss) per share attributable to Intel—basic`.
+        let words = folded(&plain);
+        let to = words.windows(2).position(|pair| pair[0] == "attributable" && pair[1] == "to");
+        forms.push(
+            words
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| to.is_none_or(|to| !(to..to + 3).contains(at)))
+                .map(|(_, word)| word.clone())
+                .collect(),
+        );
+    }
+    forms.push(folded(&plain));
+    if let Some(less) = lower.strip_prefix("less: ") {
+        forms.push(folded(less));
+    }
     for cut in cuts {
         if let Some(at) = lower.find(cut) {
             forms.push(folded(&lower[..at]));
@@ -181,6 +276,18 @@ fn label_forms(label: &str) -> Vec<Vec<String>> {
         }
     }
     forms
+}
+
+/// A label without what stands in brackets: `(loss)`, `/(decrease)`.
+fn without_brackets(label: &str) -> String {
+    let mut depth = 0_usize;
+    let kept = label.chars().filter(|c| {
+        depth += usize::from(*c == '(');
+        let is_out = depth == 0;
+        depth = depth.saturating_sub(usize::from(*c == ')'));
+        is_out
+    });
+    kept.collect::<String>().replace("/ ", " ").trim_end_matches('/').to_owned()
 }
 
 /// Which name of `line` a row has; lower is nearer to what statements say.

@@ -4,13 +4,15 @@
 //! What cannot be found exactly is not guessed: there is no result then.
 
 mod answer;
+mod calendar;
+mod choose;
 mod compute;
 mod find;
 mod period;
 mod question;
 mod table;
 
-pub use answer::{Figured, FiguredClaim, figure, is_asked};
+pub use answer::{Figured, FiguredClaim, figure, is_asked, queries};
 pub use table::Source;
 
 #[cfg(test)]

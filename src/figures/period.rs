@@ -86,7 +86,37 @@ pub(super) fn periods(words: &[String]) -> Vec<(Period, Range<usize>)> {
             None => at += 1,
         }
     }
-    join(found)
+    let mut found = join(found);
+    found.iter_mut().for_each(|(period, range)| lengthen(period, range, words));
+    found
+}
+
+/// A date after `quarter ended`, `half year to` or `year ended` is the end of that stretch.
+fn lengthen(period: &mut Period, range: &mut Range<usize>, words: &[String]) {
+    const AHEAD: usize = 4;
+    const ENDS: [&str; 5] = ["ended", "ending", "to", "through", "until"];
+    if period.day.is_none() || period.months.is_some() || period.quarter.is_some() {
+        return;
+    }
+    let from = range.start.saturating_sub(AHEAD);
+    let before = &words[from..range.start];
+    let at = |list: &[&str]| before.iter().rposition(|word| list.contains(&word.as_str()));
+    let Some(stretch) = at(&["quarter", "half", "year", "trimester"]) else { return };
+    // `the end of the quarter, June 30` is a day.
+    let is_day = words[..from + stretch].iter().rev().take(3).any(|word| word == "end" || word == "close");
+    let after = &before[stretch + 1..];
+    let leads =
+        after.iter().all(|word| ENDS.contains(&word.as_str()) || ["that", "which", "on"].contains(&word.as_str()));
+    if is_day || !leads || !after.iter().any(|word| ENDS.contains(&word.as_str())) {
+        return;
+    }
+    let is_half = before[..=stretch].iter().any(|word| word == "half");
+    period.months = Some(match before[stretch].as_str() {
+        "quarter" | "trimester" => 3,
+        _ if is_half => 6,
+        _ => 12,
+    });
+    range.start = from + stretch;
 }
 
 /// The one period that a name of a column names: all its parts together.
@@ -157,7 +187,7 @@ fn period_at(words: &[String], at: usize) -> Option<(Period, usize)> {
         let skipped = (length..length + 4)
             .take_while(|&offset| ["of", "fiscal", "year", "the", "in", "for", "fy"].contains(&word(offset)))
             .count();
-        let after = year(length + skipped);
+        let after = year(length + skipped).or_else(|| short_year(word(length + skipped)));
         let length = if after.is_some() { length + skipped + 1 } else { length };
         return Some((Period { quarter: Some(quarter), year: after, ..Period::default() }, length));
     }
@@ -172,12 +202,14 @@ fn period_at(words: &[String], at: usize) -> Option<(Period, usize)> {
             return Some((Period { months: Some(months), ..Period::default() }, 3));
         }
     }
-    if let Some(months) = length_at(word(0), word(1)) {
+    // `Due within the next twelve months` is no stretch that figures are of.
+    let is_ahead =
+        at.checked_sub(1).is_some_and(|at| ["within", "next", "following", "coming"].contains(&words[at].as_str()));
+    if let Some(months) = length_at(word(0), word(1)).filter(|_| !is_ahead) {
         return Some((Period { months: Some(months), ..Period::default() }, 2));
     }
-    if let Some(short) = word(0).strip_prefix("fy") {
-        let long = if short.len() == 2 { format!("20{short}") } else { short.to_owned() };
-        return self::year(&long).map(|year| (Period { year: Some(year), ..Period::default() }, 1));
+    if let Some(year) = short_year(word(0)) {
+        return Some((Period { year: Some(year), ..Period::default() }, 1));
     }
     // `2023-06-30`, split at its signs.
     if let (Some(year), Ok(month @ 1..=12), Some(day)) = (year(0), word(1).parse::<u8>(), day(word(2)))
@@ -233,6 +265,12 @@ fn length_at(number: &str, unit: &str) -> Option<u8> {
     }
 }
 
+/// `fy23`, `fy2023`.
+fn short_year(word: &str) -> Option<i32> {
+    let short = word.strip_prefix("fy")?;
+    if short.len() == 2 { year(&format!("20{short}")) } else { year(short) }
+}
+
 fn year(word: &str) -> Option<i32> {
     word.parse().ok().filter(|year| word.len() == 4 && (1900..2100).contains(year))
 }
@@ -276,6 +314,12 @@ mod tests {
             ("what may they pay", vec![]),
             ("Unit 2 has 12 rooms", vec![]),
             ("March 2024 and FY23", vec!["y2024m3", "y2023"]),
+            ("in the quarter that ended on July 1, 2023", vec!["y2023m7d1n3"]),
+            ("the half year to June 30, 2023", vec!["y2023m6d30n6"]),
+            ("for the fiscal year ended June 30, 2023", vec!["y2023m6d30n12"]),
+            ("at the end of the quarter, June 30, 2023", vec!["y2023m6d30"]),
+            ("the third quarter of FY23", vec!["y2023q3"]),
+            ("due within the next twelve months on July 1, 2023", vec!["y2023m7d1"]),
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }

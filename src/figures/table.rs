@@ -120,8 +120,9 @@ pub(super) fn tables(source: &Source) -> Vec<Table> {
     let mut before: Option<TablePart> = None;
     for (mut part, hits) in parts.into_values() {
         let lines = lines_of(source, &part, &hits);
+        let mut goes_on = false;
         if let Some(before) = before.filter(|before| part.columns.is_empty() && part.start < before.end + GAP_MAX) {
-            go_on(&mut part, &lines, before);
+            goes_on = go_on(&mut part, &lines, before);
         }
         // A line of dates alone names the columns of what follows.
         if let [(_, _, line)] = lines[..]
@@ -133,7 +134,7 @@ pub(super) fn tables(source: &Source) -> Vec<Table> {
             part.columns = names;
         } else {
             settle_names(&mut part);
-            tables.push(table(source, part.clone(), &hits, lines));
+            tables.push(table(source, part.clone(), &hits, lines, goes_on));
         }
         before = Some(part);
     }
@@ -181,7 +182,7 @@ fn lines_of<'a>(source: &'a Source, part: &TablePart, hits: &[usize]) -> Vec<Row
 }
 
 /// Takes over what `before` is known by, where the rows fit its columns: a table that a heading or a page cuts in two.
-fn go_on(part: &mut TablePart, lines: &[RowLine<'_>], before: TablePart) {
+fn go_on(part: &mut TablePart, lines: &[RowLine<'_>], before: TablePart) -> bool {
     let width = lines.iter().map(|(_, _, line)| cells_of(line).len()).max().unwrap_or(0);
     let mut columns = before.columns;
     // Columns without names and figures may be left out in the later part.
@@ -190,11 +191,12 @@ fn go_on(part: &mut TablePart, lines: &[RowLine<'_>], before: TablePart) {
         columns.remove(empty);
     }
     if columns.len() != width || width < 2 {
-        return;
+        return false;
     }
     part.columns = columns;
     part.unit = part.unit.take().or(before.unit);
     part.statement = part.statement.or(before.statement);
+    true
 }
 
 /// The cells of a line that names dates and nothing else, but for its first cell.
@@ -221,7 +223,11 @@ fn settle_names(part: &mut TablePart) {
     for name in others.iter_mut().filter(|name| !name.is_empty()) {
         *name = format!("{time}, {name}");
     }
-    first.clear();
+    // What stands behind the time is the head of the first section.
+    *first = first[end..].trim().to_owned();
+    if !first.ends_with(':') {
+        first.clear();
+    }
 }
 
 /// A name without what is said in brackets of audits and units.
@@ -242,16 +248,22 @@ fn without_remarks(name: &str) -> String {
     kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn table(source: &Source, part: TablePart, hits: &[usize], lines: Vec<RowLine<'_>>) -> Table {
+fn table(source: &Source, part: TablePart, hits: &[usize], lines: Vec<RowLine<'_>>, goes_on: bool) -> Table {
     let is_named = part.columns.is_empty() && !lines.is_empty() && lines.iter().all(|(_, _, line)| line.contains(": "));
     let mut columns: Vec<Column> = part.columns.iter().map(|name| column(name)).collect();
     let mut rows = Vec::with_capacity(lines.len());
-    let mut section: Vec<String> = Vec::new();
+    // The title of a part may be the row above its first: the head of a section, or the beginning of a long label.
+    let over = part.title.clone().filter(|title| goes_on && statement_of(title).is_none());
+    let headed = part.columns.first().filter(|name| name.ends_with(':'));
+    let mut section: Vec<String> =
+        headed.into_iter().chain(over.as_ref()).filter(|title| title.ends_with(':')).cloned().collect();
+    let mut begun = over.filter(|title| !title.ends_with(':'));
     for (hit, span, line) in lines {
         let texts = match is_named {
             true => named_texts(line, &mut columns),
-            false => cells_of(line).into_iter().map(|cell| cell.of(line).to_owned()).collect(),
+            false => cells_of(line).into_iter().map(|cell| cell.of(line).to_owned()).collect::<Vec<_>>(),
         };
+        let texts = with_begun(texts, begun.take());
         let mut cells: Vec<Option<Cell>> = texts.iter().map(|text| cell(text)).collect();
         if let Some(first) = cells.first_mut() {
             *first = None;
@@ -278,6 +290,22 @@ fn table(source: &Source, part: TablePart, hits: &[usize], lines: Vec<RowLine<'_
     settle_columns(&mut table);
     mark_totals(&mut table.rows);
     table
+}
+
+/// The texts of a row, where its label goes on from `begun`: it begins with a small letter or a digit.
+fn with_begun(mut texts: Vec<String>, begun: Option<String>) -> Vec<String> {
+    if let (Some(begun), Some(first)) = (begun, texts.first_mut())
+        && first.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit())
+    {
+        *first = format!("{begun} {first}");
+    }
+    texts
+}
+
+/// Whether a title names a statement itself.
+fn statement_of(title: &str) -> Option<&str> {
+    let lower = title.to_lowercase();
+    (lower.contains("statement") || lower.contains("balance sheet")).then_some(title)
 }
 
 fn column(name: &str) -> Column {
@@ -362,7 +390,11 @@ fn settle_units(table: &mut Table) {
         // `Shares used in computing earnings per share` are no earnings per share.
         let counts = has("used") || has("weighted") || has("outstanding");
         let per_share = has("per") && has("share") && !counts || own_words.iter().any(|word| word == "eps");
+        // Rows of these statements are amounts, though they be named after shares.
+        let is_of_amounts = matches!(table.part.statement, Some(Statement::BalanceSheet | Statement::CashFlow));
         let is_count = !per_share
+            && !is_of_amounts
+            && (table.part.statement != Some(Statement::Equity) || has("outstanding") || has("weighted"))
             && (has("share") || has("employee") || has("headcount"))
             && (counts || counts_shares_apart)
             && !has("dividend")
@@ -469,7 +501,7 @@ mod tests {
     fn years_below_a_time_are_called_after_both_and_remarks_are_no_name() {
         assert_eq!(
             names(&["Three Months Ended September 30, Revenue:", "2023", "2022"]),
-            ["", "Three Months Ended September 30, 2023", "Three Months Ended September 30, 2022"]
+            ["Revenue:", "Three Months Ended September 30, 2023", "Three Months Ended September 30, 2022"]
         );
         assert_eq!(names(&["", "(Unaudited) Six Months Ended July 30, 2023"]), ["", "Six Months Ended July 30, 2023"]);
         assert_eq!(names(&["Unit", "Rent (2023)"]), ["Unit", "Rent (2023)"]);
@@ -503,6 +535,14 @@ mod tests {
             mark_totals(&mut rows);
             assert_eq!(rows[count].is_total, is_sum, "{count}");
         }
+    }
+
+    #[test]
+    fn a_label_that_a_page_cuts_goes_on_behind_its_beginning() {
+        let begun = || Some("Common stock, 4,188 issued as of December".to_owned());
+        let texts = |first: &str| vec![first.to_owned(), "5".to_owned()];
+        assert_eq!(with_begun(texts("31, 2022)"), begun())[0], "Common stock, 4,188 issued as of December 31, 2022)");
+        assert_eq!(with_begun(texts("Retained earnings"), begun())[0], "Retained earnings");
     }
 
     #[test]

@@ -275,3 +275,84 @@ fn what_another_table_says_of_a_line_is_not_the_statement() {
     let found = found.expect("stands in the statement");
     assert!(found.claims[0].text.contains("192"), "{found:?}");
 }
+
+#[test]
+fn everyday_questions_are_answered_where_one_line_is_sure() {
+    check(
+        "2023 Q3 NRVK.md",
+        REPORT,
+        &[
+            (
+                "How much had Norvik made before settling its taxes in the quarter ended July 1, 2023?",
+                Some("Income before income taxes, Three Months Ended July 1, 2023: $240 million."),
+            ),
+            (
+                "How much did Norvik earn from its main business over the nine months to June 25, 2022?",
+                Some("Operating income, Nine Months Ended June 25, 2022: $690 million."),
+            ),
+            (
+                "What bills from vendors had Norvik not paid yet at the end of June 2023?",
+                Some("Current liabilities, Accounts payable, July 1, 2023: $75 million."),
+            ),
+            (
+                "What were the securities worth that Norvik held for the long haul on September 24, 2022?",
+                Some("Non-current assets, Marketable securities, September 24, 2022: $510 million."),
+            ),
+            (
+                "How many shares of Norvik were there on average in the three months ended July 1, 2023, options aside?",
+                Some("Shares used in computing earnings per share, Basic, Three Months Ended July 1, 2023: 100,250."),
+            ),
+            // Of a part of the business, of a month, of a day that has no figures, of a line that is not there.
+            ("How much did Norvik's bakeries earn in the quarter ended July 1, 2023?", None),
+            ("How much did Norvik take in from headsets in the quarter ended July 1, 2023?", None),
+            ("What was Norvik's final profit in July 2023?", None),
+            ("How much did customers still owe Norvik on May 15, 2023?", None),
+            ("What premium for past takeovers stood in Norvik's books on July 1, 2023?", None),
+            ("What share of its sales did Norvik spend on its lawyers in the quarter ended July 1, 2023?", None),
+        ],
+    );
+}
+
+#[test]
+fn quarters_of_business_years_are_told_by_the_balance_sheet() {
+    let sources = [source("norvik.md", REPORT, 6)];
+    let said = |question: &str| answer_from(&sources, question);
+    // The year ends in September: April to June is its third quarter, whatever the file is called.
+    for (question, expected) in [
+        ("What was Norvik's revenue in the third quarter of fiscal 2023?", Some("Three Months Ended July 1, 2023")),
+        ("What was Norvik's revenue in the first nine months of fiscal 2023?", Some("Nine Months Ended July 1, 2023")),
+        ("What was Norvik's revenue in the second quarter of fiscal 2023?", None),
+    ] {
+        let text = said(question);
+        assert_eq!(text.is_some(), expected.is_some(), "{question}: {text:?}");
+        assert!(expected.is_none_or(|words| text.unwrap_or_default().contains(words)), "{question}");
+    }
+}
+
+#[test]
+fn shares_and_changes_are_computed_from_everyday_words() {
+    check(
+        "2023 Q3 NRVK.md",
+        REPORT,
+        &[
+            (
+                "What share of its takings did Norvik keep as final profit in the quarter ended July 1, 2023?",
+                Some(
+                    "Net margin (Three Months Ended July 1, 2023) = Net income / Total net sales = $192 million / $1,000 million = 19.2%.",
+                ),
+            ),
+            (
+                "How many times over could Norvik pay what falls due within a year with what turns into cash within a year, on July 1, 2023?",
+                Some(
+                    "Current ratio (July 1, 2023) = Total current assets / Total current liabilities = $300 million / $200 million = 1.5.",
+                ),
+            ),
+            (
+                "How much more did Norvik earn from its main business in the three months ended July 1, 2023 than a year earlier?",
+                Some(
+                    "Operating income rose from $240 million (Three Months Ended June 25, 2022) to $250 million (Three Months Ended July 1, 2023): $250 million - $240 million = $10 million (4.17%, rounded).",
+                ),
+            ),
+        ],
+    );
+}

@@ -9,14 +9,14 @@ use super::{Asked, Tool};
 use crate::answer::{FIGURES, Hit};
 use crate::collections::{Collections, DEFAULT};
 use crate::error::Result;
-use crate::figures::{Figured, Source, figure, is_asked};
+use crate::figures::{Figured, Source, figure, is_asked, queries};
 use crate::label::{file_words, terms};
 use crate::retrieve::Searcher;
 
-/// Passages that say which documents are looked into.
-const HITS: usize = 20;
+/// Passages that say which documents are looked into, of each search.
+const HITS: usize = 30;
 /// Documents that are looked into at most, the likeliest first.
-const DOCUMENTS_MAX: usize = 5;
+const DOCUMENTS_MAX: usize = 12;
 /// Passages of one document at most; a longer one is not looked into.
 const PASSAGES_MAX: usize = 5_000;
 /// Words from the start of a document that say what it is, as in its label.
@@ -88,12 +88,19 @@ impl Tool for Figures {
     }
 }
 
-/// The documents of the passages that fit the question best, whole, in the order of their best passages.
+/// The documents of the passages that fit the question best, whole: those found by its own words and by the names of the lines that it may
+/// mean, the best of both in turn.
 fn sources(question: &str, searcher: &Searcher) -> Result<Vec<Source>> {
+    let mut found: Vec<std::vec::IntoIter<Hit>> = Vec::new();
+    for query in queries(question, searcher.lexicon()) {
+        found.push(searcher.search(&query, HITS)?.hits.into_iter());
+    }
     let mut paths: Vec<String> = Vec::new();
-    for hit in searcher.search(question, HITS)?.hits {
-        if !paths.contains(&hit.path) && paths.len() < DOCUMENTS_MAX {
-            paths.push(hit.path);
+    for _ in 0..HITS {
+        for hit in found.iter_mut().filter_map(Iterator::next) {
+            if !paths.contains(&hit.path) && paths.len() < DOCUMENTS_MAX {
+                paths.push(hit.path);
+            }
         }
     }
     let mut sources = Vec::with_capacity(paths.len());
