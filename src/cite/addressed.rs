@@ -86,7 +86,9 @@ pub(super) fn is_addressed(words: &[Word]) -> bool {
         found.is_some_and(|found| {
             let is_said = (at + 1..found).any(|at| is(at, &["is", "are", "as", "be", "been", "being"]));
             let ends = found + 1 >= words.len();
-            let goes_on = is(found + 1, GOES_ON) && (found + 2..=found + 4).any(|at| is(at, EVIDENCE) || is(at, FOUND) || is(at, &["accepted", "approved"]));
+            let goes_on = is(found + 1, GOES_ON)
+                && (found + 2..=found + 4)
+                    .any(|at| is(at, EVIDENCE) || is(at, FOUND) || is(at, &["accepted", "approved"]));
             is_said && (ends || goes_on)
         })
     })
