@@ -320,13 +320,7 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     let is_year_before =
         BEFORE.iter().any(|(one, two)| words.windows(2).any(|pair| pair[0] == *one && pair[1] == *two));
     let named = lexicon.named(question);
-    let lines: Vec<Line> = named
-        .iter()
-        .filter_map(|named| match named.entry {
-            Entry::Line(line) => Some(line.clone()),
-            Entry::Ratio(_) => None,
-        })
-        .collect();
+    let lines: Vec<Line> = named.iter().filter_map(|named| line_of(named.entry)).cloned().collect();
     let names = names_in(question, &words, &times, lexicon);
     let topic = topic_of(&words, &times, &names);
     let is_change = asks_for_a_change(&raw, times.len(), is_year_before);
@@ -415,6 +409,13 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         is_of_part,
         is_relative,
     })
+}
+
+fn line_of(entry: Entry<'_>) -> Option<&Line> {
+    match entry {
+        Entry::Line(line) => Some(line),
+        Entry::Ratio(_) => None,
+    }
 }
 
 /// What is to be done where no formula is asked for.
