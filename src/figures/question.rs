@@ -320,14 +320,7 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     let is_year_before =
         BEFORE.iter().any(|(one, two)| words.windows(2).any(|pair| pair[0] == *one && pair[1] == *two));
     let named = lexicon.named(question);
-    let lines: Vec<Line> = named
-        .iter()
-        .filter_map(|named| match named.entry {
-            Entry::Line(line) => Some(line.clone()),
-            Entry::Ratio(_) => None,
-        })
-        .collect();
-    let has = |list: &[&str]| raw.iter().any(|word| list.contains(&word.as_str()));
+    let lines: Vec<Line> = named.iter().filter_map(|named| line_of(named.entry)).cloned().collect();
     let names = names_in(question, &words, &times, lexicon);
     let topic = topic_of(&words, &times, &names);
     let is_change = asks_for_a_change(&raw, times.len(), is_year_before);
@@ -373,33 +366,10 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         .collect();
     let operation = if let Some(formula) = formula {
         Operation::Formula(formula)
-    } else if is_change {
-        let relative = has(&["percent", "percentage", "rate", "growth"])
-            || question.contains('%')
-            || question.contains("per cent");
-        Operation::Change { relative }
-    } else if has(HIGHEST) {
-        Operation::Highest
-    } else if has(LOWEST) {
-        Operation::Lowest
-    } else if has(AVERAGES) && !meant.first().is_some_and(|meant| is_average_itself(&meant.line)) {
-        Operation::Average
-    } else if has(SUMS) || raw.windows(2).any(|pair| pair[0] == "in" && pair[1] == "total") {
-        Operation::Sum
     } else {
-        Operation::Value
+        plain_operation(question, &raw, is_change, &meant)
     };
-    let acts = |word: &str| match operation {
-        Operation::Change { .. } => CHANGES.contains(&word) || word == "rate",
-        Operation::Highest => HIGHEST.contains(&word),
-        Operation::Lowest => LOWEST.contains(&word),
-        Operation::Average => AVERAGES.contains(&word),
-        Operation::Sum => SUMS.contains(&word),
-        Operation::Formula(_) => {
-            AVERAGES.contains(&word) || ["minus", "plus", "divided", "over", "share"].contains(&word)
-        }
-        Operation::Value => false,
-    };
+    let acts = |word: &str| acts(&operation, word);
     let own = words
         .iter()
         .enumerate()
@@ -439,6 +409,49 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         is_of_part,
         is_relative,
     })
+}
+
+fn line_of(entry: Entry<'_>) -> Option<&Line> {
+    match entry {
+        Entry::Line(line) => Some(line),
+        Entry::Ratio(_) => None,
+    }
+}
+
+/// What is to be done where no formula is asked for.
+fn plain_operation(question: &str, raw: &[String], is_change: bool, meant: &[Meaning]) -> Operation {
+    let has = |list: &[&str]| raw.iter().any(|word| list.contains(&word.as_str()));
+    if is_change {
+        let relative = has(&["percent", "percentage", "rate", "growth"])
+            || question.contains('%')
+            || question.contains("per cent");
+        Operation::Change { relative }
+    } else if has(HIGHEST) {
+        Operation::Highest
+    } else if has(LOWEST) {
+        Operation::Lowest
+    } else if has(AVERAGES) && !meant.first().is_some_and(|meant| is_average_itself(&meant.line)) {
+        Operation::Average
+    } else if has(SUMS) || raw.windows(2).any(|pair| pair[0] == "in" && pair[1] == "total") {
+        Operation::Sum
+    } else {
+        Operation::Value
+    }
+}
+
+/// Whether a word says what is to be done.
+fn acts(operation: &Operation, word: &str) -> bool {
+    match operation {
+        Operation::Change { .. } => CHANGES.contains(&word) || word == "rate",
+        Operation::Highest => HIGHEST.contains(&word),
+        Operation::Lowest => LOWEST.contains(&word),
+        Operation::Average => AVERAGES.contains(&word),
+        Operation::Sum => SUMS.contains(&word),
+        Operation::Formula(_) => {
+            AVERAGES.contains(&word) || ["minus", "plus", "divided", "over", "share"].contains(&word)
+        }
+        Operation::Value => false,
+    }
 }
 
 /// How far a ratio must go before what else a question may mean, and how much of the question it must account for.
