@@ -69,6 +69,9 @@ pub fn figure(question: &str, lexicon: &Lexicon, sources: &[Source]) -> Option<F
 }
 
 fn answer(document: &Document<'_>, asked: &Asked) -> Option<Vec<FiguredClaim>> {
+    if asked.is_beyond {
+        return None;
+    }
     let claim = match &asked.operation {
         Operation::Value => return values(document, asked),
         Operation::Change { relative } => changed(document, asked, *relative)?,

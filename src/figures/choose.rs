@@ -4,6 +4,7 @@
 //! Everyday words fit several lines. Which are possible is told by the document: its statements have few of all lines, and a question about
 //! a day is about what is owned and owed then, one about a stretch about what moved in it.
 
+use super::beyond::is_turned;
 use super::find::{Document, Place, Wanted, find_line};
 use super::question::{Asked, Meaning, Time};
 use crate::lexicon::Line;
@@ -39,7 +40,8 @@ pub(super) fn choose<'a>(document: &Document<'_>, asked: &'a Asked, wanted: Want
     let is_sure = first.score >= SCORE_MIN
         && first.share >= SHARE_MIN
         && first.score - second >= LEAD_MIN
-        && best_of_all - first.score <= AHEAD_MAX;
+        && best_of_all - first.score <= AHEAD_MAX
+        && !is_turned(&asked.words, &document.row(place).label());
     is_sure.then_some((place, &first.line))
 }
 

@@ -4,6 +4,7 @@
 //! What cannot be found exactly is not guessed: there is no result then.
 
 mod answer;
+mod beyond;
 mod calendar;
 mod choose;
 mod compute;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::beyond::{computes, puts_together, takes_out};
 use super::period::{Period, is_around, periods};
 use crate::lexicon::{Entry, Lexicon, Line, Ratio, RatioUnit, folded, formula_names, stems_of};
 use crate::stop_words::is_stop_word;
@@ -75,6 +76,8 @@ pub(super) struct Asked {
     pub(super) is_of_part: bool,
     /// Whether it asks how large one thing is against another.
     pub(super) is_relative: bool,
+    /// Whether it says something that a figure as it stands leaves out.
+    pub(super) is_beyond: bool,
 }
 
 impl Asked {
@@ -369,6 +372,13 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     } else {
         plain_operation(question, &raw, is_change, &meant)
     };
+    let operation = match sum_of(&lines).filter(|_| operation == Operation::Sum && puts_together(&words, &lines)) {
+        Some(sum) => Operation::Formula(sum),
+        None => operation,
+    };
+    let is_beyond = takes_out(&topic, lexicon)
+        || puts_together(&words, &lines) && !matches!(operation, Operation::Formula(_))
+        || computes(&words, &operation);
     let acts = |word: &str| acts(&operation, word);
     let own = words
         .iter()
@@ -408,6 +418,25 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         is_fiscal,
         is_of_part,
         is_relative,
+        is_beyond,
+    })
+}
+
+/// The sum of several lines that a question names; none where it names one, or one twice.
+fn sum_of(lines: &[Line]) -> Option<Formula> {
+    let mut names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < 2 || names.len() != lines.len() {
+        return None;
+    }
+    let names: Vec<String> = lines.iter().map(|line| line.name.clone()).collect();
+    Some(Formula {
+        name: "sum".into(),
+        formulas: vec![names.join(" + ")],
+        lines: names.into_iter().zip(lines.iter().cloned()).collect(),
+        optional: Vec::new(),
+        result: RatioUnit::Amount,
     })
 }
 

@@ -135,6 +135,8 @@ const WEAK: &[&str] = &[
 const LACKING: f32 = 0.45;
 const SURPLUS: f32 = 0.35;
 const UNKNOWN: f32 = 0.4;
+/// Words between a denial and what it denies.
+const DENIED_REACH: usize = 8;
 
 /// An entry of the lexicon that a question may mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -195,27 +197,42 @@ impl Everyday {
 
     /// The ideas of folded words, in order; a word of no group is an idea of its own.
     pub(super) fn ideas_of(&self, words: &[String]) -> Vec<String> {
+        self.read(words).0
+    }
+
+    /// The ideas of folded words, and the words that no expression has taken.
+    fn read(&self, words: &[String]) -> (Vec<String>, Vec<String>) {
         let words = &without_articles(words);
         let stems = stems(words);
         let mut found = Vec::new();
+        let mut left: Vec<(usize, String)> = Vec::new();
         let mut at = 0;
         while at < words.len() {
             let longest = (1..=self.words_max.min(words.len() - at))
                 .rev()
                 .find_map(|length| Some((length, self.ideas.get(&stems[at..at + length].join(" "))?)));
             if let Some((length, idea)) = longest {
-                found.push(idea.clone());
+                // "Did not fall due within a year" is later, whatever stands between.
+                let denied = left.iter().rposition(|(place, word)| at - place <= DENIED_REACH && word == "not");
+                match denied.filter(|_| idea == "=soon") {
+                    Some(denied) => {
+                        left.remove(denied);
+                        found.push("=later".to_owned());
+                    }
+                    None => found.push(idea.clone()),
+                }
                 at += length;
                 continue;
             }
             let word = &words[at];
+            left.push((at, word.clone()));
             let is_weak = is_stop_word(word) || WEAK.contains(&word.as_str()) || WEAK.contains(&stems[at].as_str());
             if !is_weak && (word.len() > 1 || word.chars().all(|c| c.is_ascii_digit())) {
                 found.push(stems[at].clone());
             }
             at += 1;
         }
-        found
+        (found, left.into_iter().map(|(_, word)| word).collect())
     }
 
     /// How well the entry at `at` fits `ideas`: the score, and the share of the question that it accounts for.
@@ -272,6 +289,12 @@ impl Lexicon {
         ideas.into_iter().filter(|idea| !self.everyday.weights.contains_key(idea) && !idea.starts_with('=')).collect()
     }
 
+    /// Those of folded words that no expression has taken.
+    #[must_use]
+    pub fn left_over(&self, words: &[String]) -> Vec<String> {
+        self.everyday.read(words).1
+    }
+
     /// The ideas that folded words name, for whoever wants to see how a question is read.
     #[must_use]
     pub fn ideas(&self, words: &[String]) -> Vec<String> {
@@ -313,6 +336,9 @@ mod tests {
             ("what did wear and tear come to", "depreciation_and_amortization"),
             ("how much did it spend on buying back its own shares", "share_repurchases"),
             ("how much had customers paid for things not delivered yet", "deferred_revenue"),
+            ("how much had it borrowed that did not have to be paid back within a year", "long_term_debt"),
+            ("how much of what had borrowed did not fall due within a year", "long_term_debt"),
+            ("what was everything owned worth on its books", "assets"),
             ("how much had it borrowed that need not be paid back within a year", "long_term_debt"),
             ("how much did it owe that was due only after a year in all", "non_current_liabilities"),
             ("what share of everything owned was financed by its owners", "equity ratio"),
