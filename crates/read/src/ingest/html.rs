@@ -10,7 +10,7 @@ use scraper::{ElementRef, Html, Node};
 
 use super::blocks::{BlockWriter, title};
 use super::table::Table;
-use crate::document::{BlockKind, Dates, Document, Format, Warning};
+use crate::document::{BlockKind, Document, Format, Warning};
 
 type NodeRef<'a> = <ElementRef<'a> as Deref>::Target;
 
@@ -57,7 +57,7 @@ pub fn read_html(text: &str, depth_max: usize) -> Document {
     }
     let title = reader.title.or(reader.first_heading);
     let (text, blocks) = reader.writer.finish();
-    Document { format: Format::Html, title, dates: Dates::default(), text, pages: vec![], blocks, warnings }
+    Document { format: Format::Html, title, text, blocks, warnings, ..Document::default() }
 }
 
 /// The blocks of a piece of HTML inside another format.

@@ -6,7 +6,7 @@ use super::blocks::{BlockWriter, title};
 use super::html;
 use super::table::Rows;
 use super::text::{TextKind, read_text};
-use crate::document::{BlockKind, Dates, Document, Format, Warning};
+use crate::document::{BlockKind, Document, Format, Warning};
 
 /// Spaces that a list inside a list is set in by.
 const INDENT: usize = 2;
@@ -42,7 +42,7 @@ pub fn read_markdown(text: &str, html_depth_max: usize) -> Document {
     reader.flush(BlockKind::Paragraph);
     let title = reader.front_title.or(reader.first_heading);
     let (text, blocks) = reader.writer.finish();
-    Document { format: Format::Markdown, title, dates: Dates::default(), text, pages: vec![], blocks, warnings: vec![] }
+    Document { format: Format::Markdown, title, text, blocks, ..Document::default() }
 }
 
 #[derive(Default)]

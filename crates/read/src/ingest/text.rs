@@ -1,6 +1,6 @@
 //! Decoded plain text goes in, the same text with its blocks comes out; knows nothing of encodings or markup.
 
-use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format};
+use crate::document::{Block, BlockKind, ByteSpan, Document, Format};
 
 /// Characters of the longest line that can be a heading.
 const HEADING_CHARS_MAX: usize = 100;
@@ -43,7 +43,7 @@ pub fn read_text(text: String, kind: TextKind) -> Document {
         Some(Block { kind: BlockKind::Heading { .. }, span, .. }) => super::blocks::title(span.of(&text)),
         _ => None,
     };
-    Document { format: Format::Text, title, dates: Dates::default(), text, pages: vec![], blocks, warnings: vec![] }
+    Document { format: Format::Text, title, text, blocks, ..Document::default() }
 }
 
 /// A block from the first to the last of `lines`.
@@ -191,6 +191,7 @@ mod tests {
             BlockKind::ListItem => "li",
             BlockKind::Table => "table",
             BlockKind::Code => "code",
+            _ => "aside",
         };
         document.blocks.iter().map(|block| (name(block.kind), block.span.of(&document.text).to_owned())).collect()
     }

@@ -283,7 +283,7 @@ impl Output {
         // The first heading of a workbook is the name of a sheet, which says nothing of the whole.
         let is_named = !matches!(format, Format::Xlsx | Format::Ods);
         let title = self.title.or(self.shown_title).or_else(|| heading().filter(|_| is_named));
-        Ok(Document { format, title, dates: self.dates, text, pages: self.pages, blocks, warnings })
+        Ok(Document { format, title, dates: self.dates, text, pages: self.pages, blocks, warnings, ..Document::default() })
     }
 }
 
