@@ -11,7 +11,7 @@ use self::body::Body;
 use self::lists::Lists;
 use self::styles::Styles;
 use super::drawing;
-use super::numbering::{NumberStyle, written};
+use crate::ingest::numbering::{NumberStyle, written};
 use super::package::{Package, Relation};
 use super::relations::{main_part, relations, targets};
 use super::xml::{Node, Xml};

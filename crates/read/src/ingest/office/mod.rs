@@ -2,7 +2,7 @@
 //!
 //! `package` opens the zip archive and `xml` reads its parts within limits, `relations` follows them to each other; `docx`, `pptx`, `xlsx`,
 //! `odf` and `epub` know the formats. `drawing` reads what the Office formats share: text in shapes, tables, charts, diagrams. `cells`
-//! writes the tables of texts and `grid` those of sheets, `number_format` shows numbers as a person sees them, `numbering` counts lists.
+//! writes the tables of texts and `grid` those of sheets, `number_format` shows numbers as a person sees them.
 
 mod cells;
 mod docx;
@@ -10,7 +10,6 @@ mod drawing;
 mod epub;
 mod grid;
 mod number_format;
-mod numbering;
 mod odf;
 mod package;
 mod pptx;

@@ -1,6 +1,6 @@
 //! The runs of one Word paragraph go in, its text with its role comes out; fields give their result, deleted runs nothing.
 
-use super::super::numbering::LEVELS_MAX;
+use crate::ingest::numbering::LEVELS_MAX;
 use super::super::without_soft_hyphens;
 use super::super::xml::{Element, Xml};
 use super::body::Body;
