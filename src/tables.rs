@@ -161,6 +161,7 @@ fn lines_above(document: &Document, index: usize) -> Vec<&str> {
     let near = document.blocks[..index]
         .iter()
         .rev()
+        .filter(|block| !block.kind.is_hidden())
         .take(ABOVE_MAX)
         .take_while(|block| block.kind != BlockKind::Table && document.page_at(block.span.start) == page);
     let mut lines = Vec::new();

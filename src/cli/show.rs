@@ -222,6 +222,11 @@ fn blocks(document: &Document, range: &std::ops::Range<usize>) -> String {
             BlockKind::ListItem => "list item".into(),
             BlockKind::Table => "table".into(),
             BlockKind::Code => "code".into(),
+            BlockKind::Hidden { cause } => cause.name().into(),
+            BlockKind::Quoted => "quoted".into(),
+            BlockKind::Signature => "signature".into(),
+            BlockKind::Metadata => "metadata".into(),
+            BlockKind::Running => "running".into(),
         };
         let span = format!("{}..{}", block.span.start, block.span.end);
         let text: String = one_line(block.span.of(&document.text)).chars().take(100).collect();

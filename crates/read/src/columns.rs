@@ -106,6 +106,10 @@ pub(crate) fn find_headers(document: &mut Document) {
     for index in 0..document.blocks.len() {
         let block = &document.blocks[index];
         let (kind, span, known) = (block.kind, block.span, block.header);
+        // A table goes on around what its reader does not see.
+        if kind.is_hidden() {
+            continue;
+        }
         if kind != BlockKind::Table {
             let words = span.of(&document.text).split_whitespace().count();
             if words > FURNITURE_WORDS_MAX || matches!(kind, BlockKind::Heading { .. }) {
@@ -207,19 +211,12 @@ fn is_blank_amount(cell: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Dates, Page};
+    use crate::document::Page;
 
     fn table(text: &str) -> Document {
         let block = Block::new(BlockKind::Table, ByteSpan::new(0, text.len()));
-        let mut document = Document {
-            format: Format::Pdf,
-            title: None,
-            dates: Dates::default(),
-            text: text.into(),
-            pages: vec![],
-            blocks: vec![block],
-            warnings: vec![],
-        };
+        let mut document =
+            Document { format: Format::Pdf, text: text.into(), blocks: vec![block], ..Document::default() };
         find_headers(&mut document);
         document.check().unwrap();
         document

@@ -1,6 +1,10 @@
 //! What reading a file gives: text with pages, blocks and warnings, all addressed by byte spans; knows nothing of files, models or stores.
 
+mod status;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::status::FileStatus;
 
 /// A half-open byte range `start..end` on char boundaries of one document's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,7 +64,7 @@ impl ByteSpan {
 }
 
 /// The file format that the text was read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Portable Document Format.
@@ -70,6 +74,7 @@ pub enum Format {
     /// HTML of any age.
     Html,
     /// Plain text in any encoding.
+    #[default]
     Text,
     /// Word documents of the Office Open XML kind.
     Docx,
@@ -174,6 +179,57 @@ pub enum BlockKind {
     Table,
     /// Preformatted text or source code.
     Code,
+    /// Text that a reader of the document does not see as part of it. Only there where `read.hidden = "keep"`.
+    Hidden {
+        /// Why it is not seen.
+        cause: HiddenCause,
+    },
+    /// What a mail repeats of the one that it answers.
+    Quoted,
+    /// The lines below a mail that say who wrote it.
+    Signature,
+    /// What a program wrote about the document, such as the date of a mail.
+    Metadata,
+    /// A line at the head or foot of pages.
+    Running,
+}
+
+impl BlockKind {
+    /// Whether its text is not what the document says, so that no answer is picked from it.
+    #[must_use]
+    pub fn is_aside(self) -> bool {
+        matches!(self, Self::Hidden { .. } | Self::Quoted | Self::Signature | Self::Metadata | Self::Running)
+    }
+
+    /// Whether a reader of the document does not see its text, so that it is no evidence either.
+    #[must_use]
+    pub fn is_hidden(self) -> bool {
+        matches!(self, Self::Hidden { .. })
+    }
+}
+
+/// Why a reader of a document does not see a part of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HiddenCause {
+    /// It is marked as hidden: characters, rows, sheets, slides, elements.
+    Hidden,
+    /// A line is drawn through it.
+    Struck,
+    /// It is in the file but nothing of it is painted, or in the colour of its ground.
+    Unpainted,
+}
+
+impl HiddenCause {
+    /// The word for such text in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Struck => "struck-out",
+            Self::Unpainted => "unpainted",
+        }
+    }
 }
 
 /// A run of text with one role. Blocks are ordered, do not overlap, and are never empty.
@@ -244,7 +300,7 @@ pub struct Member {
 }
 
 /// The text of one file, as the rest of the program and the user see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// What it was read as.
     pub format: Format,
@@ -253,6 +309,9 @@ pub struct Document {
     /// When the document says it was made and last changed: RFC 3339, to the day or to the second.
     #[serde(default)]
     pub dates: Dates,
+    /// What the document says of itself by name, such as the values of its front matter, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<(String, String)>,
     /// The extracted text. Every span of every chunk, hit and citation is a byte range of it.
     pub text: String,
     /// Pages in order; empty for formats without pages.
@@ -309,85 +368,12 @@ impl Document {
     }
 }
 
-/// What became of one file. Every file found ends with exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileStatus {
-    /// Read in full and stored.
-    Indexed,
-    /// Stored, but some of its text could not be read.
-    Partial,
-    /// The same bytes and settings as at the last run: nothing to do.
-    Unchanged,
-    /// Gone from disk, so gone from the index.
-    Removed,
-    /// Readable but without text: an empty file, or pages that are only images.
-    NoText,
-    /// Protected by a password that is not known.
-    Encrypted,
-    /// Broken beyond reading.
-    Malformed,
-    /// Larger, deeper or longer than a named limit allows.
-    LimitExceeded,
-    /// A format that is not read.
-    Unsupported,
-    /// The system or the rules forbid reading it.
-    Denied,
-}
-
-impl FileStatus {
-    /// Every status, in the order of reports.
-    pub const ALL: [Self; 10] = [
-        Self::Indexed,
-        Self::Unchanged,
-        Self::Removed,
-        Self::Partial,
-        Self::NoText,
-        Self::Encrypted,
-        Self::Malformed,
-        Self::LimitExceeded,
-        Self::Unsupported,
-        Self::Denied,
-    ];
-
-    /// The name used in JSON and messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Indexed => "indexed",
-            Self::Partial => "partial",
-            Self::Unchanged => "unchanged",
-            Self::Removed => "removed",
-            Self::NoText => "no_text",
-            Self::Encrypted => "encrypted",
-            Self::Malformed => "malformed",
-            Self::LimitExceeded => "limit_exceeded",
-            Self::Unsupported => "unsupported",
-            Self::Denied => "denied",
-        }
-    }
-
-    /// Whether a person should look at the file.
-    #[must_use]
-    pub fn is_problem(self) -> bool {
-        !matches!(self, Self::Indexed | Self::Unchanged | Self::Removed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn document(text: &str, pages: Vec<Page>, blocks: Vec<Block>) -> Document {
-        Document {
-            format: Format::Text,
-            title: None,
-            dates: Dates::default(),
-            text: text.into(),
-            pages,
-            blocks,
-            warnings: vec![],
-        }
+        Document { text: text.into(), pages, blocks, ..Document::default() }
     }
 
     #[test]
@@ -411,5 +397,23 @@ mod tests {
     fn check_finds_a_span_that_cuts_a_character() {
         let block = Block::new(BlockKind::Paragraph, ByteSpan::new(0, 2));
         assert!(document("né", vec![], vec![block]).check().is_err());
+    }
+
+    #[test]
+    fn kinds_of_asides_go_through_json() {
+        let kinds = [
+            BlockKind::Hidden { cause: HiddenCause::Struck },
+            BlockKind::Quoted,
+            BlockKind::Signature,
+            BlockKind::Metadata,
+            BlockKind::Running,
+        ];
+        for kind in kinds {
+            let block = Block::new(kind, ByteSpan::new(0, 1));
+            let json = serde_json::to_string(&block).unwrap();
+            assert_eq!(serde_json::from_str::<Block>(&json).unwrap(), block, "{json}");
+            assert!(kind.is_aside(), "{json}");
+        }
+        assert!(!BlockKind::Paragraph.is_aside() && !BlockKind::Quoted.is_hidden());
     }
 }

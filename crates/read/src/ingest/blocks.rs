@@ -1,6 +1,9 @@
 //! Pieces of text with a role go in, one clean text with block spans comes out; knows nothing of the formats that the pieces come from.
 
-use crate::document::{Block, BlockKind, ByteSpan, Cell};
+use std::collections::HashSet;
+
+use super::marks::{self, Resolved};
+use crate::document::{Block, BlockKind, ByteSpan, Cell, Page};
 
 /// Cells of one document whose places are kept. A table that goes beyond is text alone: its places would outweigh it.
 pub(crate) const CELLS_MAX: usize = 300_000;
@@ -30,8 +33,9 @@ pub(crate) fn clean(character: char) -> Cleaned {
     }
 }
 
-/// `text` as a title: one line of single-spaced words without control characters; none when nothing is left.
+/// `text` as a title: one line of single-spaced words without control characters and without what marks hide; none when nothing is left.
 pub(crate) fn title(text: &str) -> Option<String> {
+    let text = &marks::visible(text);
     let mut words = String::new();
     for word in text.split_whitespace() {
         if !words.is_empty() {
@@ -57,9 +61,22 @@ pub(crate) struct BlockWriter {
     blocks: Vec<Block>,
     /// How many cells the blocks have.
     cells: usize,
+    /// Whether marks of looks are let through, and the marks of the notes that are known.
+    is_marked: bool,
+    notes: HashSet<String>,
 }
 
 impl BlockWriter {
+    /// A writer of texts that [`Look::write`](marks::Look::write) made: marks stay in them until [`resolve`](Self::resolve).
+    pub(crate) fn marked() -> Self {
+        Self { is_marked: true, ..Self::default() }
+    }
+
+    /// Says that the document has a note whose mark is `name`.
+    pub(crate) fn know_note(&mut self, name: &str) {
+        self.notes.insert(name.trim().to_owned());
+    }
+
     /// Adds `content` as a block of its own; content without visible text adds nothing.
     pub(crate) fn push(&mut self, kind: BlockKind, content: &str) {
         self.push_indented(kind, 0, content);
@@ -90,7 +107,7 @@ impl BlockWriter {
 
     fn write(&mut self, kind: BlockKind, indent: usize, content: &str, cells: &[Cell], header_rows: usize) {
         let kept = if kind == BlockKind::Code { trim_lines(content) } else { content.trim() };
-        if kept.is_empty() {
+        if self.is_marked && marks::is_blank(kept) || kept.is_empty() {
             return;
         }
         let before = self.text.len();
@@ -108,6 +125,10 @@ impl BlockWriter {
         for (at, character) in kept.char_indices() {
             while bounds.next_if(|bound| *bound <= at + offset).is_some() {
                 moved.push(self.text.len());
+            }
+            if self.is_marked && marks::is_mark(character) {
+                self.text.push(character);
+                continue;
             }
             match clean(character) {
                 Cleaned::Keep(kept) => self.text.push(kept),
@@ -140,8 +161,18 @@ impl BlockWriter {
         self.text.len()
     }
 
+    /// Bytes of text so far that a reader of the document sees.
+    pub(crate) fn visible_len(&self) -> usize {
+        if self.is_marked { marks::visible(&self.text).len() } else { self.len() }
+    }
+
     /// Adds the blocks of another writer, in order, after an empty line.
+    ///
+    /// # Panics
+    /// In debug builds when the other one has marks and this one does not take them.
     pub(crate) fn append(&mut self, other: &Self) {
+        debug_assert!(self.is_marked || !other.is_marked, "marks are only resolved where they are taken");
+        self.notes.extend(other.notes.iter().cloned());
         if other.is_empty() {
             return;
         }
@@ -160,9 +191,14 @@ impl BlockWriter {
         }));
     }
 
-    /// The text and its blocks.
+    /// The text and its blocks; of a [`marked`](Self::marked) writer with the marks, to be written into another one.
     pub(crate) fn finish(self) -> (String, Vec<Block>) {
         (self.text, self.blocks)
+    }
+
+    /// The text and its blocks without marks. `pages` are places of blocks in what was written so far, and move with it.
+    pub(crate) fn resolve(self, pages: &mut [Page]) -> Resolved {
+        marks::resolve(self.text, self.blocks, pages, self.notes)
     }
 }
 

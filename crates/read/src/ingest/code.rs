@@ -11,7 +11,7 @@ pub use rules::Language;
 
 use rules::Rules;
 
-use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format};
+use crate::document::{Block, BlockKind, ByteSpan, Document, Format};
 
 /// Lines from which a type is divided into its methods.
 const CONTAINER_LINES_MIN: usize = 60;
@@ -43,15 +43,7 @@ pub fn read_code(text: String, language: Language) -> Document {
             Some(Block::new(BlockKind::Code, ByteSpan::new(first.start, last.end)))
         })
         .collect();
-    Document {
-        format: Format::Code,
-        title: None,
-        dates: Dates::default(),
-        text,
-        pages: vec![],
-        blocks,
-        warnings: vec![],
-    }
+    Document { format: Format::Code, text, blocks, ..Document::default() }
 }
 
 /// A line without white space at its end; `start == end` for an empty one.

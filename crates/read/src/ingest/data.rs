@@ -9,7 +9,7 @@ pub use xml::read_xml;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{BlockWriter, title};
-use crate::document::{BlockKind, Dates, Document, Format, Warning};
+use crate::document::{BlockKind, Document, Format, Warning};
 
 /// Characters of one name in a path that are shown.
 const NAME_CHARS_MAX: usize = 60;
@@ -143,7 +143,7 @@ impl<'a> Lines<'a> {
             warnings.push(Warning { page: None, lossy: true, message });
         }
         let (text, blocks) = self.writer.finish();
-        Document { format, title: self.title, dates: Dates::default(), text, pages: vec![], blocks, warnings }
+        Document { format, title: self.title, text, blocks, warnings, ..Document::default() }
     }
 }
 

@@ -1,16 +1,27 @@
 //! HTML goes in, the text that a browser would show of the page itself comes out with blocks; scripts, styles and navigation stay behind.
 
+mod css;
 mod depth;
+mod seen;
+mod tables;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::rc::Rc;
 
 use scraper::node::Element;
 use scraper::{ElementRef, Html, Node};
 
+use self::css::Styles;
+use self::seen::{Seen, note_at};
+use self::tables::{Header, is_data};
 use super::blocks::{BlockWriter, title};
+use super::hidden::{HiddenText, settle};
+use super::marks::{self, Look, Resolved};
+use super::symbols::{self, SignFont};
 use super::table::Table;
-use crate::document::{BlockKind, Dates, Document, Format, Warning};
+use crate::document::{BlockKind, Document, Format, Warning};
 
 type NodeRef<'a> = <ElementRef<'a> as Deref>::Target;
 
@@ -18,10 +29,10 @@ type NodeRef<'a> = <ElementRef<'a> as Deref>::Target;
 const INDENT: usize = 2;
 /// Levels of lists that are still set in; deeper ones stay at this depth.
 const INDENT_LEVELS_MAX: usize = 16;
-/// Characters of a table cell from which the table is taken for page layout.
-const CELL_CHARS_MAX: usize = 1000;
 /// Bytes of text below which a page may have lost its content to the search for navigation.
 const CONTENT_BYTES_MIN: usize = 200;
+/// Nodes and characters that are looked at to see whether an element holds the mark of a note.
+const BEGINNING_MAX: usize = 32;
 
 #[rustfmt::skip]
 const DROPPED: &[&str] = &[
@@ -38,7 +49,8 @@ const BLOCK: &[&str] = &[
 
 /// Reads an HTML page; elements nested deeper than `depth_max` are flattened.
 ///
-/// Navigation, headers, footers and asides of the page are left out, unless the page holds little else.
+/// Navigation, headers, footers and asides of the page are left out, unless the page holds little else. What a browser does not show stands in
+/// blocks of the kind `Hidden`.
 #[must_use]
 pub fn read_html(text: &str, depth_max: usize) -> Document {
     let source = depth::limited(text, depth_max);
@@ -49,18 +61,29 @@ pub fn read_html(text: &str, depth_max: usize) -> Document {
     }
     let page = Html::parse_document(&source);
     let mut reader = Reader::over(&page, false);
-    if reader.writer.len() < CONTENT_BYTES_MIN {
+    let length = reader.writer.visible_len();
+    if length < CONTENT_BYTES_MIN {
         let whole = Reader::over(&page, true);
-        if reader.writer.is_empty() || whole.writer.len() > CONTENT_BYTES_MIN.max(4 * reader.writer.len()) {
+        if length == 0 || whole.writer.visible_len() > CONTENT_BYTES_MIN.max(4 * length) {
             reader = whole;
         }
     }
+    warnings.extend(symbols::warning(&reader.lost_signs));
     let title = reader.title.or(reader.first_heading);
-    let (text, blocks) = reader.writer.finish();
-    Document { format: Format::Html, title, dates: Dates::default(), text, pages: vec![], blocks, warnings }
+    let Resolved { text, blocks, warnings: guessed } = reader.writer.resolve(&mut []);
+    warnings.extend(guessed);
+    Document { format: Format::Html, title, text, blocks, warnings, ..Document::default() }
 }
 
-/// The blocks of a piece of HTML inside another format.
+/// The text of a piece of HTML that is a value of another format, without what is not seen.
+pub(crate) fn text_of_fragment(source: &str, depth_max: usize) -> String {
+    let Resolved { text, blocks, .. } = fragment(source, depth_max).resolve(&mut []);
+    let mut document = Document { text, blocks, ..Document::default() };
+    settle(&mut document, HiddenText::LeaveOut);
+    document.text
+}
+
+/// The blocks of a piece of HTML inside another format, with marks.
 pub(crate) fn fragment(source: &str, depth_max: usize) -> BlockWriter {
     Reader::over(&Html::parse_fragment(&depth::limited(source, depth_max)), true).writer
 }
@@ -69,6 +92,9 @@ pub(crate) fn fragment(source: &str, depth_max: usize) -> BlockWriter {
 struct Reader {
     /// Whether navigation and the like is kept.
     whole: bool,
+    styles: Rc<Styles>,
+    /// How the text of each open element is seen.
+    seen: Vec<Seen>,
     writer: BlockWriter,
     /// Text of the block that is open, and whether white space came after it.
     buffer: String,
@@ -85,48 +111,16 @@ struct Reader {
     header: Header,
     title: Option<String>,
     first_heading: Option<String>,
-}
-
-/// Which rows of a table name its columns: those from the top that lie in its head or hold nothing but cells of headings.
-#[derive(Default)]
-struct Header {
-    in_head: bool,
-    /// Of the row that is open: whether it lies in the head, how many cells it has, and how many of them are headings.
-    is_head: bool,
-    cells: usize,
-    headings: usize,
-    /// Whether the first of them is no heading: the corner above the names of the rows is often not marked as one.
-    has_corner: bool,
-    is_over: bool,
-}
-
-impl Header {
-    fn cell(&mut self, name: &str) {
-        self.is_head |= self.in_head;
-        self.has_corner |= self.cells == 0 && name != "th";
-        self.cells += 1;
-        self.headings += usize::from(name == "th");
-    }
-
-    /// Takes the end of the open row, which is the last of `table`.
-    fn row(&mut self, table: &mut Table) {
-        let Self { is_head, cells, headings, has_corner, is_over, .. } = *self;
-        *self = Self { in_head: self.in_head, is_over, ..Self::default() };
-        if cells == 0 {
-            return;
-        }
-        let is_head = is_head || headings > 1 && headings + usize::from(has_corner) == cells;
-        if is_head && !is_over {
-            table.end_header();
-        }
-        self.is_over |= !is_head;
-    }
+    /// Signs of fonts of their own that cannot be told, by font.
+    lost_signs: BTreeMap<SignFont, usize>,
 }
 
 impl Reader {
     fn over(page: &Html, whole: bool) -> Self {
-        let mut reader = Self { whole, ..Self::default() };
         let root = page.tree.root();
+        let mut styles = Styles::default();
+        inside(root).filter(|node| is_named(*node, &["style"])).for_each(|sheet| styles.add(&text_of(sheet)));
+        let mut reader = Self { whole, styles: Rc::new(styles), writer: BlockWriter::marked(), ..Self::default() };
         let mut node = root;
         // By hand and not by recursion: the depth of the tree is the document's choice.
         loop {
@@ -171,12 +165,19 @@ impl Reader {
             self.title = self.title.take().or_else(|| title(&text_of(node)));
             return false;
         }
-        if DROPPED.contains(&name) || is_hidden(element) || (!self.whole && self.is_boilerplate(node, element)) {
+        if DROPPED.contains(&name) || (!self.whole && self.is_boilerplate(node, element)) {
             return false;
         }
+        let anchor = element.id().or_else(|| element.attr("name").filter(|_| name == "a"));
+        if let Some(mark) = anchor.and_then(note_at) {
+            self.writer.know_note(mark);
+        }
+        let around = self.seen.last().copied().unwrap_or_default();
+        let seen = around.inside(element, &self.styles, || beginning_of(node));
         if BLOCK.contains(&name) {
             self.flush();
         }
+        self.seen.push(seen);
         match name {
             "br" => self.break_line(),
             "main" | "article" => self.content += 1,
@@ -187,6 +188,8 @@ impl Reader {
                 let first = element.attr("start").and_then(|start| start.trim().parse().ok()).unwrap_or(1);
                 self.lists.push(Some(first));
             }
+            // What has no place is not counted.
+            "li" if seen.is_gone() => self.marker = None,
             "li" if self.table.is_none() => {
                 self.marker = Some(match self.lists.last_mut() {
                     Some(Some(number)) => {
@@ -253,6 +256,7 @@ impl Reader {
         if BLOCK.contains(&name) {
             self.flush();
         }
+        self.seen.pop();
         match name {
             "main" | "article" => self.content -= 1,
             "pre" | "listing" | "xmp" | "plaintext" => self.preformatted -= 1,
@@ -266,20 +270,30 @@ impl Reader {
     }
 
     fn text(&mut self, text: &str) {
+        let seen = self.seen.last().copied().unwrap_or_default();
+        let shown = seen.font.map(|font| symbols::shown(font, text, &mut self.lost_signs));
+        let text = shown.as_deref().unwrap_or(text);
         if self.preformatted > 0 {
-            self.buffer.push_str(text);
+            seen.look().write(&mut self.buffer, text);
             return;
         }
+        let mut run = String::with_capacity(text.len());
         for character in text.chars() {
             if character.is_whitespace() {
                 self.spaced = true;
             } else if character != '\u{ad}' {
-                if std::mem::take(&mut self.spaced) && !self.buffer.is_empty() && !self.buffer.ends_with('\n') {
-                    self.buffer.push(' ');
+                if std::mem::take(&mut self.spaced) {
+                    // A blank before a run is none of it.
+                    match run.is_empty() {
+                        false => run.push(' '),
+                        true if !self.buffer.is_empty() && !self.buffer.ends_with('\n') => self.buffer.push(' '),
+                        true => {}
+                    }
                 }
-                self.buffer.push(character);
+                run.push(character);
             }
         }
+        seen.look().write(&mut self.buffer, &run);
     }
 
     fn break_line(&mut self) {
@@ -301,7 +315,7 @@ impl Reader {
             return;
         }
         let buffer = std::mem::take(&mut self.buffer);
-        if buffer.trim().is_empty() {
+        if marks::is_blank(&buffer) {
             return;
         }
         let kind = match self.heading {
@@ -312,7 +326,11 @@ impl Reader {
         match self.marker.take() {
             Some(marker) if kind == BlockKind::Paragraph => {
                 let levels = self.lists.len().saturating_sub(1).min(INDENT_LEVELS_MAX);
-                self.writer.push_indented(BlockKind::ListItem, levels * INDENT, &format!("{marker}{}", buffer.trim()));
+                let mut item = String::new();
+                // The number of an item that is not seen is not seen either.
+                Look { cause: marks::cause_of(&buffer), ..Look::default() }.write(&mut item, &marker);
+                item.push_str(buffer.trim());
+                self.writer.push_indented(BlockKind::ListItem, levels * INDENT, &item);
             }
             _ => self.writer.push(kind, &buffer),
         }
@@ -327,52 +345,6 @@ impl Reader {
             _ => false,
         }
     }
-}
-
-/// Whether a browser would not show the element.
-fn is_hidden(element: &Element) -> bool {
-    let style = || {
-        let style = element.attr("style").unwrap_or_default();
-        style.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase()
-    };
-    element.attr("hidden").is_some()
-        || element.attr("aria-hidden").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        || element.attr("style").is_some() && ["display:none", "visibility:hidden"].iter().any(|s| style().contains(s))
-}
-
-/// Whether a table holds data: several columns, several rows or a head, short cells, no table and no heading inside.
-fn is_data(table: NodeRef<'_>) -> bool {
-    if let Node::Element(element) = table.value()
-        && matches!(element.attr("role"), Some("presentation" | "none"))
-    {
-        return false;
-    }
-    let (mut columns, mut columns_most, mut characters) = (0_usize, 0_usize, 0_usize);
-    let (mut rows, mut has_head) = (0_usize, false);
-    for node in inside(table) {
-        match node.value() {
-            Node::Text(text) => characters += text.len(),
-            Node::Element(element) => match element.name() {
-                "table" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre" => return false,
-                "tr" => {
-                    columns = 0;
-                    rows += 1;
-                }
-                name @ ("td" | "th") => {
-                    has_head |= name == "th";
-                    characters = 0;
-                    columns += 1;
-                    columns_most = columns_most.max(columns);
-                }
-                _ => {}
-            },
-            _ => {}
-        }
-        if characters > CELL_CHARS_MAX {
-            return false;
-        }
-    }
-    columns_most >= 2 && (rows >= 2 || has_head)
 }
 
 /// Every node below `root` in document order.
@@ -395,6 +367,18 @@ fn inside(root: NodeRef<'_>) -> impl Iterator<Item = NodeRef<'_>> {
 
 fn is_named(node: NodeRef<'_>, names: &[&str]) -> bool {
     matches!(node.value(), Node::Element(element) if names.contains(&element.name()))
+}
+
+/// The text of `node`, or so much of it that it is seen to be long.
+fn beginning_of(node: NodeRef<'_>) -> String {
+    let mut text = String::new();
+    for part in inside(node).take(BEGINNING_MAX).filter_map(|node| node.value().as_text()) {
+        text.extend(part.chars().take(BEGINNING_MAX));
+        if text.len() > BEGINNING_MAX {
+            break;
+        }
+    }
+    text
 }
 
 fn text_of(node: NodeRef<'_>) -> String {

@@ -70,7 +70,7 @@ pub fn read_eml(bytes: &[u8], settings: &MailSettings, html_depth_max: usize) ->
     let (text, blocks) = writer.finish();
     let title = message.subject().and_then(title);
     let dates = Dates { created: message.date().and_then(created), modified: None };
-    let document = Document { format: Format::Eml, title, dates, text, pages: vec![], blocks, warnings };
+    let document = Document { format: Format::Eml, title, dates, text, blocks, warnings, ..Document::default() };
     Ok(Reading { document, members: attached.members, pictures: Vec::new() })
 }
 

@@ -4,14 +4,17 @@ use pulldown_cmark::{CodeBlockKind, Event, MetadataBlockKind, Options, Parser, T
 
 use super::blocks::{BlockWriter, title};
 use super::html;
+use super::marks::{self, Look, Resolved, Shift};
 use super::table::Rows;
 use super::text::{TextKind, read_text};
-use crate::document::{BlockKind, Dates, Document, Format, Warning};
+use crate::document::{BlockKind, Document, Format, HiddenCause, Warning};
 
 /// Spaces that a list inside a list is set in by.
 const INDENT: usize = 2;
 /// Levels of lists that are still set in; deeper ones stay at this depth.
 const INDENT_LEVELS_MAX: usize = 16;
+/// Elements in a paragraph whose looks are followed.
+const LOOKS_MAX: usize = 64;
 
 /// Lines and marks above which the text is read as plain text: the parser keeps all of them, at many times their bytes.
 const MARKS_MAX: usize = 5_000_000;
@@ -30,27 +33,30 @@ pub fn read_markdown(text: &str, html_depth_max: usize) -> Document {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
+        // Otherwise `CO~2~` would be struck out. `^` stands in too much prose to be a mark of its own.
+        | Options::ENABLE_SUBSCRIPT
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES
         | Options::ENABLE_GFM
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
         | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
-    let mut reader = Reader { html_depth_max, ..Reader::default() };
+    let mut reader = Reader { html_depth_max, writer: BlockWriter::marked(), ..Reader::default() };
     for event in Parser::new_ext(text, options) {
         reader.take(event);
     }
     reader.flush(BlockKind::Paragraph);
     let title = reader.front_title.or(reader.first_heading);
-    let (text, blocks) = reader.writer.finish();
-    Document { format: Format::Markdown, title, dates: Dates::default(), text, pages: vec![], blocks, warnings: vec![] }
+    let Resolved { text, blocks, warnings } = reader.writer.resolve(&mut []);
+    Document { format: Format::Markdown, title, text, blocks, warnings, ..Document::default() }
 }
 
 #[derive(Default)]
 struct Reader {
     html_depth_max: usize,
     writer: BlockWriter,
-    /// Text of the block that is open.
+    /// Text of the block that is open, and the looks of the marks and the elements that are open in it.
     buffer: String,
+    looks: Vec<(String, Look)>,
     /// The next number of each open list; none for lists without numbers.
     lists: Vec<Option<u64>>,
     /// The marker of an item whose first block is still to come.
@@ -71,7 +77,7 @@ impl Reader {
             Event::End(end) => self.end(end),
             Event::Text(text) if self.metadata.is_some() => self.buffer.push_str(&text),
             Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
-                self.buffer.push_str(&text);
+                self.look().write(&mut self.buffer, &text);
             }
             Event::Html(text) => self.html.push_str(&text),
             Event::InlineHtml(tag) => {
@@ -79,11 +85,10 @@ impl Reader {
                 if tag.starts_with("<br") {
                     self.buffer.push('\n');
                 }
+                self.inline_html(&tag);
             }
             Event::FootnoteReference(name) => {
-                self.buffer.push('[');
-                self.buffer.push_str(&name);
-                self.buffer.push(']');
+                Look { shift: Shift::Note, ..self.look() }.write(&mut self.buffer, &name);
             }
             Event::SoftBreak => self.buffer.push(' '),
             Event::HardBreak => self.buffer.push('\n'),
@@ -92,8 +97,42 @@ impl Reader {
         }
     }
 
+    /// The look of text at this place.
+    fn look(&self) -> Look {
+        self.looks.last().map(|(_, look)| *look).unwrap_or_default()
+    }
+
+    /// Takes one tag in lower case: elements that are struck, raised, lowered or hidden.
+    fn inline_html(&mut self, tag: &str) {
+        let inner = tag.trim_start_matches('<').trim_end_matches('>').trim_end_matches('/');
+        if let Some(name) = inner.strip_prefix('/') {
+            if let Some(at) = self.looks.iter().rposition(|(open, _)| open == name.trim()) {
+                self.looks.truncate(at);
+            }
+            return;
+        }
+        let (name, attributes) = inner.split_once(char::is_whitespace).unwrap_or((inner, ""));
+        let attributes: String = attributes.split_whitespace().collect();
+        let is_hidden = matches!(name, "span" | "font" | "b" | "i" | "em" | "strong" | "small")
+            && (attributes.contains("display:none")
+                || attributes.contains("visibility:hidden")
+                || attributes == "hidden");
+        let look = match name {
+            "s" | "del" | "strike" => self.look().and(HiddenCause::Struck),
+            "sup" => Look { shift: Shift::Raised, ..self.look() },
+            "sub" => Look { shift: Shift::Lowered, ..self.look() },
+            _ if is_hidden => self.look().and(HiddenCause::Hidden),
+            _ => return,
+        };
+        if !tag.ends_with("/>") && self.looks.len() < LOOKS_MAX {
+            self.looks.push((name.to_owned(), look));
+        }
+    }
+
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
+            Tag::Strikethrough => self.looks.push(("~~".into(), self.look().and(HiddenCause::Struck))),
+            Tag::Subscript => self.looks.push(("~".into(), Look { shift: Shift::Lowered, ..self.look() })),
             Tag::List(first) => {
                 self.flush(BlockKind::Paragraph);
                 self.lists.push(first);
@@ -117,7 +156,8 @@ impl Reader {
             Tag::FootnoteDefinition(name) => {
                 self.flush(BlockKind::Paragraph);
                 self.marker = None;
-                self.buffer = format!("[{name}] ");
+                self.writer.know_note(&name);
+                self.buffer = format!("[{}] ", marks::plain(&name));
             }
             Tag::MetadataBlock(kind) => {
                 self.flush(BlockKind::Paragraph);
@@ -132,6 +172,8 @@ impl Reader {
 
     fn end(&mut self, end: TagEnd) {
         match end {
+            TagEnd::Strikethrough => self.inline_html("</~~>"),
+            TagEnd::Subscript => self.inline_html("</~>"),
             TagEnd::Heading(level) => {
                 let level = level as u8;
                 if level == 1 && self.first_heading.is_none() {
@@ -155,6 +197,7 @@ impl Reader {
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.buffer);
+                self.looks.clear();
                 self.rows.cell(&cell);
             }
             TagEnd::TableHead => {
@@ -181,13 +224,17 @@ impl Reader {
     /// Ends the open block; the first paragraph of a list item becomes the item.
     fn flush(&mut self, kind: BlockKind) {
         let buffer = std::mem::take(&mut self.buffer);
-        if buffer.trim().is_empty() {
+        // What an element left open ends with its block.
+        self.looks.clear();
+        if marks::is_blank(&buffer) {
             return;
         }
         let levels = self.lists.len().saturating_sub(1).min(INDENT_LEVELS_MAX);
         match self.marker.take() {
             Some(marker) if kind == BlockKind::Paragraph => {
-                let item = format!("{marker}{}", buffer.trim());
+                let mut item = String::new();
+                Look { cause: marks::cause_of(&buffer), ..Look::default() }.write(&mut item, &marker);
+                item.push_str(buffer.trim());
                 self.writer.push_indented(BlockKind::ListItem, levels * INDENT, &item);
             }
             _ => self.writer.push(kind, &buffer),
@@ -246,7 +293,7 @@ mod tests {
         let document = read(
             "<div align=\"center\"><h1>Name</h1><script>x()</script></div>\n\ntext<br>more <b>bold</b>[^1]\n\n[^1]: Note.",
         );
-        assert_eq!(document.text, "Name\n\ntext\nmore bold[1]\n\n[1] Note.");
+        assert_eq!(document.text, "Name\n\ntext\nmore bold [1]\n\n[1] Note.");
     }
 
     #[test]

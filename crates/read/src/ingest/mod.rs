@@ -7,17 +7,22 @@ pub mod data;
 mod dates;
 pub mod detect;
 pub mod encoding;
+pub mod hidden;
 pub mod html;
 pub mod isolated;
+mod items;
 pub mod mail;
 pub mod markdown;
+mod marks;
 pub mod members;
+mod numbering;
 pub mod ocr;
 pub mod office;
 pub mod pdf;
 pub mod rst;
 pub mod rtf;
 pub mod separated;
+mod symbols;
 mod table;
 pub mod text;
 pub mod walk;
@@ -47,6 +52,8 @@ pub struct ReadSettings {
     pub text_bytes_max: usize,
     /// Nesting of HTML elements above which tags are ignored.
     pub html_depth_max: usize,
+    /// What becomes of text that a reader of the document does not see: hidden, struck out, not painted.
+    pub hidden: hidden::HiddenText,
     /// Limits of reading one PDF.
     pub pdf: pdf::PdfSettings,
     /// Limits of reading one Office document or e-book.
@@ -69,6 +76,7 @@ impl Default for ReadSettings {
             file_bytes_max: 256 << 20,
             text_bytes_max: 64 << 20,
             html_depth_max: 512,
+            hidden: hidden::HiddenText::default(),
             pdf: pdf::PdfSettings::default(),
             office: office::OfficeSettings::default(),
             data: data::DataSettings::default(),
@@ -81,7 +89,7 @@ impl Default for ReadSettings {
 }
 
 /// Version of what the readers make of files; raised when they read what they did not.
-const READERS_VERSION: u32 = 2;
+const READERS_VERSION: u32 = 3;
 
 impl ReadSettings {
     /// A text that is another one whenever files may be read otherwise.
@@ -194,6 +202,7 @@ fn read_whole(path: &Path, bytes: &[u8], settings: &ReadSettings) -> Result<Read
     // A reader that panics has met a file that its author did not think of; the next file is still read.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut reading = read_as(format, path, bytes, settings)?;
+        hidden::settle(&mut reading.document, settings.hidden);
         find_headers(&mut reading.document);
         Ok(reading)
     }));

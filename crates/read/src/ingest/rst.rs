@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::blocks::{BlockWriter, title};
 use super::table::Rows;
 use super::text::{TextKind, read_text};
-use crate::document::{BlockKind, Dates, Document, Format, Warning};
+use crate::document::{BlockKind, Document, Format, Warning};
 use lines::{adornment, bullet, dedented, directive, enumerator, field, fits, indent, indented};
 
 /// Blocks inside blocks that are read; what is deeper is running text.
@@ -46,11 +46,10 @@ pub fn read_rst(text: &str) -> Document {
     Document {
         format: Format::Rst,
         title: reader.title,
-        dates: Dates::default(),
         text,
-        pages: vec![],
         blocks,
         warnings: reader.warnings,
+        ..Document::default()
     }
 }
 

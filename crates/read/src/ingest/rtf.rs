@@ -12,7 +12,7 @@ use encoding_rs::WINDOWS_1252;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::title;
-use crate::document::{Dates, Document, FileStatus, Format, Warning};
+use crate::document::{Document, FileStatus, Format, Warning};
 use crate::error::{Error, Result};
 use charset::Charset;
 use lexer::{Lexer, Token};
@@ -385,7 +385,7 @@ impl<'a> Reader<'a> {
         }
         let (text, blocks, first_heading) = self.paragraphs.finish(self.state.layout);
         let title = title(&self.title).or(first_heading);
-        Document { format: Format::Rtf, title, dates: Dates::default(), text, pages: vec![], blocks, warnings }
+        Document { format: Format::Rtf, title, text, blocks, warnings, ..Document::default() }
     }
 }
 

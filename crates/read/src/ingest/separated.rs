@@ -2,7 +2,7 @@
 
 use super::blocks::{BlockWriter, CELLS_MAX};
 use super::text::{TextKind, read_text};
-use crate::document::{ByteSpan, Cell, Dates, Document, Format, Warning};
+use crate::document::{ByteSpan, Cell, Document, Format, Warning};
 
 /// Characters between cells that are tried, the likeliest first.
 const DELIMITERS: &[u8] = b",\t;|";
@@ -36,7 +36,7 @@ pub fn read_csv(text: String, text_bytes_max: usize) -> Document {
         warnings.push(Warning { page: None, lossy: false, message });
     }
     let (text, blocks) = writer.finish();
-    Document { format: Format::Csv, title: None, dates: Dates::default(), text, pages: vec![], blocks, warnings }
+    Document { format: Format::Csv, text, blocks, warnings, ..Document::default() }
 }
 
 #[derive(Default)]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod formats;
+mod hidden;
 
 fn status(error: &Error) -> FileStatus {
     match error {

@@ -1,6 +1,7 @@
 //! Decoded plain text goes in, the same text with its blocks comes out; knows nothing of encodings or markup.
 
-use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, Format};
+use super::items;
+use crate::document::{Block, BlockKind, ByteSpan, Document, Format};
 
 /// Characters of the longest line that can be a heading.
 const HEADING_CHARS_MAX: usize = 100;
@@ -43,7 +44,7 @@ pub fn read_text(text: String, kind: TextKind) -> Document {
         Some(Block { kind: BlockKind::Heading { .. }, span, .. }) => super::blocks::title(span.of(&text)),
         _ => None,
     };
-    Document { format: Format::Text, title, dates: Dates::default(), text, pages: vec![], blocks, warnings: vec![] }
+    Document { format: Format::Text, title, text, blocks, ..Document::default() }
 }
 
 /// A block from the first to the last of `lines`.
@@ -90,12 +91,12 @@ fn prose(text: &str, lines: &[ByteSpan], next: Option<&Vec<ByteSpan>>, blocks: &
     if rest.len() == 1 && rest[0].of(text).chars().all(|c| c.is_whitespace() || "-=*_~#".contains(c)) {
         return;
     }
-    let items = rest.iter().filter(|line| marker(line.of(text))).count();
-    let is_list = rest.first().is_some_and(|line| marker(line.of(text))) || items >= 2;
+    let lines: Vec<&str> = rest.iter().map(|line| line.of(text)).collect();
+    let begins = items::beginnings(&lines);
     let mut from = 0;
     for to in 1..=rest.len() {
-        if to == rest.len() || (is_list && marker(rest[to].of(text))) {
-            let kind = if is_list && marker(rest[from].of(text)) { BlockKind::ListItem } else { BlockKind::Paragraph };
+        if to == rest.len() || begins[to] {
+            let kind = if begins[from] { BlockKind::ListItem } else { BlockKind::Paragraph };
             let span = block(kind, &rest[from..to]).span.trimmed(text);
             blocks.push(Block::new(kind, span));
             from = to;
@@ -151,28 +152,8 @@ fn numbered(line: &str, next: Option<&str>) -> Option<u8> {
     }
     let titled = rest.first().is_some_and(|word| word.starts_with(char::is_uppercase));
     // `1. Milk` before `2. Bread` is a list; `1. Introduction` before a paragraph is not.
-    let alone = number.ends_with('.') && next.is_some_and(|line| !marker(line));
+    let alone = number.ends_with('.') && next.is_some_and(|line| items::marker(line).is_none());
     (titled && parts.iter().all(digits) && (parts.len() >= 2 || alone)).then_some(parts.len().min(6) as u8)
-}
-
-/// Whether a line opens a list item.
-fn marker(line: &str) -> bool {
-    let line = line.trim_start();
-    let Some((mark, rest)) = line.split_once([' ', '\t']) else { return false };
-    if rest.trim().is_empty() {
-        return false;
-    }
-    if matches!(mark, "-" | "*" | "+" | "•" | "–" | "◦" | "▪" | "‣" | "·" | "●" | "○") {
-        return true;
-    }
-    let Some(label) = mark.strip_suffix([')', '.']) else { return false };
-    let bracketed = mark.ends_with(')');
-    let label = label.trim_start_matches('(');
-    let number = (1..=3).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_digit());
-    let letters = (1..=4).contains(&label.len())
-        && (label.len() == 1 || label.chars().all(|c| "ivx".contains(c)))
-        && label.bytes().all(|byte| byte.is_ascii_lowercase());
-    number || (bracketed && letters)
 }
 
 #[cfg(test)]
@@ -191,6 +172,7 @@ mod tests {
             BlockKind::ListItem => "li",
             BlockKind::Table => "table",
             BlockKind::Code => "code",
+            _ => "aside",
         };
         document.blocks.iter().map(|block| (name(block.kind), block.span.of(&document.text).to_owned())).collect()
     }

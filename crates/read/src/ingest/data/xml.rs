@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
     fn leaf(&mut self, id: usize) {
         let text = self.whole(id);
         let text = match text.len() >= PAGE_BYTES_MIN && (text.contains("</") || text.contains("<br")) {
-            true => html::fragment(&text, self.lines.settings.depth_max).finish().0,
+            true => html::text_of_fragment(&text, self.lines.settings.depth_max),
             false => text,
         };
         let text = if is_prose(&text) { text.trim().to_owned() } else { words(&text) };

@@ -3,7 +3,9 @@
 use super::*;
 
 fn read(html: &str) -> Document {
-    let document = read_html(html, 512);
+    let mut document = read_html(html, 512);
+    document.check().expect("spans hold with what is hidden");
+    settle(&mut document, HiddenText::LeaveOut);
     document.check().expect("spans hold");
     document
 }

@@ -4,7 +4,7 @@ use mail_parser::MessageParser;
 
 use super::super::blocks::BlockWriter;
 use super::{MailSettings, addresses, date, names, readable};
-use crate::document::{BlockKind, Dates, Document, Format, Member, Warning};
+use crate::document::{BlockKind, Document, Format, Member, Warning};
 
 /// Bytes of a message in which its header is looked for.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
@@ -32,7 +32,7 @@ pub fn read_mbox(bytes: &[u8], settings: &MailSettings) -> Document {
     }
     writer.push(BlockKind::Table, &lines);
     let (text, blocks) = writer.finish();
-    Document { format: Format::Mbox, title: None, dates: Dates::default(), text, pages: vec![], blocks, warnings }
+    Document { format: Format::Mbox, text, blocks, warnings, ..Document::default() }
 }
 
 /// The messages of a mailbox, each as a file: one at a time, since all of them are as large as the mailbox.

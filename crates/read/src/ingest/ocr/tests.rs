@@ -6,7 +6,7 @@ use std::path::Path;
 use lopdf::{Dictionary, Object, Stream, dictionary};
 
 use super::*;
-use crate::document::{Dates, Format};
+use crate::document::Format;
 use crate::ingest::ReadSettings;
 use crate::ingest::isolated::{ProcessSettings, Reader};
 use crate::ingest::pdf::tests::pdf;
@@ -471,12 +471,11 @@ fn recognised_pages_take_their_place_among_the_others() {
         |page| Warning { page: Some(page), lossy: true, message: "the page is a picture without text; do".into() };
     let document = Document {
         format: Format::Pdf,
-        title: None,
-        dates: Dates::default(),
         text,
         pages,
         blocks: vec![block(0, 10), block(12, 22)],
         warnings: vec![warning(2)],
+        ..Document::default()
     };
     let made = with_texts(&document, &[(2, "Loan \nagreement\n\nof 1998\u{c}".into())]);
     made.check().unwrap();

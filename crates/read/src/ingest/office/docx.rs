@@ -2,6 +2,7 @@
 
 mod body;
 mod lists;
+mod looks;
 mod paragraph;
 mod styles;
 
@@ -11,7 +12,6 @@ use self::body::Body;
 use self::lists::Lists;
 use self::styles::Styles;
 use super::drawing;
-use super::numbering::{NumberStyle, written};
 use super::package::{Package, Relation};
 use super::relations::{main_part, relations, targets};
 use super::xml::{Node, Xml};
@@ -20,6 +20,8 @@ use crate::document::BlockKind;
 use crate::error::Result;
 use crate::ingest::blocks::BlockWriter;
 use crate::ingest::html::read_html;
+use crate::ingest::marks::plain;
+use crate::ingest::numbering::{NumberStyle, written};
 
 /// Relations that lead to embedded files whose text is not read.
 const EMBEDDED: &[&str] = &["package", "oleObject", "control"];
@@ -45,7 +47,7 @@ pub(super) fn read(package: &mut Package<'_>, output: &mut Output) -> Result<()>
     body.embedded.extend(chunks(package, output, &of_main)?);
     let Some(text) = package.text(&main)? else { return Err(super::package::without_main(&main)) };
     let mut xml = Xml::new(&text, package.depth_max());
-    let mut blocks = BlockWriter::default();
+    let mut blocks = BlockWriter::marked();
     body.blocks(&mut xml, 1, &mut blocks)?;
     output.note_end(None, &main, &xml);
     output.append(&blocks)?;
@@ -80,7 +82,7 @@ fn around(
     for part in targets(of_main, kind) {
         let Some(text) = package.text(part)? else { continue };
         let mut xml = Xml::new(&text, package.depth_max());
-        let mut blocks = BlockWriter::default();
+        let mut blocks = BlockWriter::marked();
         body.blocks(&mut xml, 1, &mut blocks)?;
         output.note_end(None, part, &xml);
         let (text, found) = blocks.finish();
@@ -114,7 +116,7 @@ fn chunks(
             continue;
         };
         let document = read_html(&text, output.html_depth_max);
-        let mut blocks = BlockWriter::default();
+        let mut blocks = BlockWriter::marked();
         for block in &document.blocks {
             blocks.push_block(&document.text, block);
         }
@@ -143,7 +145,7 @@ fn notes(package: &mut Package<'_>, output: &mut Output, body: &mut Body, part: 
         let id = open.attribute("id").unwrap_or_default();
         let author = open.attribute("author").map(|author| one_line(&author)).filter(|author| !author.is_empty());
         let level = xml.depth();
-        let mut blocks = BlockWriter::default();
+        let mut blocks = BlockWriter::marked();
         body.blocks(&mut xml, level, &mut blocks)?;
         found.push((body.mark_of(element, &id), author, blocks));
     }
@@ -156,7 +158,7 @@ fn notes(package: &mut Package<'_>, output: &mut Output, body: &mut Body, part: 
         for (at, block) in blocks.iter().enumerate() {
             let inner = block.span.of(&text);
             match at {
-                0 => output.push(BlockKind::Paragraph, 0, &format!("[{mark}] {author}{inner}"))?,
+                0 => output.push_marked(BlockKind::Paragraph, 0, &format!("[{mark}] {}{inner}", plain(&author)))?,
                 _ => output.push_block(&text, block)?,
             }
         }

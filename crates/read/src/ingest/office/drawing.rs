@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::numbering::{Counts, LEVELS_MAX, Level, NumberStyle};
 use super::package::{Package, Relation};
 use super::xml::{Element, Node, Xml};
 use super::{Output, number_format, one_line, without_soft_hyphens};
 use crate::document::BlockKind;
 use crate::error::Result;
 use crate::ingest::blocks::BlockWriter;
+use crate::ingest::numbering::{Counts, LEVELS_MAX, Level, NumberStyle};
 use crate::ingest::table::Table;
 
 /// Spaces that a list inside a list is set in by.

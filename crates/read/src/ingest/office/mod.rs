@@ -2,7 +2,7 @@
 //!
 //! `package` opens the zip archive and `xml` reads its parts within limits, `relations` follows them to each other; `docx`, `pptx`, `xlsx`,
 //! `odf` and `epub` know the formats. `drawing` reads what the Office formats share: text in shapes, tables, charts, diagrams. `cells`
-//! writes the tables of texts and `grid` those of sheets, `number_format` shows numbers as a person sees them, `numbering` counts lists.
+//! writes the tables of texts and `grid` those of sheets, `number_format` shows numbers as a person sees them.
 
 mod cells;
 mod docx;
@@ -10,7 +10,6 @@ mod drawing;
 mod epub;
 mod grid;
 mod number_format;
-mod numbering;
 mod odf;
 mod package;
 mod pptx;
@@ -25,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use self::package::{Package, shown};
 use self::xml::Xml;
 use super::blocks::{BlockWriter, title};
+use super::marks::Resolved;
 use crate::document::{Block, BlockKind, ByteSpan, Dates, Document, FileStatus, Format, Page, Warning};
 use crate::error::{Error, Result};
 
@@ -103,8 +103,8 @@ pub(super) fn entry_names(bytes: &[u8]) -> Option<Vec<String>> {
 
 /// Reads a document of one of the formats `Docx`, `Pptx`, `Xlsx`, `Odt`, `Ods`, `Odp` and `Epub`. Blocks until done.
 ///
-/// Slides and sheets are pages. Text that a person can only see by asking for it (hidden text, slides, sheets) is kept with a warning;
-/// text deleted under change tracking is left out with one. A part that breaks off gives its text so far and a lossy warning.
+/// Slides and sheets are pages. Text that a person can only see by asking for it (hidden text) stands in blocks of the kind `Hidden`; text
+/// deleted under change tracking is left out with a warning. A part that breaks off gives its text so far and a lossy warning.
 /// `text_bytes_max` bounds the text, `html_depth_max` the nesting of HTML inside.
 ///
 /// # Errors
@@ -123,6 +123,7 @@ pub fn read_office(
     }
     let mut package = Package::open(bytes, settings)?;
     let mut output = Output {
+        writer: BlockWriter::marked(),
         text_bytes_max,
         html_depth_max,
         cells_left: settings.cells_max,
@@ -160,8 +161,8 @@ struct Output {
 }
 
 impl Output {
-    /// Adds a block.
-    fn push(&mut self, kind: BlockKind, indent: usize, text: &str) -> Result<()> {
+    /// Adds a block of text with marks of looks.
+    fn push_marked(&mut self, kind: BlockKind, indent: usize, text: &str) -> Result<()> {
         self.writer.push_indented(kind, indent, text);
         self.within_text(self.writer.len())
     }
@@ -176,7 +177,7 @@ impl Output {
     fn push_running(&mut self, text: &str, block: &Block) -> Result<()> {
         match block.kind {
             BlockKind::Table => self.push_block(text, block),
-            _ => self.push(BlockKind::Paragraph, 0, block.span.of(text)),
+            _ => self.push_marked(BlockKind::Paragraph, 0, block.span.of(text)),
         }
     }
 
@@ -257,10 +258,11 @@ impl Output {
     }
 
     /// The document; without any text from a broken part it is an error.
-    fn finish(self, format: Format, told: Vec<Warning>) -> Result<Document> {
-        let (text, blocks) = self.writer.finish();
+    fn finish(mut self, format: Format, told: Vec<Warning>) -> Result<Document> {
+        let Resolved { text, blocks, warnings: guessed } = self.writer.resolve(&mut self.pages);
         let mut warnings = told;
         warnings.extend(self.warnings);
+        warnings.extend(guessed);
         if text.is_empty()
             && let Some(broken) = self.broken
         {
@@ -283,7 +285,16 @@ impl Output {
         // The first heading of a workbook is the name of a sheet, which says nothing of the whole.
         let is_named = !matches!(format, Format::Xlsx | Format::Ods);
         let title = self.title.or(self.shown_title).or_else(|| heading().filter(|_| is_named));
-        Ok(Document { format, title, dates: self.dates, text, pages: self.pages, blocks, warnings })
+        Ok(Document {
+            format,
+            title,
+            dates: self.dates,
+            text,
+            pages: self.pages,
+            blocks,
+            warnings,
+            ..Document::default()
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::*;
+use crate::ingest::hidden::{HiddenText, settle};
 
 mod open_document;
 mod word;
@@ -35,7 +36,9 @@ pub(super) fn try_read(format: Format, bytes: &[u8]) -> Result<Document> {
 }
 
 pub(super) fn read(format: Format, bytes: &[u8]) -> Document {
-    let document = try_read(format, bytes).unwrap();
+    let mut document = try_read(format, bytes).unwrap();
+    document.check().unwrap();
+    settle(&mut document, HiddenText::LeaveOut);
     document.check().unwrap();
     document
 }

@@ -32,7 +32,7 @@ pub(super) fn assemble(pages: &[PageLines], description: Description, warnings: 
     let levels = Levels::new(&drafts);
     let vocabulary = Vocabulary::new(pages);
     let mut document =
-        Document { format: Format::Pdf, title, dates, text: String::new(), pages: vec![], blocks: vec![], warnings };
+        Document { format: Format::Pdf, title, dates, text: String::new(), warnings, ..Document::default() };
     let mut best_heading: Option<(f32, String)> = None;
     for (index, drafts) in drafts.iter().enumerate() {
         if index > 0 {

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use unicode_normalization::char::compose;
 
+use crate::ingest::symbols;
+
 /// The code tables that a font can start from (PDF 32000-1:2008, annex D).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BaseEncoding {
@@ -50,10 +52,8 @@ impl BaseEncoding {
                 _ => one_byte(encoding_rs::WINDOWS_1252, code),
             },
             Self::MacRoman => one_byte(encoding_rs::MACINTOSH, code),
-            Self::Symbol if code == 0x20 => Some(' '),
-            Self::Symbol if code < 0x7f => high(SYMBOL_LOW, 0x21),
-            Self::Symbol => high(SYMBOL_HIGH, 0xa0),
-            Self::Dingbats => dingbat(code),
+            Self::Symbol => symbols::adobe_symbol(code),
+            Self::Dingbats => symbols::dingbat(code),
         }
     }
 }
@@ -65,42 +65,6 @@ fn one_byte(encoding: &'static encoding_rs::Encoding, code: u8) -> Option<char> 
 /// Codes `0xa1..` of the standard encoding; a space marks a gap.
 const STANDARD_HIGH: &str =
     "¡¢£⁄¥ƒ§¤'“«‹›ﬁﬂ –†‡· ¶•‚„”»…‰ ¿ `´ˆ˜¯˘˙¨ ˚¸ ˝˛ˇ—                Æ ª    ŁØŒº     æ   ı  łøœß";
-const SYMBOL_LOW: &str =
-    "!∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼";
-const SYMBOL_HIGH: &str =
-    "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪ 〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭";
-
-fn dingbat(code: u8) -> Option<char> {
-    let code = u32::from(code);
-    let point = match code {
-        0x20 => 0x20,
-        0x25 => 0x260e,
-        0x2a => 0x261b,
-        0x2b => 0x261e,
-        0x48 => 0x2605,
-        0x6c => 0x25cf,
-        0x6e => 0x25a0,
-        0x73 => 0x25b2,
-        0x74 => 0x25bc,
-        0x75 => 0x25c6,
-        0x77 => 0x25d7,
-        0x21..=0x7e => 0x2701 + code - 0x21,
-        0xa8 => 0x2663,
-        0xa9 => 0x2666,
-        0xaa => 0x2665,
-        0xab => 0x2660,
-        0xa1..=0xa7 => 0x2761 + code - 0xa1,
-        0xac..=0xb5 => 0x2460 + code - 0xac,
-        0xb6..=0xd4 => 0x2776 + code - 0xb6,
-        0xd5 => 0x2192,
-        0xd6 => 0x2194,
-        0xd7 => 0x2195,
-        0xd8..=0xfe => 0x2798 + code - 0xd8,
-        _ => return None,
-    };
-    char::from_u32(point)
-}
-
 /// Appends the text of a glyph name, by the rules of the Adobe Glyph List specification; false when the name says nothing.
 pub(super) fn push_glyph_name(name: &[u8], out: &mut String) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };

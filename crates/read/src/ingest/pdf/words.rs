@@ -2,6 +2,8 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+use crate::ingest::symbols;
+
 /// A gap wider than this part of the font size ends a word.
 const WORD_GAP: f32 = 0.149;
 /// A step back wider than this part of the font size ends a word.
@@ -200,11 +202,7 @@ fn push_normalised(out: &mut String, text: &str) {
             // A drawn soft hyphen is a hyphen: many fonts use one glyph for both.
             '\u{ad}' => out.push('-'),
             // Symbol fonts keep their codes in the private use area.
-            '\u{f0b7}' => out.push('•'),
-            '\u{f0a7}' => out.push('▪'),
-            '\u{f0a8}' | '\u{f06f}' => out.push('☐'),
-            '\u{f0fe}' | '\u{f078}' => out.push('☒'),
-            '\u{f0fc}' => out.push('✓'),
+            '\u{e000}'..='\u{f8ff}' => out.push(symbols::unnamed(found).unwrap_or(found)),
             '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{2060}' => {}
             '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' => {
                 unicode_normalization::char::decompose_compatible(found, |part| out.push(part));

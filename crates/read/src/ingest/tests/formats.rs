@@ -39,16 +39,18 @@ fn relations(main: &str) -> String {
     )
 }
 
+/// A Word document of this body.
+pub(super) fn word(body: &str) -> Vec<u8> {
+    let body = format!("<w:document><w:body>{body}</w:body></w:document>");
+    let main = relations("word/document.xml");
+    zipped(&[("_rels/.rels", main.as_bytes()), ("word/document.xml", body.as_bytes()), ("core.xml", CORE.as_bytes())])
+}
+
 fn docx() -> Vec<u8> {
     let cell = |text: &str| format!("<w:tc><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>");
     let row = |cells: &[&str]| format!("<w:tr>{}</w:tr>", cells.iter().map(|text| cell(text)).collect::<String>());
-    let body = format!(
-        "<w:document><w:body><w:p><w:r><w:t>They rose.</w:t></w:r></w:p><w:tbl>{}{}</w:tbl></w:body></w:document>",
-        row(&["Year", "Rate"]),
-        row(&["", "4 é"])
-    );
-    let main = relations("word/document.xml");
-    zipped(&[("_rels/.rels", main.as_bytes()), ("word/document.xml", body.as_bytes()), ("core.xml", CORE.as_bytes())])
+    let rows = [row(&["Year", "Rate"]), row(&["", "4 é"])].concat();
+    word(&format!("<w:p><w:r><w:t>They rose.</w:t></w:r></w:p><w:tbl>{rows}</w:tbl>"))
 }
 
 fn xlsx() -> Vec<u8> {

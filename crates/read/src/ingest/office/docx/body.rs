@@ -1,6 +1,6 @@
 //! The blocks of one Word part go in, they come out with their roles; knows how parts hang together no more than a paragraph does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::cells::{self, Cell};
 use super::super::xml::{Node, Xml};
@@ -9,6 +9,7 @@ use super::lists::Lists;
 use super::styles::Styles;
 use crate::error::Result;
 use crate::ingest::blocks::BlockWriter;
+use crate::ingest::symbols::{self, SignFont};
 
 /// Everything that reading a document's parts, one after the other, has to remember.
 #[derive(Debug, Default)]
@@ -26,9 +27,10 @@ pub(super) struct Body {
     last_marks: HashMap<String, u32>,
     cells_left: usize,
     cells_max: usize,
-    /// Whether text was left out because it is deleted, and kept although it is hidden.
+    /// Whether text was left out because it is deleted.
     pub(super) has_deleted: bool,
-    pub(super) has_hidden: bool,
+    /// Signs of fonts of their own that cannot be told, by font.
+    pub(super) lost_signs: BTreeMap<SignFont, usize>,
 }
 
 /// A row of a table.
@@ -129,7 +131,7 @@ impl Body {
     fn cell(&mut self, xml: &mut Xml<'_>) -> Result<Cell> {
         let level = xml.depth();
         let mut columns = 1;
-        let mut blocks = BlockWriter::default();
+        let mut blocks = BlockWriter::marked();
         while let Some(element) = xml.next_open_in(level)? {
             match element.name() {
                 "p" => self.paragraph(xml, &mut blocks)?,
@@ -166,6 +168,9 @@ impl Body {
 
     /// Tells what was left out or kept.
     pub(super) fn warn(&self, output: &mut Output) {
-        output.warn_of_changes(self.has_deleted, self.has_hidden);
+        output.warn_of_changes(self.has_deleted, false);
+        if let Some(warning) = symbols::warning(&self.lost_signs) {
+            output.warn(None, warning.lossy, warning.message);
+        }
     }
 }

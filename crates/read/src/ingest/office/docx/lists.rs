@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::Output;
-use super::super::numbering::{Counts, LEVELS_MAX, Level, NumberStyle};
 use super::super::package::Package;
 use super::super::xml::{Element, Node, Xml};
 use crate::error::Result;
+use crate::ingest::numbering::{Counts, LEVELS_MAX, Level, NumberStyle};
 
 /// The id of the list that takes a paragraph out of every list.
 const NO_LIST: &str = "0";

@@ -1,13 +1,16 @@
 //! The runs of one Word paragraph go in, its text with its role comes out; fields give their result, deleted runs nothing.
 
-use super::super::numbering::LEVELS_MAX;
 use super::super::without_soft_hyphens;
 use super::super::xml::{Element, Xml};
 use super::body::Body;
+use super::looks::RunProperties;
 use super::styles::Meaning;
 use crate::document::BlockKind;
 use crate::error::Result;
 use crate::ingest::blocks::{BlockWriter, title};
+use crate::ingest::marks::{self, Look, Shift};
+use crate::ingest::numbering::LEVELS_MAX;
+use crate::ingest::symbols::{self, SignFont};
 
 /// Spaces that a list inside a list is set in by.
 const INDENT: usize = 2;
@@ -24,10 +27,18 @@ struct Line {
     list: Option<String>,
     list_level: Option<usize>,
     outline: Option<u8>,
-    /// Whether the run that is open is hidden.
-    is_hidden: bool,
+    /// How the run that is open is seen, and the font of signs that it is in.
+    look: Look,
+    font: Option<SignFont>,
     /// What floats beside the paragraph: text boxes, charts.
     beside: BlockWriter,
+}
+
+impl Line {
+    /// Adds text of the run that is open.
+    fn write(&mut self, text: &str) {
+        self.look.write(&mut self.text, text);
+    }
 }
 
 impl Body {
@@ -37,7 +48,7 @@ impl Body {
     /// As [`Body::blocks`].
     pub(super) fn paragraph(&mut self, xml: &mut Xml<'_>, into: &mut BlockWriter) -> Result<()> {
         let level = xml.depth();
-        let mut line = Line::default();
+        let mut line = Line { beside: BlockWriter::marked(), ..Line::default() };
         while let Some(element) = xml.next_open_in(level)? {
             self.inline(xml, &element, &mut line)?;
         }
@@ -52,28 +63,33 @@ impl Body {
     fn inline(&mut self, xml: &mut Xml<'_>, element: &Element<'_>, line: &mut Line) -> Result<()> {
         match element.name() {
             "pPr" => properties(xml, line)?,
-            "r" => line.is_hidden = false,
-            "rPr" => line.is_hidden |= is_hidden(xml)?,
+            "r" => self.begin_run(line, &RunProperties::default()),
+            "rPr" => {
+                let own = RunProperties::read(xml)?;
+                self.begin_run(line, &own);
+            }
             "t" => {
                 let text = xml.text()?;
                 if !self.is_in_code() {
-                    self.has_hidden |= line.is_hidden && !text.trim().is_empty();
-                    line.text.push_str(&text);
+                    let shown = line.font.map(|font| symbols::shown(font, &text, &mut self.lost_signs));
+                    line.write(shown.as_deref().unwrap_or(&text));
                 }
             }
-            "tab" | "ptab" => line.text.push('\t'),
-            "br" | "cr" => line.text.push('\n'),
-            "noBreakHyphen" => line.text.push('-'),
-            "sym" => line.text.extend(symbol(element)),
+            "tab" | "ptab" => line.write("\t"),
+            "br" | "cr" => line.write("\n"),
+            "noBreakHyphen" => line.write("-"),
+            "sym" => {
+                let sign = self.sign(element);
+                line.write(sign.map(String::from).as_deref().unwrap_or_default());
+            }
             "fldChar" => self.field(element),
-            "checkBox" => line.text.push_str(checkbox(xml)?),
-            "ddList" => line.text.push_str(&choice(xml)?),
+            "checkBox" => line.write(checkbox(xml)?),
+            "ddList" => line.write(&choice(xml)?),
             "footnoteReference" | "endnoteReference" | "commentReference" => {
                 let kind = element.name().trim_end_matches("Reference");
                 let (_, mark) = self.mark_of(kind, &element.attribute("id").unwrap_or_default());
-                // A comment has no mark in the line, so it needs room.
-                let space = if kind == "comment" { " " } else { "" };
-                line.text.push_str(&format!("{space}[{mark}]"));
+                // What a run that is not seen refers to is not referred to.
+                Look { shift: Shift::Note, ..line.look }.write(&mut line.text, &mark);
             }
             "txbxContent" => {
                 let level = xml.depth();
@@ -99,6 +115,29 @@ impl Body {
         Ok(())
     }
 
+    /// Begins a run with the properties `own`.
+    fn begin_run(&mut self, line: &mut Line, own: &RunProperties) {
+        (line.look, line.font) = self.styles.look(line.style.as_deref(), own);
+    }
+
+    /// A character of a font of signs.
+    fn sign(&mut self, element: &Element<'_>) -> Option<char> {
+        let code = u32::from_str_radix(element.attribute("char")?.trim(), 16).ok()?;
+        let code = char::from_u32(code).filter(|character| !character.is_control())?;
+        let name = element.attribute("font").unwrap_or_default();
+        let font = SignFont::named(&name);
+        let sign = match font {
+            Some(font) => font.sign(code),
+            // The private area of some font: nobody else knows what it shows.
+            None if matches!(code, '\u{e000}'..='\u{f8ff}') => symbols::unnamed(code),
+            None => Some(code),
+        };
+        if sign.is_none() {
+            *self.lost_signs.entry(font.unwrap_or(SignFont::Unknown)).or_default() += 1;
+        }
+        sign
+    }
+
     fn is_in_code(&self) -> bool {
         self.fields.iter().any(|in_code| *in_code)
     }
@@ -121,7 +160,7 @@ impl Body {
 
     fn end_paragraph(&mut self, line: Line, into: &mut BlockWriter) {
         let style = line.style.as_deref().map(|style| self.styles.meaning(style)).unwrap_or_default();
-        let Meaning { heading, is_title, list, is_hidden } = style;
+        let Meaning { heading, is_title, list, .. } = style;
         let text = without_soft_hyphens(&line.text);
         let text = text.trim();
         let by_style = list.map(|(id, level)| {
@@ -136,10 +175,15 @@ impl Body {
         };
         // An item without text is counted all the same.
         let label = list.as_ref().and_then(|(id, level)| self.lists.next(id, *level));
-        if text.is_empty() {
+        if marks::is_blank(text) {
             return;
         }
-        self.has_hidden |= is_hidden;
+        // The number of an item that is not seen is not seen either.
+        let label = label.map(|label| {
+            let mut shown = String::new();
+            Look { cause: marks::cause_of(text), ..Look::default() }.write(&mut shown, &label);
+            shown
+        });
         if is_title && self.title.is_none() {
             self.title = title(text);
         }
@@ -176,19 +220,6 @@ fn properties(xml: &mut Xml<'_>, line: &mut Line) -> Result<()> {
     Ok(())
 }
 
-fn is_hidden(xml: &mut Xml<'_>) -> Result<bool> {
-    let level = xml.depth();
-    let mut is_hidden = false;
-    while let Some(element) = xml.next_open_in(level)? {
-        match element.name() {
-            "vanish" => is_hidden = element.is_switched_on(),
-            "rPrChange" => xml.skip()?,
-            _ => {}
-        }
-    }
-    Ok(is_hidden)
-}
-
 /// The box of a form that can be ticked.
 fn checkbox(xml: &mut Xml<'_>) -> Result<&'static str> {
     let level = xml.depth();
@@ -216,21 +247,4 @@ fn choice(xml: &mut Xml<'_>) -> Result<String> {
         }
     }
     Ok(entries.into_iter().nth(chosen).unwrap_or_default())
-}
-
-/// A character of a font of signs; what such fonts draw is no text but for boxes, ticks and dots.
-fn symbol(element: &Element<'_>) -> Option<char> {
-    let code = u32::from_str_radix(element.attribute("char")?.trim(), 16).ok()?;
-    match code {
-        0xF0A8 | 0xF06F | 0xF071 | 0xF072 => Some('☐'),
-        0xF0FE => Some('☑'),
-        0xF078 | 0xF0FD => Some('☒'),
-        0xF0FC => Some('✓'),
-        0xF0FB => Some('✗'),
-        0xF0B7 | 0xF0A7 => Some('•'),
-        0xF0E0 => Some('→'),
-        // The private area of the font: nobody else knows what it shows.
-        0xE000..=0xF8FF => None,
-        _ => char::from_u32(code).filter(|character| !character.is_control()),
-    }
 }

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use super::super::Output;
 use super::super::package::Package;
 use super::super::xml::{Node, Xml};
+use super::looks::{RunProperties, Sources};
 use crate::error::Result;
+use crate::ingest::marks::Look;
+use crate::ingest::symbols::SignFont;
 
 /// Styles that build on each other, followed at most this far; real chains have under ten.
 const CHAIN_MAX: usize = 32;
@@ -21,8 +24,8 @@ pub(super) struct Meaning {
     pub(super) is_title: bool,
     /// The list and, where the style says, the level in it.
     pub(super) list: Option<(String, Option<usize>)>,
-    /// Whether its text is hidden.
-    pub(super) is_hidden: bool,
+    /// What it says of its runs.
+    pub(super) runs: RunProperties,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -32,13 +35,15 @@ struct Style {
     outline: Option<u8>,
     list: Option<String>,
     list_level: Option<usize>,
-    is_hidden: Option<bool>,
+    runs: RunProperties,
 }
 
 /// All styles by id.
 #[derive(Debug, Default)]
 pub(super) struct Styles {
     styles: HashMap<String, Style>,
+    /// What holds for every run that nothing else is said of.
+    defaults: RunProperties,
     known: HashMap<String, Meaning>,
 }
 
@@ -51,9 +56,12 @@ impl Styles {
         let Some(text) = package.text(part)? else { return Ok(Self::default()) };
         let mut xml = Xml::new(&text, package.depth_max());
         let mut styles = HashMap::new();
+        let mut defaults = RunProperties::default();
         while let Some(node) = xml.next()? {
             let Node::Open(element) = node else { continue };
-            if element.name() == "style"
+            if element.name() == "rPrDefault" {
+                defaults = RunProperties::read(&mut xml)?;
+            } else if element.name() == "style"
                 && let Some(id) = element.attribute("styleId")
             {
                 let style = style(&mut xml)?;
@@ -61,7 +69,16 @@ impl Styles {
             }
         }
         output.note_end(None, part, &xml);
-        Ok(Self { styles, known: HashMap::new() })
+        Ok(Self { styles, defaults, known: HashMap::new() })
+    }
+
+    /// The look of a run with the properties `own` in a paragraph of the style `paragraph`, and the font of signs that it is in.
+    pub(super) fn look(&mut self, paragraph: Option<&str>, own: &RunProperties) -> (Look, Option<SignFont>) {
+        let of_paragraph = paragraph.map(|style| self.meaning(style).runs).unwrap_or_default();
+        let of_characters = own.style.as_deref().map(|style| self.meaning(style).runs).unwrap_or_default();
+        let sources =
+            Sources { defaults: &self.defaults, of_paragraph: &of_paragraph, of_characters: &of_characters, own };
+        (sources.look(), sources.font())
     }
 
     /// What the style `id` says.
@@ -77,7 +94,7 @@ impl Styles {
     /// Along the styles that `id` builds on; the nearest that says something decides.
     fn follow(&self, id: &str) -> Meaning {
         let mut meaning = Meaning::default();
-        let (mut outline, mut named, mut list_level, mut is_hidden) = (None, None, None, None);
+        let (mut outline, mut named, mut list_level) = (None, None, None);
         let mut at = Some(id);
         for _ in 0..CHAIN_MAX {
             let Some(id) = at else { break };
@@ -91,7 +108,7 @@ impl Styles {
             named = named.or_else(|| heading_name(&style.name));
             meaning.is_title |= style.name.eq_ignore_ascii_case("title");
             list_level = list_level.or(style.list_level);
-            is_hidden = is_hidden.or(style.is_hidden);
+            meaning.runs.or(&style.runs);
             if meaning.list.is_none() {
                 meaning.list = style.list.clone().map(|list| (list, None));
             }
@@ -109,7 +126,6 @@ impl Styles {
         if let Some((_, level)) = &mut meaning.list {
             *level = list_level;
         }
-        meaning.is_hidden = is_hidden.unwrap_or(false);
         meaning
     }
 }
@@ -131,10 +147,9 @@ fn style(xml: &mut Xml<'_>) -> Result<Style> {
             "outlineLvl" => style.outline = element.number("val"),
             "numId" => style.list = element.attribute("val"),
             "ilvl" => style.list_level = element.number("val"),
-            "vanish" => style.is_hidden = Some(element.is_switched_on()),
             // What only some cells of a table style get is no property of the style.
             "tblStylePr" | "pPrChange" | "rPrChange" => xml.skip()?,
-            _ => {}
+            _ => style.runs.take(&element),
         }
     }
     Ok(style)

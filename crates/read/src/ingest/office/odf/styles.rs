@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::numbering::{LEVELS_MAX, Level, NumberStyle};
 use super::super::xml::{Element, Xml};
 use crate::error::Result;
+use crate::ingest::numbering::{LEVELS_MAX, Level, NumberStyle};
 
 /// Styles that build on each other, followed at most this far.
 const CHAIN_MAX: usize = 32;

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::super::cells::{self, Cell};
-use super::super::numbering::{Counts, LEVELS_MAX};
 use super::super::xml::{Element, Node, Xml};
 use super::super::{Output, one_line, over};
 use super::styles::{OUTLINE, Styles};
 use crate::document::BlockKind;
 use crate::error::Result;
 use crate::ingest::blocks::{BlockWriter, title};
+use crate::ingest::numbering::{Counts, LEVELS_MAX};
 
 /// Spaces that a list inside a list is set in by.
 const INDENT: usize = 2;

@@ -68,7 +68,7 @@ pub(super) fn sample() -> Vec<u8> {
 #[test]
 fn roles_come_from_styles_lists_and_notes() {
     let document = read(Format::Docx, &sample());
-    let expected = "ACME\n\nAnnual report\n\nScope\n\n1. Inner\n\n  1.a) item\n\na[1]\n\nx\n\ny\n\n[1] The note.";
+    let expected = "ACME\n\nAnnual report\n\nScope\n\n1. Inner\n\n  1.a) item\n\na [1]\n\nx\n\ny\n\n[1] The note.";
     assert_eq!((document.text.as_str(), document.title.as_deref()), (expected, Some("Annual report")));
     let kinds: Vec<_> = document.blocks.iter().take(5).map(|block| block.kind).collect();
     let heading = |level| BlockKind::Heading { level };
@@ -82,7 +82,7 @@ fn changes_and_hidden_text_are_told() {
         <w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom><w:r><w:rPr><w:vanish/></w:rPr><w:t> hid</w:t></w:r></w:p>\
         <w:tbl><w:tr><w:trPr><w:del/></w:trPr><w:tc><w:p><w:r><w:t>gone</w:t></w:r></w:p></w:tc></w:tr></w:tbl>";
     let document = read(Format::Docx, &document(body));
-    assert_eq!(document.text, "kept new hid");
+    assert_eq!(document.text, "kept new");
     assert_eq!(document.warnings.iter().filter(|warning| !warning.lossy).count(), 2);
 }
 
@@ -122,4 +122,46 @@ fn text_that_breaks_off_is_kept_and_told() {
     let document = read(Format::Docx, &document("<w:p><w:r><w:t>start &own; of</w:t></w:r></w:p></w:tbl>"));
     assert_eq!(document.text, "start  of");
     assert!(document.warnings.iter().all(|warning| warning.lossy) && document.warnings.len() == 2);
+}
+
+#[test]
+fn hidden_text_of_case_01_is_left_out() {
+    let styles = "<w:styles><w:style w:styleId='Hid' w:type='character'><w:rPr><w:vanish/></w:rPr></w:style>\
+        <w:style w:styleId='InternalNote' w:type='character'><w:basedOn w:val='Hid'/></w:style></w:styles>";
+    let run = |properties: &str, text: &str| {
+        format!("<w:r><w:rPr>{properties}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>")
+    };
+    let line = |runs: &[String]| format!("<w:p>{}</w:p>", runs.concat());
+    let body = [
+        line(&[run("", "The price is "), run("<w:vanish/>", "EUR 410 "), run("", "EUR 455.")]),
+        line(&[run("<w:vanish/>", "Our walk-away price is EUR 380.")]),
+        line(&[run("", "Ten days."), run("<w:rStyle w:val='InternalNote'/>", " Fourteen, in truth.")]),
+        line(&[run("<w:rStyle w:val='InternalNote'/><w:vanish w:val='0'/>", "Due in 30 days.")]),
+    ];
+    let packed = packed(&[
+        ("_rels/.rels", &relations(&[("r", "officeDocument", "word/document.xml")])),
+        ("word/_rels/document.xml.rels", &relations(&[("s", "styles", "styles.xml")])),
+        ("word/styles.xml", styles),
+        ("word/document.xml", &format!("<w:document><w:body>{}</w:body></w:document>", body.concat())),
+    ]);
+    let document = read(Format::Docx, &packed);
+    assert_eq!(document.text, "The price is EUR 455.\n\nTen days.\n\nDue in 30 days.");
+    let told: Vec<_> = document.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert!(told.len() == 1 && told[0].starts_with("3 passages of hidden text were left out"), "{told:?}");
+}
+
+#[test]
+fn a_hidden_item_and_a_hidden_row_go_whole() {
+    let hidden = |text: &str| format!("<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>{text}</w:t></w:r></w:p>");
+    let seen = |text: &str| format!("<w:p><w:r><w:t>{text}</w:t></w:r></w:p>");
+    let row = |cells: &[String]| {
+        format!("<w:tr>{}</w:tr>", cells.iter().map(|cell| format!("<w:tc>{cell}</w:tc>")).collect::<String>())
+    };
+    let table = [row(&[seen("item"), seen("price")]), row(&[hidden("a"), hidden("1")]), row(&[seen("b"), seen("2")])];
+    let item = "<w:p><w:pPr><w:numPr><w:ilvl w:val='0'/><w:numId w:val='3'/></w:numPr></w:pPr><w:r><w:rPr><w:vanish/></w:rPr>\
+        <w:t>secret</w:t></w:r></w:p>";
+    let document = read(Format::Docx, &full(&format!("{item}<w:tbl>{}</w:tbl>", table.concat())));
+    assert_eq!(document.text, "ACME\n\nitem | price\nb | 2\n\n[1] The note.");
+    let table = document.blocks.iter().find(|block| block.kind == BlockKind::Table).unwrap();
+    assert_eq!(table.cells.last().map(|cell| (cell.row, cell.span.of(&document.text))), Some((1, "2")));
 }
