@@ -51,8 +51,7 @@ pub(super) fn computes(words: &[String], operation: &Operation) -> bool {
     let at = |wanted: &str| words.iter().position(|word| word == wanted);
     let times_number = at("time")
         .is_some_and(|at| words.get(at + 1).is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit())));
-    let as_over = at("as").zip(words.iter().rposition(|word| word == "over")).is_some_and(|(first, last)| first < last);
-    !matches!(operation, Operation::Formula(_)) && (times_number || at("divided").is_some() || times_number && as_over)
+    !matches!(operation, Operation::Formula(_)) && (times_number || at("divided").is_some())
 }
 
 /// Whether a row whose label is `label` moves money the other way than the question does.

@@ -41,7 +41,7 @@ pub(super) fn choose<'a>(document: &Document<'_>, asked: &'a Asked, wanted: Want
         && first.share >= SHARE_MIN
         && first.score - second >= LEAD_MIN
         && best_of_all - first.score <= AHEAD_MAX
-        && !is_turned(&asked.words, &document.row(place).label());
+        && !is_turned(&asked.words, document.row(place).label());
     is_sure.then_some((place, &first.line))
 }
 

@@ -372,13 +372,8 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
     } else {
         plain_operation(question, &raw, is_change, &meant)
     };
-    let operation = match sum_of(&lines).filter(|_| operation == Operation::Sum && puts_together(&words, &lines)) {
-        Some(sum) => Operation::Formula(sum),
-        None => operation,
-    };
-    let is_beyond = takes_out(&topic, lexicon)
-        || puts_together(&words, &lines) && !matches!(operation, Operation::Formula(_))
-        || computes(&words, &operation);
+    let operation = together(operation, &words, &lines);
+    let is_beyond = is_beyond(&topic, &words, &lines, &operation, lexicon);
     let acts = |word: &str| acts(&operation, word);
     let own = words
         .iter()
@@ -420,6 +415,21 @@ pub(super) fn asked(question: &str, lexicon: &Lexicon) -> Option<Asked> {
         is_relative,
         is_beyond,
     })
+}
+
+/// The sum of the lines that a question puts together, in place of that of the rows of a table.
+fn together(operation: Operation, words: &[String], lines: &[Line]) -> Operation {
+    match sum_of(lines).filter(|_| operation == Operation::Sum && puts_together(words, lines)) {
+        Some(sum) => Operation::Formula(sum),
+        None => operation,
+    }
+}
+
+/// Whether a question says something that a figure as it stands leaves out.
+fn is_beyond(topic: &[String], words: &[String], lines: &[Line], operation: &Operation, lexicon: &Lexicon) -> bool {
+    takes_out(topic, lexicon)
+        || puts_together(words, lines) && !matches!(operation, Operation::Formula(_))
+        || computes(words, operation)
 }
 
 /// The sum of several lines that a question names; none where it names one, or one twice.

@@ -28,7 +28,7 @@ pub(super) enum SignFont {
 impl SignFont {
     /// The font of signs called `name`; none for a font of letters.
     pub(super) fn named(name: &str) -> Option<Self> {
-        let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         Some(match name.as_str() {
             "symbol" | "symbolmt" | "symbolps" | "standardsymbolsl" | "standardsymbolsps" => Self::Symbol,
             "webdings" => Self::Webdings,

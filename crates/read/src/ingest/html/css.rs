@@ -40,6 +40,7 @@ pub(super) struct Style {
     pub(super) is_struck: bool,
     pub(super) shift: Option<Shift>,
     /// The font of signs that its text is in; the inner none is a font of letters.
+    #[expect(clippy::option_option, reason = "nothing is said, letters, and signs are three cases")]
     pub(super) font: Option<Option<SignFont>>,
 }
 
@@ -254,7 +255,6 @@ fn declaration(line: &str) -> Option<(Said, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     fn text(css: &str, body: &str) -> String {
         let document = crate::ingest::html::read_html(&format!("<style>{css}</style>{body}"), 512);
         let shown = document.blocks.iter().filter(|block| !block.kind.is_hidden());

@@ -43,7 +43,7 @@ pub(super) fn form(before: &str, mark: &str, names: &HashSet<String>) -> Form {
     }
     let parts: Vec<&str> = name_of(mark).split([',', ';']).map(str::trim).collect();
     let is_known = !parts.is_empty() && parts.iter().all(|part| names.contains(*part));
-    let is_signed = mark.starts_with(['+', '-', '−', '–']) && mark.chars().nth(1).is_some_and(|c| c.is_alphanumeric());
+    let is_signed = mark.starts_with(['+', '-', '−', '–']) && mark.chars().nth(1).is_some_and(char::is_alphanumeric);
     let is_count = is_count(mark);
     let word = word_of(base);
     if is_signed || number_of(base) == Some("10") {

@@ -36,7 +36,7 @@ pub(crate) fn resolve(text: String, blocks: Vec<Block>, pages: &mut [Page], mut 
         resolver.text.push_str(if first { &gap[gap.rfind('\n').map_or(0, |at| at + 1)..] } else { gap });
         let start = resolver.text.len();
         let old = block.span;
-        resolver.block(&text, block);
+        resolver.block(&text, &block);
         if resolver.text.len() == start {
             resolver.text.truncate(before);
         }
@@ -116,7 +116,7 @@ struct Resolver {
 
 impl Resolver {
     /// Adds `block` of `source`, without its marks.
-    fn block(&mut self, source: &str, block: Block) {
+    fn block(&mut self, source: &str, block: &Block) {
         let segment = block.span.of(source);
         let start = self.text.len();
         if !segment.contains(is_mark) {
@@ -126,7 +126,7 @@ impl Resolver {
             };
             let cells = block.cells.iter().map(|cell| Cell { span: moved(cell.span), ..*cell }).collect();
             let header = block.header.map(moved);
-            self.blocks.push(Block { span: moved(block.span), cells, header, ..block });
+            self.blocks.push(Block { span: moved(block.span), cells, header, ..block.clone() });
             return;
         }
         let is_table = block.kind == BlockKind::Table;
@@ -162,7 +162,7 @@ impl Resolver {
     }
 
     /// Adds the table `segment` without the rows of which nothing is seen; what was cut, of one cause together, a row a line.
-    fn table(&mut self, segment: &str, block: Block) -> Asides {
+    fn table(&mut self, segment: &str, block: &Block) -> Asides {
         let base = block.span.start;
         let start = self.text.len();
         let mut asides = Asides::new();
@@ -211,7 +211,7 @@ impl Resolver {
             return asides;
         }
         let header = (header_rows > 0).then(|| first_lines(&self.text, span, header_rows));
-        self.blocks.push(Block { span, cells, header, ..block });
+        self.blocks.push(Block { span, cells, header, ..block.clone() });
         asides
     }
 
@@ -240,7 +240,7 @@ impl Resolver {
                 range.start += piece.close_gap(run);
             }
             match look.shift {
-                Shift::Raised => self.raised(&mut piece, run, Fraction::at(source, &runs[index + 1..])),
+                Shift::Raised => self.raised(&mut piece, run, Fraction::at(source, &runs[index + 1..]).as_ref()),
                 Shift::Note => piece.note(name_of(run)),
                 Shift::Level | Shift::Lowered => {
                     let mut from = range.start;
@@ -260,7 +260,7 @@ impl Resolver {
         piece
     }
 
-    fn raised(&mut self, piece: &mut Piece, run: &str, fraction: Option<Fraction>) {
+    fn raised(&mut self, piece: &mut Piece, run: &str, fraction: Option<&Fraction>) {
         let mark = run.trim();
         // A blank between parts it from what stands before.
         let before = if run.starts_with(char::is_whitespace) { "" } else { piece.text.as_str() };

@@ -21,12 +21,13 @@ fn docx(properties: &str) -> Vec<u8> {
 
 /// Files that all say the sentence to a reader, and why the rest of them is not seen.
 fn files() -> Vec<(&'static str, Vec<u8>, HiddenCause)> {
+    use HiddenCause::{Hidden, Struck};
+
     let html = |before: &str, after: &str| format!("<!doctype html><p>{}</p>", sentence(before, after)).into_bytes();
     let mail = |body: &str| {
         format!("From: a@b.c\r\nSubject: Rent\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>{body}</p>\r\n")
             .into_bytes()
     };
-    use HiddenCause::{Hidden, Struck};
     vec![
         ("a.html", html("<span hidden>", "</span>"), Hidden),
         ("a.html", html("<span aria-hidden=true>", "</span>"), Hidden),

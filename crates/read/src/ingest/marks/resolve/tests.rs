@@ -110,7 +110,7 @@ fn pages_keep_their_blocks() {
     let mut writer = BlockWriter::marked();
     let mut pages = Vec::new();
     for (number, text) in [(1, "one {1}"), (2, "{two}"), (3, "three⟨3⟩")] {
-        let start = if writer.len() == 0 { 0 } else { writer.len() + 2 };
+        let start = if writer.is_empty() { 0 } else { writer.len() + 2 };
         writer.push(BlockKind::Paragraph, &marked(text));
         pages.push(Page::new(number, ByteSpan::new(start, writer.len())));
     }

@@ -14,6 +14,7 @@ pub(super) struct RunProperties {
     is_struck_twice: Option<bool>,
     shift: Option<Shift>,
     /// The font of signs; the inner none is a font of letters.
+    #[expect(clippy::option_option, reason = "nothing is said, letters, and signs are three cases")]
     font: Option<Option<SignFont>>,
     /// The character style that a run names.
     pub(super) style: Option<String>,

@@ -41,7 +41,7 @@ struct Style {
 /// All styles by id.
 #[derive(Debug, Default)]
 pub(super) struct Styles {
-    styles: HashMap<String, Style>,
+    by_id: HashMap<String, Style>,
     /// What holds for every run that nothing else is said of.
     defaults: RunProperties,
     known: HashMap<String, Meaning>,
@@ -69,7 +69,7 @@ impl Styles {
             }
         }
         output.note_end(None, part, &xml);
-        Ok(Self { styles, defaults, known: HashMap::new() })
+        Ok(Self { by_id: styles, defaults, known: HashMap::new() })
     }
 
     /// The look of a run with the properties `own` in a paragraph of the style `paragraph`, and the font of signs that it is in.
@@ -98,7 +98,7 @@ impl Styles {
         let mut at = Some(id);
         for _ in 0..CHAIN_MAX {
             let Some(id) = at else { break };
-            let Some(style) = self.styles.get(id) else {
+            let Some(style) = self.by_id.get(id) else {
                 // Some writers use the well-known ids and define none of them.
                 named = named.or_else(|| heading_name(id));
                 meaning.is_title |= id.eq_ignore_ascii_case("title");
