@@ -79,7 +79,7 @@ fn without_marks(line: &str) -> &str {
     if says { line } else { rest }
 }
 
-/// Whether a number in brackets between `before` and `after` cites, and is no part of what is said: "give [30] days' notice", "argv[0]".
+/// Whether a number in brackets between `before` and `after` cites, and is no part of what is said: "give `[30]` days' notice", "`argv[0]`".
 fn cites(before: &str, after: &str) -> bool {
     let next = after.trim_start();
     if next.is_empty() || next.starts_with(['.', ',', ';', ':', '!', '?', ')', '[']) {
