@@ -27,8 +27,8 @@ impl std::fmt::Debug for CheckModels<'_> {
 
 /// Checks each of `claims` against all of `evidence`; the verdicts in the order of the claims. Blocks.
 ///
-/// A claim that stands there word for word costs no model. Of the others, they and the few sentences near them are encoded, and each is
-/// read beside a few windows.
+/// A claim that stands there word for word costs no model. The others are read beside a few windows each; they and the few sentences near them
+/// are encoded where `model` weighs that.
 ///
 /// # Errors
 /// [`Error::Tokenizer`](crate::error::Error::Tokenizer) or [`Error::Tensor`](crate::error::Error::Tensor) when a model fails.
@@ -40,6 +40,8 @@ pub fn check_claims(
 ) -> Result<Vec<Checked>> {
     let mut claims: Vec<Text> = claims.iter().map(|claim| Text::new(claim)).collect();
     let mut evidence = Evidence::of(evidence);
+    let embedder = models.embedder.filter(|_| model.weighs_vectors(models.entailment.is_some()));
+    let models = CheckModels { embedder, ..models };
     let assessed = assess(&mut claims, &mut evidence, models)?;
     Ok(assessed.iter().map(|assessed| assessed.checked(&evidence, model)).collect())
 }

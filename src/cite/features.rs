@@ -57,8 +57,10 @@ impl Features {
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
         let words = [self.recall_three, self.structure.together].into_iter().chain(self.structure.counts);
-        let odds = self.maxsim.and(self.entails).map(|share| log_odds(f64::from(share), ODDS_MAX));
-        words.chain(self.maxsim).map(f64::from).chain(odds).collect()
+        let odds = self.entails.map(|share| log_odds(f64::from(share), ODDS_MAX));
+        // Beside a reader that weighs no vectors none are computed.
+        let maxsim = self.maxsim.or(self.entails.map(|_| 0.0));
+        words.chain(maxsim).map(f64::from).chain(odds).collect()
     }
 }
 

@@ -114,6 +114,13 @@ impl VerdictModel {
         &SHIPPED
     }
 
+    /// Whether the likeness of token vectors counts, with a reader or without: where it does not, nothing need be encoded.
+    #[must_use]
+    pub fn weighs_vectors(&self, with_reader: bool) -> bool {
+        let scale = if with_reader { &self.read } else { &self.vectors };
+        scale.odds.weights.get(WORDS).is_none_or(|weight| *weight != 0.0)
+    }
+
     /// The coefficients for so many features.
     fn of(&self, width: usize) -> &Scale {
         match width {
