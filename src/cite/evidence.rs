@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::addressed::is_addressed;
 use super::lexical::{Idf, Word, words};
 use super::names::{Name, initials, names};
-use super::quantities::{Quantity, quantities};
+use super::quantities::{Quantity, quantities_of};
 use crate::document::ByteSpan;
 use crate::inference::embedder::TokenEmbeddings;
 use crate::sentences::sentences;
@@ -35,7 +35,7 @@ impl Text {
         let names = names(text, &words);
         let mut has: HashSet<String> = names.iter().filter_map(initials).collect();
         has.extend(words.iter().flat_map(|word| [word.folded.clone(), word.stem.clone()]));
-        Self { quantities: quantities(text), text: text.to_owned(), words, names, has, tokens: None }
+        Self { quantities: quantities_of(text, &words), text: text.to_owned(), words, names, has, tokens: None }
     }
 
     /// Whether `word` or another form of it occurs.

@@ -225,11 +225,16 @@ fn look_up<T: Copy>(table: &[(&str, T)], key: &str) -> Option<T> {
 /// The numbers, years and dates of `text` in order. "one" is mostly a pronoun, and a number only before a unit or a scale.
 #[must_use]
 pub fn quantities(text: &str) -> Vec<Quantity> {
-    let words = words(text);
+    quantities_of(text, &words(text))
+}
+
+/// The same of a text whose words are known.
+#[must_use]
+pub fn quantities_of(text: &str, words: &[Word]) -> Vec<Quantity> {
     let mut found: Vec<Quantity> = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        match read(text, &words, at) {
+        match read(text, words, at) {
             Some((quantity, used)) => {
                 found.push(quantity);
                 at += used;

@@ -430,7 +430,8 @@ fn date(text: &Text, quantities: &[&Quantity]) -> Option<(Date, usize)> {
             break;
         }
         let value = quantity.value as u32;
-        let quarter = text.text[quantity.span.end..].trim_start().to_ascii_lowercase().starts_with("quarter");
+        let next = text.text[quantity.span.end..].trim_start().as_bytes();
+        let quarter = next.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"quarter"));
         match quantity.kind {
             Kind::Year if date.year.is_none() => date.year = Some(value),
             Kind::Month if date.month.is_none() => date.month = Some(value),
