@@ -4,7 +4,7 @@
 use super::question::Operation;
 use crate::lexicon::{Lexicon, Line};
 
-/// Words by which something is taken out or denied, where no expression of the lexicon has them.
+/// Words by which something is taken out, denied or held against something else, where no expression of the lexicon has them.
 const EXCEPT: &[&str] = &[
     "not",
     "nor",
@@ -19,6 +19,7 @@ const EXCEPT: &[&str] = &[
     "excluded",
     "above",
     "beyond",
+    "than",
 ];
 /// Words that put figures together.
 const TOGETHER: &[&str] = &["together", "combined", "jointly"];
@@ -76,6 +77,7 @@ mod tests {
             "what did it owe in the near term apart from supplier bills",
             "which costs were not paid in cash except rent",
             "how much was put in above the nominal value of its stock",
+            "how much more did it spend on staff than in the quarter before",
         ] {
             assert!(takes_out(&folded(text), &lexicon), "{text}");
         }
